@@ -1,0 +1,1 @@
+"""Images -> named feature maps; imports torch only."""

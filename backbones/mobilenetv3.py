@@ -1,0 +1,216 @@
+"""MobileNetV3 (arXiv:1905.02244): Tables 1 and 2 as rows, the feature maps that heads take as a table, the network."""
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+from torch import Tensor, nn
+
+from backbones.blocks import Activation, ConvNormAct, InvertedResidual, init_kaiming, make_divisible, make_norm
+from backbones.taps import Tap
+
+RE: Activation = nn.ReLU
+HS: Activation = nn.Hardswish
+SE = True
+NO_SE = False
+STEM = 16
+
+TapPoint = tuple[int | Literal["last"], Literal["expand", "depthwise", "out"]]
+
+
+class Row(NamedTuple):
+    """One line of the paper's table."""
+
+    kernel: int
+    expanded: int
+    out: int
+    se: bool
+    act: Activation
+    stride: int
+
+
+class Table(NamedTuple):
+    """The rows, numbered from 1, and the width of the last 1x1 convolution."""
+
+    rows: tuple[Row, ...]
+    last: int
+
+
+TABLES = {
+    "large": Table(
+        (
+            Row(3, 16, 16, NO_SE, RE, 1),
+            Row(3, 64, 24, NO_SE, RE, 2),
+            Row(3, 72, 24, NO_SE, RE, 1),
+            Row(5, 72, 40, SE, RE, 2),
+            Row(5, 120, 40, SE, RE, 1),
+            Row(5, 120, 40, SE, RE, 1),
+            Row(3, 240, 80, NO_SE, HS, 2),
+            Row(3, 200, 80, NO_SE, HS, 1),
+            Row(3, 184, 80, NO_SE, HS, 1),
+            Row(3, 184, 80, NO_SE, HS, 1),
+            Row(3, 480, 112, SE, HS, 1),
+            Row(3, 672, 112, SE, HS, 1),
+            Row(5, 672, 160, SE, HS, 2),
+            Row(5, 960, 160, SE, HS, 1),
+            Row(5, 960, 160, SE, HS, 1),
+        ),
+        last=960,
+    ),
+    "small": Table(
+        (
+            Row(3, 16, 16, SE, RE, 2),
+            Row(3, 72, 24, NO_SE, RE, 2),
+            Row(3, 88, 24, NO_SE, RE, 1),
+            Row(5, 96, 40, SE, HS, 2),
+            Row(5, 240, 40, SE, HS, 1),
+            Row(5, 240, 40, SE, HS, 1),
+            Row(5, 120, 48, SE, HS, 1),
+            Row(5, 144, 48, SE, HS, 1),
+            Row(5, 288, 96, SE, HS, 2),
+            Row(5, 576, 96, SE, HS, 1),
+            Row(5, 576, 96, SE, HS, 1),
+        ),
+        last=576,
+    ),
+}
+
+# The first row of the stride-32 stage: its expansion, still at stride 16, is C4.
+TAIL = {"large": 13, "small": 9}
+
+# Where the paper's heads take their maps: SSDLite C4 and C5 (section 6.3), LR-ASPP C5 and skip (section 6.4).
+TAPS: dict[str, dict[str, TapPoint]] = {
+    "large": {"C4": (13, "expand"), "C5": ("last", "out"), "skip": (6, "depthwise")},
+    "small": {"C4": (9, "expand"), "C5": ("last", "out"), "skip": (3, "depthwise")},
+}
+
+
+def halve_tail(table: Table, tail: int, rule: str) -> Table:
+    """Halve the channels of the feature layers between C4 and C5 (paper, sections 6.3 and 6.4).
+
+    Args:
+        table: the published rows.
+        tail: number of the row whose expansion is C4.
+        rule: "none"; "detection" keeps C4's own channels (Table 6); "segmentation" halves them too (Table 7).
+
+    Returns:
+        The rows with halved channels.
+    """
+    if rule == "none":
+        return table
+    keep_c4 = rule == "detection"
+    rows = tuple(
+        row._replace(
+            out=row.out // 2 if number >= tail else row.out,
+            expanded=row.expanded // 2 if number > tail or (number == tail and not keep_c4) else row.expanded,
+        )
+        for number, row in enumerate(table.rows, start=1)
+    )
+    return Table(rows, table.last // 2)
+
+
+def scale_width(table: Table, width: float) -> Table:
+    """Scale outputs, then expansions as the published factor of the scaled input (TensorFlow slim `mobilenet_v3.py`).
+
+    torchvision scales the expansions directly instead, and so misses the paper's figures for widths below 1.
+    """
+    published, scaled, rows = STEM, make_divisible(STEM * width), []
+    for row in table.rows:
+        out = make_divisible(row.out * width)
+        rows.append(row._replace(expanded=make_divisible(scaled * row.expanded / published), out=out))
+        published, scaled = row.out, out
+    return Table(tuple(rows), make_divisible(table.last * width))
+
+
+def strip_to_minimal(table: Table) -> Table:
+    """Remove squeeze-and-excite, h-swish and 5x5 kernels ("minimalistic" in TensorFlow's model zoo)."""
+    return Table(tuple(row._replace(kernel=3, se=NO_SE, act=RE) for row in table.rows), table.last)
+
+
+class MobileNetV3(nn.Module):
+    """The convolutional part of MobileNetV3, giving the feature maps that are asked for.
+
+    Padding is symmetric, so that any input from 32 pixels up works, odd sizes included; TensorFlow pads the
+    right and bottom only where a strided layer meets an even size.
+
+    Args:
+        name: "large" or "small".
+        taps: name -> (row number from 1 or "last", part), parts as in `BlockMaps`; the whole `TAPS[name]` by default.
+        width: multiplier of the channels.
+        minimalistic: no squeeze-and-excite, h-swish or 5x5 kernels.
+        halving: rule for the channels between C4 and C5, see `halve_tail`.
+        output_stride: stride of C5. At 16 the last strided row runs at stride 1 and only the rows after it are
+            dilated, as in TensorFlow; torchvision dilates the strided row too.
+        bn_eps: added to the variance in batch normalisation.
+        bn_momentum: 1 - TensorFlow's decay.
+
+    Attributes:
+        taps: name -> Tap, in the order asked for.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        taps: Mapping[str, TapPoint] | None = None,
+        width: float = 1.0,
+        minimalistic: bool = False,
+        halving: str = "none",
+        output_stride: int = 32,
+        bn_eps: float = 0.001,
+        bn_momentum: float = 0.01,
+    ) -> None:
+        super().__init__()
+        table = scale_width(halve_tail(TABLES[name], TAIL[name], halving), width)
+        if minimalistic:
+            table = strip_to_minimal(table)
+        act = RE if minimalistic else HS
+        norm = make_norm(eps=bn_eps, momentum=bn_momentum)
+        channels = make_divisible(STEM * width)
+        self.stem = ConvNormAct(3, channels, kernel=3, stride=2, norm=norm, act=act)
+        self.blocks = nn.ModuleList()
+        maps: dict[TapPoint, tuple[int, int]] = {}  # tap point -> channels, stride
+        stride, dilation = 2, 1
+        for number, row in enumerate(table.rows, start=1):
+            maps[number, "expand"] = row.expanded, stride
+            row_stride = row.stride if stride * row.stride <= output_stride else 1
+            self.blocks.append(
+                InvertedResidual(
+                    channels,
+                    row.expanded,
+                    row.out,
+                    kernel=row.kernel,
+                    stride=row_stride,
+                    dilation=dilation,
+                    se=row.se,
+                    act=row.act,
+                    norm=norm,
+                )
+            )
+            dilation *= row.stride // row_stride
+            channels, stride = row.out, stride * row_stride
+            maps[number, "depthwise"] = row.expanded, stride
+            maps[number, "out"] = row.out, stride
+        self.last = ConvNormAct(channels, table.last, kernel=1, norm=norm, act=act)
+        maps["last", "out"] = table.last, stride
+        self.tap_points = dict(TAPS[name] if taps is None else taps)
+        unknown = [point for point in self.tap_points.values() if point not in maps]
+        if unknown:
+            raise ValueError(
+                f"unknown tap points {unknown}; choose (row 1 to {len(table.rows)}, part) or ('last', 'out')"
+            )
+        self.taps = {tap: Tap(tap, *maps[point]) for tap, point in self.tap_points.items()}
+        init_kaiming(self)
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Turn images (N, 3, H, W) into tap name -> (N, channels, ceil(H / stride), ceil(W / stride))."""
+        x = self.stem(images)
+        features = {}
+        for number, block in enumerate(self.blocks, start=1):
+            maps = block(x)
+            x = maps.out
+            for tap, (row, part) in self.tap_points.items():
+                if row == number:
+                    features[tap] = getattr(maps, part)
+        x = self.last(x)
+        features |= {tap: x for tap, (row, _) in self.tap_points.items() if row == "last"}
+        return {tap: features[tap] for tap in self.tap_points}

@@ -1,0 +1,1 @@
+"""Files -> (image, target): readers, transforms and loaders; knows nothing of models."""

@@ -1,0 +1,113 @@
+"""Cityscapes, fine annotations, 19 classes (Cordts et al., arXiv:1604.01685)."""
+
+from pathlib import Path
+
+import numpy as np
+from cityscapesscripts.helpers.labels import labels as LABELS
+from torch.utils.data import Dataset
+
+from data.classes import ClassTable
+from data.errors import InputError
+from data.images import find_images, load_image, load_mask
+from data.pairs import check_pairs, find_split
+from data.samples import IGNORE, SegmentationSample
+
+IMAGE_SUFFIX = "_leftImg8bit"
+MASK_SUFFIX = "_gtFine_labelIds.png"
+TRAINED = sorted((label for label in LABELS if 0 <= label.trainId < IGNORE), key=lambda label: label.trainId)
+CITYSCAPES_CLASSES = ClassTable.create(
+    [label.name for label in TRAINED],
+    [label.id for label in TRAINED],
+    categories=[label.category for label in TRAINED],
+    colors=[label.color for label in TRAINED],
+)
+
+UNKNOWN = 254  # marks the entries of TRAIN_IDS that no label of Cityscapes has
+TRAIN_IDS = np.full(256, UNKNOWN, dtype=np.uint8)  # label id -> class index or IGNORE
+for _label in LABELS:
+    if _label.id >= 0:  # the licence plate, -1, is in no mask; 255 stays unknown, as it gives a file of train ids away
+        TRAIN_IDS[_label.id] = _label.trainId
+
+HOW_TO_GET = (
+    "expected leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip unpacked side by side there (from "
+    "cityscapes-dataset.com after registration); point BNECK_DATA or dataset.root at them, or try the toolkit without "
+    "them: dataset=synthetic"
+)
+
+
+class CityscapesDataset(Dataset[SegmentationSample]):
+    """One split of Cityscapes with its fine annotations.
+
+    Attributes:
+        classes: the 19 classes; their ids are Cityscapes label ids, which the official evaluation reads.
+        image_paths: (N,) paths, as a numpy string array: one block of memory that workers share.
+        mask_paths: (N,) paths, likewise.
+    """
+
+    def __init__(self, root: Path, split: str) -> None:
+        """List and check a split; pixels are read, and their values checked, one image at a time.
+
+        Args:
+            root: the folder that holds `leftImg8bit` and `gtFine`.
+            split: "train", "val" or "test".
+
+        Raises:
+            InputError: if a folder is missing or empty, or a file fails `check_pairs`.
+        """
+        self.classes = CITYSCAPES_CLASSES
+        for folder in (root / "leftImg8bit", root / "gtFine"):
+            if not folder.is_dir():
+                raise InputError(f"{folder}: no such folder; {HOW_TO_GET}")
+        folder = find_split(root / "leftImg8bit", split)
+        cities = sorted(path for path in folder.iterdir() if path.is_dir())
+        images = [path for city in cities for path in find_images(city) if path.stem.endswith(IMAGE_SUFFIX)]
+        if not images:
+            splits = sorted(path.name for path in folder.parent.iterdir() if path.is_dir())
+            raise InputError(f"{folder}: no images (splits: {splits}); expected {{city}}/*{IMAGE_SUFFIX}.png or .jpg")
+        masks = [
+            root / "gtFine" / split / path.parent.name / (path.stem.removesuffix(IMAGE_SUFFIX) + MASK_SUFFIX)
+            for path in images
+        ]
+        check_pairs(images, masks, folder=folder)
+        self.image_paths = np.array([str(path) for path in images])
+        self.mask_paths = np.array([str(path) for path in masks])
+
+    def __len__(self) -> int:
+        return len(self.image_paths)
+
+    def __getitem__(self, index: int) -> SegmentationSample:
+        """Read one image and its mask; label ids become class indices.
+
+        The sample's name is the image's stem, so a prediction saved as `{name}.png` is found by the official script.
+
+        Raises:
+            InputError: if a file is truncated, or the mask holds an id that Cityscapes does not know.
+        """
+        path, mask_path = Path(self.image_paths[index]), Path(self.mask_paths[index])
+        mask = to_train_ids(load_mask(mask_path), path=mask_path)
+        image = load_image(path, size=(mask.shape[0], mask.shape[1]))
+        return SegmentationSample(image, mask, path.stem)
+
+
+def to_train_ids(ids: np.ndarray, *, path: Path) -> np.ndarray:
+    """Turn Cityscapes label ids into class indices.
+
+    Args:
+        ids: (H, W) uint8 or int32, label ids.
+        path: the file that they come from, for the message.
+
+    Returns:
+        (H, W) uint8, 0 to 18 or IGNORE.
+
+    Raises:
+        InputError: if an id is none of Cityscapes'.
+    """
+    if ids.dtype != np.uint8:
+        ids = np.where((ids >= 0) & (ids < 256), ids, 255)
+    mask: np.ndarray = TRAIN_IDS[ids]
+    unknown = mask == UNKNOWN
+    if unknown.any():
+        found = np.unique(ids[unknown])[:10].tolist()
+        last = max(label.id for label in LABELS)
+        raise InputError(f"{path}: ids {found}; expected Cityscapes label ids 0 to {last} (not train ids, not colours)")
+    return mask

@@ -1,0 +1,84 @@
+"""The classes of a data set: index, name, the id that its files use, category and colour."""
+
+import colorsys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from data.errors import InputError
+
+Color = tuple[int, int, int]
+
+
+def default_colors(count: int) -> tuple[Color, ...]:
+    """Return `count` distinct RGB colours: hues a golden ratio apart, in three brightnesses."""
+    colors = []
+    for index in range(count):
+        red, green, blue = colorsys.hsv_to_rgb(index * 0.618034 % 1, 0.85, (1.0, 0.8, 0.6)[index % 3])
+        colors.append((round(red * 255), round(green * 255), round(blue * 255)))
+    return tuple(colors)
+
+
+@dataclass(frozen=True)
+class ClassTable:
+    """K classes; position k is the index that models predict. Background is not a class.
+
+    Attributes:
+        names: K unique names.
+        ids: K unique ids as the data set's files write them (COCO category id, Cityscapes label id, mask value).
+        categories: K names of the group that a class belongs to; "" where the data set has none.
+        colors: K RGB colours, 0 to 255.
+    """
+
+    names: tuple[str, ...]
+    ids: tuple[int, ...]
+    categories: tuple[str, ...]
+    colors: tuple[Color, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @classmethod
+    def create(
+        cls,
+        names: Sequence[str],
+        ids: Sequence[int],
+        *,
+        categories: Sequence[str] | None = None,
+        colors: Sequence[Color] | None = None,
+    ) -> "ClassTable":
+        """Build a table, with default colours and no categories where they are not given."""
+        return cls(
+            tuple(names),
+            tuple(ids),
+            tuple(categories) if categories is not None else ("",) * len(names),
+            tuple(colors) if colors is not None else default_colors(len(names)),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain lists, as a checkpoint stores them."""
+        return {
+            field: [list(v) if isinstance(v, tuple) else v for v in values] for field, values in asdict(self).items()
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "ClassTable":
+        """Rebuild what `to_dict` returned."""
+        return cls(
+            tuple(values["names"]),
+            tuple(values["ids"]),
+            tuple(values["categories"]),
+            tuple((r, g, b) for r, g, b in values["colors"]),
+        )
+
+    def require(self, found: "ClassTable", *, source: str) -> None:
+        """Check that a data set's classes are all known here, under the same ids.
+
+        Raises:
+            InputError: naming `source` and the classes that this table does not hold, or holds under another id.
+        """
+        known = dict(zip(self.names, self.ids, strict=True))
+        wrong = [f"{n!r} (id {i})" for n, i in zip(found.names, found.ids, strict=True) if known.get(n) != i]
+        if wrong:
+            expected = ", ".join(f"{n!r} (id {i})" for n, i in list(known.items())[:20])
+            raise InputError(f"{source}: unknown classes {', '.join(wrong[:20])}; the model knows {expected}")

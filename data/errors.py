@@ -1,0 +1,8 @@
+"""The one error that means: the input is wrong, not the program."""
+
+
+class InputError(ValueError):
+    """Bad input from the user: names the file and the field, what was found and what was expected.
+
+    The commands print its message without a traceback and exit with status 2.
+    """

@@ -1,0 +1,169 @@
+"""Image and mask files -> arrays, through Pillow, which refuses a truncated file (OpenCV returns grey without a word)."""
+
+import struct
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from data.errors import InputError
+
+Size = tuple[int, int]  # (height, width)
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")  # nothing else: Pillow hands EPS files to Ghostscript
+COLOR_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
+INDEX_MODES = ("1", "L", "P", "I", "I;16", "I;16B")
+SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap height and width
+EXPECTED_IMAGE = "expected a complete JPEG, PNG, BMP, WebP or TIFF image of 8 bits a channel"
+EXPECTED_MASK = "expected a complete single-channel image of class indices"
+HEADER_THREADS = 8  # header reads wait for the disk, above all for a network disk
+
+
+def find_images(folder: Path) -> list[Path]:
+    """Return the image files directly in `folder` by extension, sorted; hidden files (macOS "._x.jpg") are left out."""
+    return sorted(
+        path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
+    )
+
+
+def load_image(path: Path, *, size: Size | None = None) -> np.ndarray:
+    """Load an image as RGB, upright as its EXIF orientation says.
+
+    Args:
+        path: the image file; grey, palette, CMYK and transparent images become RGB.
+        size: (height, width) that the image's annotation was drawn on. Some tools annotate the file's raw pixels, others
+            the upright picture: the raw orientation is kept where its size fits, else the upright one is taken.
+
+    Returns:
+        (H, W, 3) uint8, RGB.
+
+    Raises:
+        InputError: if the file is missing, truncated or no image of 8 bits a channel, or neither orientation fits.
+    """
+    with _open(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE) as image:
+        raw, upright = _sizes(image)
+        if size is not None and size not in (raw, upright):
+            found = describe_size(upright)
+            raise InputError(f"{path}: size is {found}; expected {describe_size(size)}, as its annotation says")
+        if size != raw and _orientation(image) != 1:
+            image = ImageOps.exif_transpose(image)
+        return np.array(image.convert("RGB"))
+
+
+def load_mask(path: Path) -> np.ndarray:
+    """Load a mask of class indices as the file holds them; palette images give indices, not colours.
+
+    Returns:
+        (H, W) uint8, or int32 from a 16-bit or 32-bit file.
+
+    Raises:
+        InputError: if the file is missing, truncated, no image, or has several channels.
+    """
+    with _open(path, modes=INDEX_MODES, expected=EXPECTED_MASK) as image:
+        return np.array(image).astype(np.int32 if image.mode.startswith("I") else np.uint8)
+
+
+def read_size(path: Path) -> Size:
+    """Return (height, width) in pixels of the upright image, from the header alone.
+
+    Raises:
+        InputError: as `load_image`, but for damage behind the header.
+    """
+    return read_sizes(path)[1]
+
+
+def read_sizes(path: Path) -> tuple[Size, Size]:
+    """Return (height, width) of the raw pixels and of the upright image, from the header alone.
+
+    Raises:
+        InputError: as `load_image`, but for damage behind the header.
+    """
+    with _open(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE) as image:
+        return _sizes(image)
+
+
+def read_mask_size(path: Path) -> Size:
+    """Return (height, width) in pixels of the array that `load_mask` gives, from the header alone.
+
+    Raises:
+        InputError: as `load_mask`, but for damage behind the header.
+    """
+    with _open(path, modes=INDEX_MODES, expected=EXPECTED_MASK) as image:
+        return image.height, image.width
+
+
+def read_all(read: Callable[..., Size], *columns: Iterable[Any], source: str) -> list[Size]:
+    """Call `read` on every row of `columns` in threads, and report all bad files at once.
+
+    Raises:
+        InputError: naming `source`, how many calls raised an InputError, and the first three messages.
+    """
+
+    def attempt(*row: Any) -> Size | InputError:
+        try:
+            return read(*row)
+        except InputError as error:
+            return error
+
+    with ThreadPoolExecutor(HEADER_THREADS) as pool:
+        results = list(pool.map(attempt, *columns))
+    errors = [result for result in results if isinstance(result, InputError)]
+    if errors:
+        first = "\n".join(f"  {error}" for error in errors[:3])
+        raise InputError(f"{source}: {len(errors)} of {len(results)} files cannot be used, the first:\n{first}")
+    return [result for result in results if not isinstance(result, InputError)]
+
+
+def describe_size(size: Size) -> str:
+    """Return a size as messages write it, which leaves no doubt about the order."""
+    return f"height {size[0]} x width {size[1]}"
+
+
+@contextmanager
+def _open(path: Path, *, modes: Collection[str], expected: str) -> Iterator[Image.Image]:
+    """Open an image lazily; whatever Pillow raises, now or while decoding, becomes an InputError naming the file."""
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            if image.mode not in modes:
+                raise InputError(f"{path}: pixel format is {image.mode!r}; {expected}")
+            yield image
+    except InputError:
+        raise
+    except (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as error:
+        raise InputError(f"{path}: {_reason(path, error)}; {expected}") from error
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Say in a few words why a file could not be read."""
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if path.is_dir():
+        return "is a folder"
+    if path.is_file() and path.stat().st_size == 0:
+        return "the file is empty"
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image, or its header is damaged"
+    return f"cannot be read ({error or type(error).__name__})"
+
+
+def _sizes(image: Image.Image) -> tuple[Size, Size]:
+    """Return (height, width) of the raw pixels and of the upright image."""
+    raw = (image.height, image.width)
+    return raw, raw[::-1] if _orientation(image) in SIDEWAYS else raw
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 (upright) where there is none."""
+    if image.format == "TIFF":  # Pillow turns these while it decodes, and gives their upright size
+        return 1
+    if image.format == "PNG" and "exif" not in image.info:  # getexif would decode all pixels to look behind them
+        return 1
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
+    except (OSError, ValueError, SyntaxError, EOFError, struct.error):  # damaged EXIF says nothing of the pixels
+        return 1

@@ -1,0 +1,73 @@
+"""Any data set of images and masks in two folders: images/{split}/x.jpg beside masks/{split}/x.png."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from data.classes import ClassTable
+from data.errors import InputError
+from data.images import find_images, load_image, load_mask
+from data.pairs import check_pairs, find_split
+from data.samples import IGNORE, SegmentationSample
+
+
+class MaskFolderDataset(Dataset[SegmentationSample]):
+    """One split of a folder of images and single-channel masks of class indices.
+
+    Attributes:
+        classes: the K classes; their ids are the mask values 0 to K - 1.
+        image_paths: (N,) paths, as a numpy string array: one block of memory that workers share.
+        mask_paths: (N,) paths, likewise.
+    """
+
+    def __init__(self, root: Path, split: str, *, names: Sequence[str]) -> None:
+        """List and check a split; pixels are read, and their values checked, one image at a time.
+
+        Args:
+            root: the folder that holds `images/{split}` and `masks/{split}`.
+            split: the name of a folder in both, e.g. "train".
+            names: the class names in the order of the mask values; 255 is ignored and has no name.
+
+        Raises:
+            InputError: if a folder is missing or empty, the names are unfit, or a file fails `check_pairs`.
+        """
+        self.classes = _class_table(names)
+        for folder in (root / "images", root / "masks"):
+            if not folder.is_dir():
+                raise InputError(f"{folder}: no such folder; expected {root} to hold images/{split} and masks/{split}")
+        folder = find_split(root / "images", split)
+        images = find_images(folder)
+        if not images:
+            raise InputError(f"{folder}: holds no images; expected .jpg or .png files directly in it")
+        masks = [root / "masks" / split / f"{image.stem}.png" for image in images]
+        check_pairs(images, masks, folder=folder)
+        self.image_paths = np.array([str(path) for path in images])
+        self.mask_paths = np.array([str(path) for path in masks])
+
+    def __len__(self) -> int:
+        return len(self.image_paths)
+
+    def __getitem__(self, index: int) -> SegmentationSample:
+        """Read one image and its mask.
+
+        Raises:
+            InputError: if a file is truncated, or the mask holds a value that is neither a class nor 255.
+        """
+        path, mask_path = Path(self.image_paths[index]), Path(self.mask_paths[index])
+        values = load_mask(mask_path)
+        unknown = ((values < 0) | (values >= len(self.classes))) & (values != IGNORE)
+        if unknown.any():
+            found = np.unique(values[unknown])[:10].tolist()
+            raise InputError(f"{mask_path}: values {found}; expected 0 to {len(self.classes) - 1}, or {IGNORE} to ignore")
+        image = load_image(path, size=(values.shape[0], values.shape[1]))
+        return SegmentationSample(image, values.astype(np.uint8), path.stem)
+
+
+def _class_table(names: Sequence[str]) -> ClassTable:
+    """Build the table of mask values 0 to K - 1, or raise InputError where the names cannot be theirs."""
+    fits = not isinstance(names, str) and 0 < len(names) <= IGNORE and len(set(names)) == len(names)
+    if not fits:
+        raise InputError(f"class names {names!r}; expected a list of 1 to {IGNORE} unique names")
+    return ClassTable.create(names, range(len(names)))

@@ -1,0 +1,118 @@
+"""SSDLite (arXiv:1801.04381, section 6.2) as MobileNetV3 uses it (arXiv:1905.02244, section 6.3)."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from backbones.blocks import ConvNormAct, Norm, make_norm
+from backbones.taps import Tap
+from heads.anchors import LAYOUTS, build_anchors
+
+EXTRAS = (512, 256, 256, 128)  # channels of the levels after C5, each at half the resolution of the one before
+INIT_STD = 0.03
+CLASS_BIAS = -4.6  # sigmoid(-4.6) = .01; TensorFlow's class_prediction_bias_init. A softmax does not see it
+
+
+class RawDetections(NamedTuple):
+    """What the network says about each anchor."""
+
+    class_logits: Tensor  # (N, A, 1 + K); slot 0 is background, slot 1 + k is class k
+    deltas: Tensor  # (N, A, 4), unitless: dx, dy, dw, dh
+
+
+def build_extra(in_channels: int, out_channels: int, *, norm: Norm) -> nn.Sequential:
+    """Return 1x1 to half the channels, 3x3 depthwise of stride 2, 1x1 to all."""
+    half = out_channels // 2
+    return nn.Sequential(
+        ConvNormAct(in_channels, half, kernel=1, norm=norm, act=nn.ReLU6),
+        ConvNormAct(half, half, kernel=3, stride=2, groups=half, norm=norm, act=nn.ReLU6),
+        ConvNormAct(half, out_channels, kernel=1, norm=norm, act=nn.ReLU6),
+    )
+
+
+def build_predictor(in_channels: int, out_channels: int, *, norm: Norm) -> nn.Sequential:
+    """Return a separable convolution: 3x3 depthwise with norm and ReLU6, 1x1 with bias."""
+    return nn.Sequential(
+        ConvNormAct(in_channels, in_channels, kernel=3, groups=in_channels, norm=norm, act=nn.ReLU6),
+        nn.Conv2d(in_channels, out_channels, 1),
+    )
+
+
+def flatten_cells(x: Tensor, values: int) -> Tensor:
+    """Turn (N, anchors per cell * values, h, w) into (N, h * w * anchors per cell, values)."""
+    n, _, height, width = x.shape
+    x = x.reshape(n, -1, values, height, width).permute(0, 3, 4, 1, 2)  # (N, h, w, anchors per cell, values)
+    return x.reshape(n, -1, values)
+
+
+class SSDLite(nn.Module):
+    """Six levels (C4, C5 and four extra ones), each with a separable class and box predictor.
+
+    Args:
+        taps: of the backbone; C4 and C5 are used.
+        num_classes: K, without background.
+        layout: key of `heads.anchors.LAYOUTS`.
+        bn_eps: added to the variance in batch normalisation.
+        bn_momentum: 1 - TensorFlow's decay.
+
+    Attributes:
+        TAPS: names of the feature maps that it takes.
+        layout: shapes of the anchors per level.
+        strides: of the levels in pixels, finest first.
+    """
+
+    TAPS = ("C4", "C5")
+
+    def __init__(
+        self,
+        taps: Mapping[str, Tap],
+        *,
+        num_classes: int,
+        layout: str = "tensorflow",
+        bn_eps: float = 0.001,
+        bn_momentum: float = 0.03,
+    ) -> None:
+        super().__init__()
+        norm = make_norm(eps=bn_eps, momentum=bn_momentum)
+        c4, c5 = (taps[name] for name in self.TAPS)
+        channels = (c4.channels, c5.channels, *EXTRAS)
+        self.layout = LAYOUTS[layout]
+        self.strides = (c4.stride, *(c5.stride * 2**level for level in range(len(EXTRAS) + 1)))
+        self.slots = 1 + num_classes
+        self.extras = nn.ModuleList(build_extra(i, o, norm=norm) for i, o in zip(channels[1:], EXTRAS, strict=False))
+        per_cell = self.layout.per_cell
+        self.class_predictors = nn.ModuleList(
+            build_predictor(c, a * self.slots, norm=norm) for c, a in zip(channels, per_cell, strict=True)
+        )
+        self.box_predictors = nn.ModuleList(
+            build_predictor(c, a * 4, norm=norm) for c, a in zip(channels, per_cell, strict=True)
+        )
+        self._init_weights()
+
+    @torch.no_grad()
+    def _init_weights(self) -> None:
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.trunc_normal_(layer.weight, std=INIT_STD, a=-2 * INIT_STD, b=2 * INIT_STD)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+        for name, bias in self.class_predictors.named_parameters():
+            if name.endswith(".1.bias"):
+                nn.init.constant_(bias, CLASS_BIAS)
+
+    def forward(self, features: Mapping[str, Tensor]) -> RawDetections:
+        """Predict from C4 (N, C, h, w) and C5 (N, C', h', w'), in the order of `build_anchors`."""
+        levels = [features[name] for name in self.TAPS]
+        for extra in self.extras:
+            levels.append(extra(levels[-1]))
+        class_logits = [
+            flatten_cells(predict(x), self.slots) for predict, x in zip(self.class_predictors, levels, strict=True)
+        ]
+        deltas = [flatten_cells(predict(x), 4) for predict, x in zip(self.box_predictors, levels, strict=True)]
+        return RawDetections(torch.cat(class_logits, dim=1), torch.cat(deltas, dim=1))
+
+    def anchors(self, size: tuple[int, int]) -> Tensor:
+        """Return the anchors (A, 4) for an input of `size`, xyxy in input pixels."""
+        return build_anchors(size, strides=self.strides, layout=self.layout)

@@ -1,0 +1,83 @@
+"""Figures of both tasks: their style and the confusion matrix."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+INK, FAINT, ACCENT = "#222222", "#d9d9d9", "#1f5fa8"
+DPI = 150
+MOST_WITH_TEXT = 25  # classes; cells of larger matrices are too small to read
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of a size in inches, apart from pyplot's global state."""
+    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+
+
+def style_axes(axes: Axes, *, title: str, xlabel: str, ylabel: str) -> None:
+    """Give axes a title, labels, a faint grid and no frame on the top and right."""
+    axes.set_title(title, fontsize=11, color=INK, loc="left", fontweight="bold")
+    axes.set_xlabel(xlabel, color=INK)
+    axes.set_ylabel(ylabel, color=INK)
+    axes.grid(color=FAINT, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def plot_confusion_matrix(matrix: np.ndarray, path: Path, *, names: Sequence[str]) -> None:
+    """Draw a confusion matrix, coloured by the share of its row.
+
+    Args:
+        matrix: (S, S) counts, rows = ground truth, columns = predictions.
+        path: the image file to write.
+        names: S names; a detector's last one is the background.
+
+    Raises:
+        ValueError: if the matrix is not (S, S).
+    """
+    size = len(names)
+    if matrix.shape != (size, size):
+        raise ValueError(f"matrix has shape {matrix.shape}; expected {(size, size)} for {size} names")
+    totals = matrix.sum(axis=1, keepdims=True)
+    shares = np.divide(matrix, totals, out=np.full((size, size), np.nan), where=totals > 0)
+    side = float(np.clip(2.6 + 0.42 * size, 4.2, 15))
+    figure = new_figure(side + 1.0, side)
+    axes = figure.subplots()
+    colors = matplotlib.colormaps["Blues"].with_extremes(bad="#f0f0f0")
+    image = axes.imshow(shares, cmap=colors, vmin=0, vmax=1)
+    if size <= MOST_WITH_TEXT + 1:
+        _write_cells(axes, shares, matrix)
+    fontsize = 9 if size <= MOST_WITH_TEXT + 1 else 6
+    rows = [f"{name}  ({_short(int(total))})" for name, total in zip(names, totals[:, 0], strict=True)]
+    axes.set_xticks(range(size), names, rotation=45, ha="right", rotation_mode="anchor", fontsize=fontsize)
+    axes.set_yticks(range(size), rows, fontsize=fontsize)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_title("Confusion matrix, % of each row", fontsize=11, color=INK, loc="left", fontweight="bold")
+    axes.set_xlabel("predicted", color=INK)
+    axes.set_ylabel("ground truth (count)", color=INK)
+    bar = figure.colorbar(image, ax=axes, shrink=0.7, format=PercentFormatter(xmax=1))
+    bar.outline.set_visible(False)
+    figure.savefig(path)
+
+
+def _write_cells(axes: Axes, shares: np.ndarray, matrix: np.ndarray) -> None:
+    for row, column in zip(*np.nonzero(matrix), strict=True):
+        share = shares[row, column]
+        color = "white" if share > 0.55 else INK
+        text = f"{100 * share:.0f}" if share >= 0.005 else "<1"
+        axes.text(column, row, text, ha="center", va="center", color=color, fontsize=8)
+
+
+def _short(count: int) -> str:
+    """Return a count in at most four characters: 950, 12k, 3.4M."""
+    value, units = float(count), iter(("", "k", "M", "G", "T"))
+    unit = next(units)
+    while value >= 999.5:
+        value, unit = value / 1000, next(units)
+    return f"{value:.1f}{unit}" if unit and value < 9.95 else f"{value:.0f}{unit}"

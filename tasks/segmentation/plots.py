@@ -1,0 +1,31 @@
+"""Pictures of a segmenter's metrics."""
+
+from pathlib import Path
+
+from tasks.plots import ACCENT, INK, new_figure, style_axes
+from tasks.segmentation.metrics import SegmentationMetrics
+
+
+def plot_iou(metrics: SegmentationMetrics, path: Path) -> None:
+    """Draw the IoU of each class as a bar, best first, and their mean as a line.
+
+    Args:
+        metrics: of one evaluation; classes without an IoU stand last, as "absent".
+        path: the image file to write.
+    """
+    ranked = sorted(metrics.iou.items(), key=lambda item: -1.0 if item[1] is None else item[1])
+    names = [name for name, _ in ranked]
+    figure = new_figure(7, 1.4 + 0.28 * len(ranked))
+    axes = figure.subplots()
+    bars = axes.barh(range(len(ranked)), [value or 0.0 for _, value in ranked], color=ACCENT, height=0.72)
+    labels = ["absent" if value is None else f"{value:.3f}" for _, value in ranked]
+    axes.bar_label(bars, labels, padding=4, fontsize=8, color=INK)
+    mean = metrics.summary["mIoU"]
+    if mean is not None:
+        axes.axvline(mean, color=INK, linestyle="--", linewidth=1.2, label=f"mean  {mean:.3f}")
+        axes.legend(loc="lower right", fontsize=9)
+    style_axes(axes, title="Intersection over union by class", xlabel="IoU", ylabel="")
+    axes.grid(visible=False, axis="y")
+    axes.set_yticks(range(len(ranked)), names, fontsize=9)
+    axes.set(xlim=(0, 1.08), ylim=(-0.6, len(ranked) - 0.4), xticks=[0, 0.2, 0.4, 0.6, 0.8, 1])
+    figure.savefig(path)
