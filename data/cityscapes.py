@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 from data.classes import ClassTable
 from data.errors import InputError
 from data.images import find_images, load_image, load_mask
-from data.pairs import check_pairs, find_split
+from data.pairs import check_pairs, find_split, split_names
 from data.samples import IGNORE, SegmentationSample
 
 IMAGE_SUFFIX = "_leftImg8bit"
@@ -62,8 +62,8 @@ class CityscapesDataset(Dataset[SegmentationSample]):
         cities = sorted(path for path in folder.iterdir() if path.is_dir())
         images = [path for city in cities for path in find_images(city) if path.stem.endswith(IMAGE_SUFFIX)]
         if not images:
-            splits = sorted(path.name for path in folder.parent.iterdir() if path.is_dir())
-            raise InputError(f"{folder}: no images (splits: {splits}); expected {{city}}/*{IMAGE_SUFFIX}.png or .jpg")
+            found = f"no images (splits: {split_names(folder.parent)})"
+            raise InputError(f"{folder}: {found}; expected {{city}}/*{IMAGE_SUFFIX}.png or .jpg")
         masks = [
             root / "gtFine" / split / path.parent.name / (path.stem.removesuffix(IMAGE_SUFFIX) + MASK_SUFFIX)
             for path in images
@@ -102,9 +102,8 @@ def to_train_ids(ids: np.ndarray, *, path: Path) -> np.ndarray:
     Raises:
         InputError: if an id is none of Cityscapes'.
     """
-    if ids.dtype != np.uint8:
-        ids = np.where((ids >= 0) & (ids < 256), ids, 255)
-    mask: np.ndarray = TRAIN_IDS[ids]
+    rows = ids if ids.dtype == np.uint8 else np.where((ids >= 0) & (ids < 256), ids, 255)  # 255 is unknown
+    mask: np.ndarray = TRAIN_IDS[rows]
     unknown = mask == UNKNOWN
     if unknown.any():
         found = np.unique(ids[unknown])[:10].tolist()

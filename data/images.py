@@ -1,4 +1,4 @@
-"""Image and mask files -> arrays, through Pillow, which refuses a truncated file (OpenCV returns grey without a word)."""
+"""Image and mask files -> arrays, through Pillow: it refuses a truncated file, where OpenCV returns grey silently."""
 
 import struct
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -36,8 +36,8 @@ def load_image(path: Path, *, size: Size | None = None) -> np.ndarray:
 
     Args:
         path: the image file; grey, palette, CMYK and transparent images become RGB.
-        size: (height, width) that the image's annotation was drawn on. Some tools annotate the file's raw pixels, others
-            the upright picture: the raw orientation is kept where its size fits, else the upright one is taken.
+        size: (height, width) that the image's annotation was drawn on. Some tools annotate the raw pixels, others the
+            upright picture: the raw orientation is kept where its size fits, else the upright one is taken.
 
     Returns:
         (H, W, 3) uint8, RGB.

@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 from data.classes import ClassTable
 from data.errors import InputError
 from data.images import find_images, load_image, load_mask
-from data.pairs import check_pairs, find_split
+from data.pairs import check_pairs, find_split, split_names
 from data.samples import IGNORE, SegmentationSample
 
 
@@ -40,7 +40,8 @@ class MaskFolderDataset(Dataset[SegmentationSample]):
         folder = find_split(root / "images", split)
         images = find_images(folder)
         if not images:
-            raise InputError(f"{folder}: holds no images; expected .jpg or .png files directly in it")
+            found = f"no images (splits: {split_names(folder.parent)})"
+            raise InputError(f"{folder}: {found}; expected .jpg or .png files directly in it")
         masks = [root / "masks" / split / f"{image.stem}.png" for image in images]
         check_pairs(images, masks, folder=folder)
         self.image_paths = np.array([str(path) for path in images])
@@ -60,7 +61,9 @@ class MaskFolderDataset(Dataset[SegmentationSample]):
         unknown = ((values < 0) | (values >= len(self.classes))) & (values != IGNORE)
         if unknown.any():
             found = np.unique(values[unknown])[:10].tolist()
-            raise InputError(f"{mask_path}: values {found}; expected 0 to {len(self.classes) - 1}, or {IGNORE} to ignore")
+            raise InputError(
+                f"{mask_path}: values {found}; expected 0 to {len(self.classes) - 1}, or {IGNORE} to ignore"
+            )
         image = load_image(path, size=(values.shape[0], values.shape[1]))
         return SegmentationSample(image, values.astype(np.uint8), path.stem)
 

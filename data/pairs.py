@@ -8,6 +8,11 @@ from data.errors import InputError
 from data.images import Size, describe_size, read_all, read_mask_size, read_sizes
 
 
+def split_names(folder: Path) -> list[str]:
+    """Return the names of the folders in `folder`, sorted."""
+    return sorted(path.name for path in folder.iterdir() if path.is_dir())
+
+
 def find_split(folder: Path, split: str) -> Path:
     """Return `folder / split`.
 
@@ -15,8 +20,7 @@ def find_split(folder: Path, split: str) -> Path:
         InputError: if that folder is missing, naming the splits that there are.
     """
     if not (folder / split).is_dir():
-        splits = sorted(path.name for path in folder.iterdir() if path.is_dir())
-        raise InputError(f"{folder}: no split {split!r}; expected one of {splits}")
+        raise InputError(f"{folder}: no split {split!r}; expected one of {split_names(folder)}")
     return folder / split
 
 
@@ -29,8 +33,8 @@ def check_pairs(images: Sequence[Path], masks: Sequence[Path], *, folder: Path) 
         folder: the folder that the images were looked for in, for the messages.
 
     Raises:
-        InputError: if two images share a name, a mask is missing, a header is unreadable, or a mask is not single-channel
-            or of another size than its image.
+        InputError: if two images share a name, a mask is missing, a header is unreadable, or a mask is not
+            single-channel or of another size than its image.
     """
     twice = [name for name, count in Counter(path.stem for path in images).items() if count > 1]
     if twice:
@@ -38,7 +42,7 @@ def check_pairs(images: Sequence[Path], masks: Sequence[Path], *, folder: Path) 
     missing = [str(mask) for mask in masks if not mask.is_file()]
     if missing:
         first = ", ".join(missing[:3])
-        raise InputError(f"{folder}: {len(missing)} of {len(masks)} images have no mask; expected {first} ...")
+        raise InputError(f"{folder}: {len(missing)} of {len(masks)} images have no mask; expected {first}")
     read_all(_pair_size, images, masks, source=str(folder))
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
@@ -14,25 +15,28 @@ Series = dict[str, tuple[np.ndarray, np.ndarray]]  # column name -> steps, value
 SMOOTHING = 30  # a series is smoothed over this part of its points: 1 / 30
 
 
-def plot_curves(csv_path: Path, path: Path) -> None:
+def plot_curves(csv_paths: Sequence[Path], path: Path) -> None:
     """Draw losses (raw and smoothed), learning rates and validation metrics over the optimiser's steps.
 
     The columns say what they are: `lr...`, `val/...`, and any with "loss" in it. A panel without data is left out.
 
     Args:
-        csv_path: CSVLogger's metrics.csv: a `step` column; a field is empty where a row does not log its column.
+        csv_paths: CSVLogger's metrics.csv, one for each start of the run; each has a `step` column, and a field is empty
+            where a row does not log its column.
         path: the image file to write.
 
     Raises:
         ValueError: if no column holds anything to draw.
     """
-    series = read_series(csv_path)
+    series = read_series(csv_paths)
     losses = {name: points for name, points in series.items() if "loss" in name}
     rates = {name: points for name, points in series.items() if name.startswith("lr")}
     metrics = {name: points for name, points in series.items() if name.startswith("val/") and name not in losses}
     panels = [(draw, part) for draw, part in ((_losses, losses), (_metrics, metrics), (_rates, rates)) if part]
     if not panels:
-        raise ValueError(f"{csv_path}: no loss, learning rate or validation metric among columns {sorted(series)}")
+        raise ValueError(
+            f"{[str(p) for p in csv_paths]}: no loss, learning rate or validation metric among columns {sorted(series)}"
+        )
     figure = new_figure(5.2 * len(panels), 4)
     for axes, (draw, part) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         draw(axes, part)
@@ -40,14 +44,15 @@ def plot_curves(csv_path: Path, path: Path) -> None:
     figure.savefig(path)
 
 
-def read_series(csv_path: Path) -> Series:
+def read_series(csv_paths: Sequence[Path]) -> Series:
     """Return every column's finite numbers and their steps; columns without any are left out."""
     points: dict[str, list[tuple[float, float]]] = {}
-    with csv_path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            for name, text in row.items():
-                if text and name not in ("step", "epoch") and math.isfinite(float(text)):
-                    points.setdefault(name, []).append((float(row["step"]), float(text)))
+    for csv_path in csv_paths:
+        with csv_path.open(newline="") as file:
+            for row in csv.DictReader(file):
+                for name, text in row.items():
+                    if text and name not in ("step", "epoch") and math.isfinite(float(text)):
+                        points.setdefault(name, []).append((float(row["step"]), float(text)))
     return {name: (np.array(pairs)[:, 0], np.array(pairs)[:, 1]) for name, pairs in points.items()}
 
 
@@ -66,9 +71,12 @@ def _losses(axes: Axes, series: Series) -> None:
         axes.plot(steps, values, color=color, linewidth=0.7, alpha=0.25)
         axes.plot(steps, smooth(values), color=color, linewidth=1.8, label=name)
     style_axes(axes, title="Loss", xlabel="step", ylabel="loss (faint: raw, strong: smoothed)")
-    lows, highs = zip(*[(values.min(), values.max()) for _, values in series.values()], strict=True)
-    if min(lows) > 0 and max(highs) > 20 * min(lows):
-        axes.set_yscale("log")
+    smoothed = np.concatenate([smooth(values) for _, values in series.values()])
+    low, high = float(smoothed.min()), float(smoothed.max())
+    if low > 0 and high > 20 * low:
+        axes.set(yscale="log", ylim=(low / 2, high * 2))  # one raw value near 0 would squeeze the rest
+    elif low > 0:
+        axes.set_ylim(bottom=0)
 
 
 def _metrics(axes: Axes, series: Series) -> None:

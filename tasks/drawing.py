@@ -14,6 +14,7 @@ from data.samples import IGNORE
 
 PAPER, INK = (255, 255, 255), (20, 20, 20)
 SUFFIXES = (".jpeg", ".jpg", ".png")
+Place = tuple[int, int, int, int]  # left, top, right, bottom of a tag, in pixels
 
 
 def draw_boxes(
@@ -24,7 +25,7 @@ def draw_boxes(
     classes: ClassTable,
     scores: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Draw boxes in their classes' colours, each with a tag; the highest score, or else the last box, on top.
+    """Draw boxes in their classes' colours, each with a tag; the highest score, or else the smallest box, on top.
 
     Args:
         image: (H, W, 3) uint8, RGB.
@@ -36,19 +37,21 @@ def draw_boxes(
     Returns:
         (H, W, 3) uint8: a new image.
     """
-    drawn = image.copy()
-    size = _font_size(image)
-    width = max(1, round(size / 7))
-    order = np.arange(len(boxes)) if scores is None else np.argsort(scores, kind="stable")
-    for index in order:
-        left, top, right, bottom = (round(float(value)) for value in boxes[index])
+    drawn, size = image.copy(), _font_size(image)
+    height, width = image.shape[:2]
+    edges = np.clip(np.round(boxes), 0, (width - 1, height - 1, width - 1, height - 1)).astype(int)
+    names = [classes.names[int(label)] for label in labels]
+    texts = names if scores is None else [f"{name} {score:.2f}" for name, score in zip(names, scores, strict=True)]
+    areas = (edges[:, 2] - edges[:, 0]) * (edges[:, 3] - edges[:, 1])
+    first_to_last = np.argsort(areas if scores is None else -scores, kind="stable")
+    for index in first_to_last[::-1]:
+        left, top, right, bottom = edges[index].tolist()
         color = classes.colors[int(labels[index])]
-        cv2.rectangle(drawn, (left, top), (right, bottom), color, width)
+        cv2.rectangle(drawn, (left, top), (right, bottom), color, max(1, round(size / 7)))
+    places = _place_tags([texts[i] for i in first_to_last], edges[first_to_last], size=size, image_size=(height, width))
     canvas = Image.fromarray(drawn)
-    for index in order:
-        name, color = classes.names[int(labels[index])], classes.colors[int(labels[index])]
-        text = name if scores is None else f"{name} {float(scores[index]):.2f}"
-        _draw_tag(canvas, text, box=boxes[index], color=color, size=size)
+    for index, place in list(zip(first_to_last, places, strict=True))[::-1]:
+        _draw_tag(canvas, texts[index], place=place, color=classes.colors[int(labels[index])], size=size)
     return np.array(canvas)
 
 
@@ -89,7 +92,7 @@ def draw_legend(mask: np.ndarray, *, classes: ClassTable, width: int) -> np.ndar
     Returns:
         (height, width, 3) uint8; as many lines as the names need, at least one.
     """
-    size = int(np.clip(width / 60, 10, 28))
+    size = int(np.clip(width / 75, 10, 28))
     font, row = _font(size), round(size * 1.7)
     places, x, y = [], size // 2, 0
     for index in _present(mask):
@@ -149,16 +152,40 @@ def save_image(image: np.ndarray, path: Path) -> None:
     Image.fromarray(image).save(path, quality=92)  # PNG takes no notice of the quality
 
 
-def _draw_tag(canvas: Image.Image, text: str, *, box: np.ndarray, color: Color, size: int) -> None:
-    """Write a text on a ground of `color` above a box, or in its top where there is no room, inside the canvas."""
-    font, pad = _font(size), max(1, size // 4)
-    width, height = round(font.getlength(text)) + 2 * pad, round(size * 1.3)
-    left = round(float(np.clip(box[0], 0, max(0, canvas.width - width))))
-    above = float(box[1]) - height
-    top = round(float(np.clip(above if above >= 0 else box[1], 0, max(0, canvas.height - height))))
+def _place_tags(texts: list[str], edges: np.ndarray, *, size: int, image_size: tuple[int, int]) -> list[Place]:
+    """Find each tag's place inside the image: above its box, in its top or under it, where no earlier tag is.
+
+    A low box, which a tag in its top would hide, has it rather under it.
+    """
+    places: list[Place] = []
+    for text, (left, top, _, bottom) in zip(texts, edges.tolist(), strict=True):
+        width, height = round(_font(size).getlength(text)) + 2 * _padding(size), round(size * 1.3)
+        x = max(0, min(left, image_size[1] - width))
+        low = bottom - top < 3 * height
+        tops = (top - height, bottom, top) if low else (top - height, top, bottom)
+        options = [(x, y, x + width, y + height) for y in tops]
+        inside = [place for place in options if place[1] >= 0 and place[3] <= image_size[0]]
+        free = [place for place in inside if not any(_overlap(place, taken) for taken in places)]
+        places.append([*free, *inside, (x, 0, x + width, height)][0])
+    return places
+
+
+def _overlap(first: Place, second: Place) -> bool:
+    beside = first[2] <= second[0] or second[2] <= first[0]
+    return not beside and first[1] < second[3] and second[1] < first[3]
+
+
+def _draw_tag(canvas: Image.Image, text: str, *, place: Place, color: Color, size: int) -> None:
+    """Write a text on a ground of `color`."""
+    left, top, right, bottom = place
     draw = ImageDraw.Draw(canvas)
-    draw.rectangle((left, top, left + width - 1, top + height - 1), fill=color)
-    draw.text((left + pad, top + height / 2), text, fill=_contrasting(color), font=font, anchor="lm")
+    draw.rectangle((left, top, right - 1, bottom - 1), fill=color)
+    middle = (left + _padding(size), (top + bottom) / 2)
+    draw.text(middle, text, fill=_contrasting(color), font=_font(size), anchor="lm")
+
+
+def _padding(size: int) -> int:
+    return max(1, size // 4)
 
 
 def _contrasting(color: Color) -> Color:

@@ -27,6 +27,7 @@ class Arch:
         bn_eps: added to the variance in batch normalisation.
         bn_momentum: 1 - TensorFlow's decay.
         anchors: of SSDLite: key of `heads.anchors.LAYOUTS`.
+        scores: of SSDLite: "sigmoid" (trained by focal loss) or "softmax" (by hard negatives) of its class logits.
         filters: of LR-ASPP: width of its branches.
 
     Raises:
@@ -43,6 +44,7 @@ class Arch:
     bn_eps: float = 0.001
     bn_momentum: float = 0.01
     anchors: str = "tensorflow"
+    scores: str = "sigmoid"
     filters: int = 128
 
     def __post_init__(self) -> None:
@@ -52,6 +54,7 @@ class Arch:
             "halving": ("none", "detection", "segmentation"),
             "output_stride": (16, 32),
             "anchors": tuple(LAYOUTS),
+            "scores": ("sigmoid", "softmax"),
         }
         for field, allowed in choices.items():
             if getattr(self, field) not in allowed:

@@ -61,7 +61,7 @@ def plot_confusion_matrix(matrix: np.ndarray, path: Path, *, names: Sequence[str
     axes.set_title("Confusion matrix, % of each row", fontsize=11, color=INK, loc="left", fontweight="bold")
     axes.set_xlabel("predicted", color=INK)
     axes.set_ylabel("ground truth (count)", color=INK)
-    bar = figure.colorbar(image, ax=axes, shrink=0.7, format=PercentFormatter(xmax=1))
+    bar = figure.colorbar(image, ax=axes, shrink=0.7, aspect=30, pad=0.02, format=PercentFormatter(xmax=1))
     bar.outline.set_visible(False)
     figure.savefig(path)
 

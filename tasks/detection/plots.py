@@ -7,9 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from tasks.detection.metrics import DetectionMetrics
-from tasks.plots import FAINT, INK, new_figure, style_axes
+from tasks.plots import INK, new_figure, style_axes
 
-MOST_NAMED = 10  # classes; more are drawn as one grey bundle around their mean
+MOST_NAMED = 10  # classes; more are drawn as one pale bundle around their mean
+PALE = "#a9bcd6"
 
 
 def plot_precision_recall(metrics: DetectionMetrics, path: Path) -> None:
@@ -21,8 +22,10 @@ def plot_precision_recall(metrics: DetectionMetrics, path: Path) -> None:
     """
     figure = new_figure(11, 4.8)
     left, right = figure.subplots(1, 2)
-    _draw_curves(left, metrics, precision=metrics.precision[0], title="Precision and recall at IoU 0.50")
-    _draw_curves(right, metrics, precision=metrics.precision.mean(axis=0), title="Mean over IoU 0.50 to 0.95")
+    _draw_curves(left, metrics, precision=metrics.precision[0], title="Precision at IoU 0.50")
+    _draw_curves(
+        right, metrics, precision=metrics.precision.mean(axis=0), title="Precision, mean over IoU 0.50 to 0.95"
+    )
     figure.savefig(path)
 
 
@@ -30,11 +33,10 @@ def _draw_curves(axes: Axes, metrics: DetectionMetrics, *, precision: np.ndarray
     """Draw (R, K) precision; the mean of a curve is its class's AP."""
     drawn = [(name, curve) for name, curve in zip(metrics.per_class, precision.T, strict=True) if curve[0] >= 0]
     named = len(drawn) <= MOST_NAMED
-    colors = matplotlib.colormaps["tab10"].colors  # type: ignore[attr-defined]
     for index, (name, curve) in enumerate(drawn):
-        label = f"{name}  {curve.mean():.3f}" if named else None
-        color = colors[index] if named else FAINT
-        axes.plot(metrics.recall_thresholds, curve, color=color, linewidth=1.4 if named else 0.7, label=label)
+        color = matplotlib.colormaps["tab10"](index) if named else PALE
+        label = f"{name}  {curve.mean():.3f}" if named else "one class" if index == 0 else None
+        axes.plot(metrics.recall_thresholds, curve, color=color, linewidth=1.4 if named else 0.6, label=label)
     if drawn:
         mean = np.mean([curve for _, curve in drawn], axis=0)
         label = f"mean of {len(drawn)}  {mean.mean():.3f}"

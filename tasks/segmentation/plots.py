@@ -19,7 +19,8 @@ def plot_iou(metrics: SegmentationMetrics, path: Path) -> None:
     axes = figure.subplots()
     bars = axes.barh(range(len(ranked)), [value or 0.0 for _, value in ranked], color=ACCENT, height=0.72)
     labels = ["absent" if value is None else f"{value:.3f}" for _, value in ranked]
-    axes.bar_label(bars, labels, padding=4, fontsize=8, color=INK)
+    ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+    axes.bar_label(bars, labels, padding=5, fontsize=8, color=INK, bbox=ground)
     mean = metrics.summary["mIoU"]
     if mean is not None:
         axes.axvline(mean, color=INK, linestyle="--", linewidth=1.2, label=f"mean  {mean:.3f}")

@@ -1,11 +1,13 @@
 """What synthetic scenes are drawn with: the light, the camera, and a canvas that marks every pixel it paints."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from cityscapesscripts.helpers.labels import labels as cityscapes_labels
+from numpy.typing import ArrayLike
 
 from data.classes import Color
 
@@ -14,6 +16,7 @@ FIRST_OBJECT = 64  # an index below is a Cityscapes label id, from here on it is
 _SUBPIXEL_BITS = 4  # polygons are placed to a sixteenth of a pixel
 
 Polygon = Sequence[tuple[float, float]] | np.ndarray
+Polygons = Sequence[Polygon] | np.ndarray  # an array is (n, P, 2)
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,12 @@ class Light:
 
     def shade(self, color: Color, depth: float) -> tuple[float, ...]:
         """Return how a surface of `color` looks from `depth` metres away."""
-        clear = float(np.exp(-self.density * depth))
-        return tuple(
-            min(c * a, 255) * clear + h * (1 - clear) for c, a, h in zip(color, self.ambient, self.haze, strict=True)
+        clear = math.exp(-self.density * depth)
+        (r, g, b), (ar, ag, ab), (hr, hg, hb), fade = color, self.ambient, self.haze, 1 - clear
+        return (
+            min(r * ar, 255) * clear + hr * fade,
+            min(g * ag, 255) * clear + hg * fade,
+            min(b * ab, 255) * clear + hb * fade,
         )
 
 
@@ -62,13 +68,14 @@ class Camera:
     focal: float
     eye: float
 
-    def project(self, points: Sequence[tuple[float, float, float]] | np.ndarray) -> np.ndarray:
+    def project(self, points: ArrayLike) -> np.ndarray:
         """Project (..., 3) points in metres, X Y Z, to (..., 2) pixels, x y."""
         points = np.asarray(points, np.float64)
         scale = self.focal / points[..., 2]
-        x = self.center + points[..., 0] * scale
-        y = self.horizon + (self.eye - points[..., 1]) * scale
-        return np.stack([x, y], axis=-1)  # (..., 2)
+        pixels = np.empty((*scale.shape, 2))
+        pixels[..., 0] = self.center + points[..., 0] * scale
+        pixels[..., 1] = self.horizon + (self.eye - points[..., 1]) * scale
+        return pixels
 
 
 class Canvas:
@@ -85,19 +92,26 @@ class Canvas:
         self.index = np.zeros(size, np.uint8)
         self.light = light
 
-    def fill(self, polygons: Sequence[Polygon], color: Color, *, index: int, depth: float = 0.0) -> None:
+    def fill(self, polygons: Polygons, color: Color, *, index: int, depth: float = 0.0) -> None:
         """Paint polygons, in pixels, and mark their pixels as `index`."""
-        points = _fixed(polygons)
-        self._paint(points, self.light.shade(color, depth))
-        cv2.fillPoly(self.index, points, index, cv2.LINE_8, _SUBPIXEL_BITS)
+        shaded = self.light.shade(color, depth)
+        for points in _fixed(polygons):  # one by one: where two of a call overlap, fillPoly leaves a hole
+            self._paint([points], shaded)
+            cv2.fillPoly(self.index, [points], index, cv2.LINE_8, _SUBPIXEL_BITS)
 
-    def detail(self, polygons: Sequence[Polygon], color: Color, *, depth: float = 0.0) -> None:
+    def detail(self, polygons: Polygons, color: Color, *, depth: float = 0.0) -> None:
         """Paint polygons upon something that is marked already."""
         self._paint(_fixed(polygons), self.light.shade(color, depth))
 
-    def glow(self, polygons: Sequence[Polygon], color: Color) -> None:
+    def glow(self, polygons: Polygons, color: Color) -> None:
         """Paint polygons that shine by themselves upon something that is marked already."""
         self._paint(_fixed(polygons), color)
+
+    def on(self, point: tuple[float, float], *, label: str) -> bool:
+        """Tell whether the pixel at (x, y) shows `label`."""
+        x, y = (round(value) for value in point)
+        height, width = self.index.shape
+        return 0 <= x < width and 0 <= y < height and self.index[y, x] == LABELS[label]
 
     def darken(self, center: tuple[float, float], radii: tuple[float, float], *, factor: float) -> None:
         """Lay a shadow, an ellipse in pixels (x, y), upon what is there."""
@@ -162,6 +176,24 @@ class Pen:
         return [np.asarray(polygon) * step + self.foot for polygon in polygons]
 
 
+Draw = Callable[[Pen, np.random.Generator], None]
+
+
+def tint(color: Color, amount: float) -> Color:
+    """Lighten a colour by `amount` in (0, 1), or darken it by -`amount`."""
+    target, weight = (255, amount) if amount > 0 else (0, -amount)
+    red, green, blue = (round(c + (target - c) * weight) for c in color)
+    return red, green, blue
+
+
+def choose(rng: np.random.Generator, palette: Sequence[Color], *, jitter: int = 14) -> Color:
+    """Draw a colour and move it a little."""
+    color = palette[int(rng.integers(len(palette)))]
+    offsets = rng.integers(-jitter, jitter + 1, 3).tolist()
+    red, green, blue = (min(max(c + offset, 0), 255) for c, offset in zip(color, offsets, strict=True))
+    return red, green, blue
+
+
 def disc(x: float, y: float, radius: float, *, squash: float = 1.0) -> np.ndarray:
     """Return a circle as a polygon; `squash` is its height over its width."""
     return _CIRCLE * (radius, radius * squash) + (x, y)
@@ -172,16 +204,19 @@ def box(left: float, bottom: float, right: float, top: float) -> Polygon:
     return ((left, bottom), (right, bottom), (right, top), (left, top))
 
 
-def bar(start: tuple[float, float], end: tuple[float, float], width: float) -> np.ndarray:
+def bar(start: tuple[float, float], end: tuple[float, float], width: float) -> Polygon:
     """Return a straight line of some width as a polygon."""
-    along = np.subtract(end, start)
-    across = np.array([-along[1], along[0]]) * (width / 2 / max(float(np.hypot(*along)), 1e-6))
-    return np.array([start + across, end + across, end - across, start - across])
+    (x0, y0), (x1, y1) = start, end
+    across = width / 2 / max(math.hypot(x1 - x0, y1 - y0), 1e-6)
+    dx, dy = (y0 - y1) * across, (x1 - x0) * across
+    return ((x0 + dx, y0 + dy), (x1 + dx, y1 + dy), (x1 - dx, y1 - dy), (x0 - dx, y0 - dy))
 
 
 _ANGLES = np.linspace(0, 2 * np.pi, 20, endpoint=False)
 _CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)  # (20, 2)
 
 
-def _fixed(polygons: Sequence[Polygon]) -> list[np.ndarray]:
+def _fixed(polygons: Polygons) -> list[np.ndarray]:
+    if isinstance(polygons, np.ndarray):
+        return list(np.rint(polygons * (1 << _SUBPIXEL_BITS)).astype(np.int32))
     return [np.rint(np.asarray(polygon) * (1 << _SUBPIXEL_BITS)).astype(np.int32) for polygon in polygons]

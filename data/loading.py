@@ -1,0 +1,146 @@
+"""From a reader to batches: the order and the augmentation are pure functions of (seed, epoch, index).
+
+So the same seed gives the same batches for any number of workers, and no two workers or epochs repeat each other.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from data.transforms import DetectionItem, SegmentationItem
+
+Key = tuple[int, int]  # epoch, index
+
+
+class Reader(Protocol):
+    """What every data set of this package offers."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Any: ...
+
+
+class DetectionBatch(NamedTuple):
+    """N images of one size, with their boxes padded to the longest list."""
+
+    images: Tensor  # (N, 3, H, W) uint8, channels last in memory
+    boxes: Tensor  # (N, G, 4) float32, xyxy in pixels
+    labels: Tensor  # (N, G) int64; -1 where padded
+    crowd: Tensor  # (N, G) bool
+    indices: Tensor  # (N,) int64, positions in the reader
+
+
+class SegmentationBatch(NamedTuple):
+    """N images of one size, with their masks."""
+
+    images: Tensor  # (N, 3, H, W) uint8, channels last in memory
+    masks: Tensor  # (N, h, w) uint8, class indices or IGNORE
+    indices: Tensor  # (N,) int64, positions in the reader
+
+
+class Transformed(Dataset):
+    """A reader with a transform, whose random state comes from (seed, epoch, index)."""
+
+    def __init__(self, reader: Reader, transform: Callable[[Any, int], Any], *, seed: int) -> None:
+        self.reader = reader
+        self.transform = transform
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.reader)
+
+    def __getitem__(self, key: Key) -> tuple[int, Any]:
+        """Return the index and the transformed sample of key = (epoch, index)."""
+        state = np.random.SeedSequence((self.seed, *key)).generate_state(1)
+        return key[1], self.transform(self.reader[key[1]], int(state[0]))
+
+
+class EpochSampler(Sampler[Key]):
+    """Keys (epoch, index): in a new order for each epoch, or in the reader's own.
+
+    Args:
+        length: samples in the reader.
+        shuffle: whether each epoch has an order of its own.
+        seed: of the order.
+    """
+
+    def __init__(self, length: int, *, shuffle: bool, seed: int) -> None:
+        self.length = length
+        self.shuffle = shuffle
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return self.length
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of `epoch`; Lightning calls this before each."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[Key]:
+        order = np.arange(self.length)
+        if self.shuffle:
+            order = np.random.default_rng((self.seed, self.epoch)).permutation(self.length)
+        return ((self.epoch, int(index)) for index in order)
+
+
+def stack_images(images: Sequence[np.ndarray]) -> Tensor:
+    """Stack images (H, W, 3) into (N, 3, H, W), without a copy into another memory order."""
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+
+
+def collate_detection(samples: Sequence[tuple[int, DetectionItem]]) -> DetectionBatch:
+    """Stack images of one size and pad their boxes."""
+    indices, items = zip(*samples, strict=True)
+    n, longest = len(items), max(len(item.boxes) for item in items)
+    boxes = torch.zeros(n, longest, 4)
+    labels = torch.full((n, longest), -1, dtype=torch.int64)
+    crowd = torch.zeros(n, longest, dtype=torch.bool)
+    for row, item in enumerate(items):
+        count = len(item.boxes)
+        boxes[row, :count] = torch.from_numpy(item.boxes)
+        labels[row, :count] = torch.from_numpy(item.labels)
+        crowd[row, :count] = torch.from_numpy(item.crowd)
+    return DetectionBatch(stack_images([item.image for item in items]), boxes, labels, crowd, torch.tensor(indices))
+
+
+def collate_segmentation(samples: Sequence[tuple[int, SegmentationItem]]) -> SegmentationBatch:
+    """Stack images and masks of one size."""
+    indices, items = zip(*samples, strict=True)
+    masks = torch.from_numpy(np.stack([item.mask for item in items]))
+    return SegmentationBatch(stack_images([item.image for item in items]), masks, torch.tensor(indices))
+
+
+def use_one_thread(worker: int) -> None:
+    """Keep a worker process on one thread; the workers together use the cores."""
+    cv2.setNumThreads(1)
+
+
+def build_loader(
+    data: Transformed, *, collate: Callable[[Any], Any], batch_size: int, shuffle: bool, workers: int
+) -> DataLoader:
+    """Return a loader of batches.
+
+    Args:
+        data: samples by key.
+        collate: makes a batch of a list of samples.
+        batch_size: images in a batch.
+        shuffle: for training: a new order each epoch, and no smaller batch at its end (unless it is the only one).
+        workers: processes that decode and transform; 0 does it in this one.
+    """
+    return DataLoader(
+        data,
+        batch_size=batch_size,
+        sampler=EpochSampler(len(data), shuffle=shuffle, seed=data.seed),
+        drop_last=shuffle and len(data) > batch_size,
+        collate_fn=collate,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=torch.cuda.is_available(),
+        worker_init_fn=use_one_thread,
+    )

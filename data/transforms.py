@@ -1,0 +1,168 @@
+"""From a reader's sample to what goes into a batch: Albumentations pipelines for training and evaluation.
+
+The random state of a pipeline is set for every sample, so what happens to a sample depends on its seed alone.
+"""
+
+import os
+import random
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # no look for updates at import
+
+import albumentations as A
+import cv2
+import numpy as np
+from albumentations.augmentations.crops.transforms import BaseCrop
+
+from data.samples import IGNORE, DetectionSample, SegmentationSample
+
+MIN_SIDE = 1.0  # pixels of the network's input; smaller boxes are left out of training
+
+
+class DetectionItem(NamedTuple):
+    """One image as the network takes it."""
+
+    image: np.ndarray  # (H, W, 3) uint8, RGB
+    boxes: np.ndarray  # (G, 4) float32, xyxy in pixels of `image`
+    labels: np.ndarray  # (G,) int64
+    crowd: np.ndarray  # (G,) bool
+
+
+class SegmentationItem(NamedTuple):
+    """One image as the network takes it."""
+
+    image: np.ndarray  # (H, W, 3) uint8, RGB
+    mask: np.ndarray  # (H, W) uint8 in training; (h, w), at the label's own size, in evaluation
+
+
+class SSDRandomCrop(BaseCrop):
+    """Crop so that some box keeps a drawn IoU with the crop (SSD, arXiv:1512.02325, section 2.2).
+
+    Boxes whose centre falls outside the crop are dropped. The area and aspect limits are those of TensorFlow's
+    `ssd_random_crop`.
+    """
+
+    MIN_IOUS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)  # 1: the whole image
+    AREA = (0.1, 1.0)
+    ASPECT = (0.5, 2.0)
+    TRIALS = 50
+
+    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+        """Draw a crop; the whole image where no trial fits."""
+        height, width = params["shape"][:2]
+        whole = {"crop_coords": (0, 0, width, height)}
+        min_iou = self.py_random.choice(self.MIN_IOUS)
+        boxes = np.asarray(data["bboxes"])[:, :4] * (width, height, width, height)
+        if min_iou == 1.0 or len(boxes) == 0:
+            return whole
+        for _ in range(self.TRIALS):
+            crop = self._draw(height, width)
+            if crop is None:
+                continue
+            inside = centers_inside(boxes, crop)
+            if inside.any() and iou_with_crop(boxes[inside], crop).max() >= min_iou:
+                return {"crop_coords": crop}
+        return whole
+
+    def _draw(self, height: int, width: int) -> tuple[int, int, int, int] | None:
+        area = self.py_random.uniform(*self.AREA) * height * width
+        aspect = self.py_random.uniform(*self.ASPECT)
+        crop_width, crop_height = round((area * aspect) ** 0.5), round((area / aspect) ** 0.5)
+        if crop_width > width or crop_height > height or crop_width < 1 or crop_height < 1:
+            return None
+        x, y = self.py_random.randint(0, width - crop_width), self.py_random.randint(0, height - crop_height)
+        return x, y, x + crop_width, y + crop_height
+
+    def apply_to_bboxes(self, bboxes: np.ndarray, crop_coords: tuple[int, int, int, int], **params: Any) -> np.ndarray:
+        """Keep the boxes (G, 4 + fields), xyxy in 0..1, whose centre lies in the crop, and move them into it."""
+        height, width = params["shape"][:2]
+        inside = centers_inside(bboxes[:, :4] * (width, height, width, height), crop_coords)
+        return super().apply_to_bboxes(bboxes[inside], crop_coords, **params)
+
+
+def centers_inside(boxes: np.ndarray, crop: tuple[int, int, int, int]) -> np.ndarray:
+    """Tell which boxes (G, 4), xyxy, have their centre in the crop: (G,) bool."""
+    centers = (boxes[:, :2] + boxes[:, 2:]) / 2
+    return ((centers > crop[:2]) & (centers < crop[2:])).all(axis=1)
+
+
+def iou_with_crop(boxes: np.ndarray, crop: tuple[int, int, int, int]) -> np.ndarray:
+    """Return the IoU of each box (G, 4), xyxy, with the crop: (G,)."""
+    low, high = np.maximum(boxes[:, :2], crop[:2]), np.minimum(boxes[:, 2:], crop[2:])
+    inside = (high - low).clip(min=0).prod(axis=1)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    return inside / (areas + (crop[2] - crop[0]) * (crop[3] - crop[1]) - inside)
+
+
+def photometric(strength: float) -> A.ColorJitter:
+    """Return a random change of brightness, contrast, saturation and hue, half of the time."""
+    return A.ColorJitter(
+        brightness=(1 - strength, 1 + strength),
+        contrast=(1 - strength, 1 + strength),
+        saturation=(1 - strength, 1 + strength),
+        hue=(-strength / 10, strength / 10),
+        p=0.5,
+    )
+
+
+class DetectionTransform:
+    """Crop as SSD does, mirror, resize to the network's size, distort colours; in evaluation only resize.
+
+    Args:
+        size: (height, width) of the network's input in pixels.
+        train: whether to augment.
+    """
+
+    def __init__(self, size: tuple[int, int], *, train: bool) -> None:
+        height, width = size
+        resize = A.Resize(height, width, interpolation=cv2.INTER_LINEAR, area_for_downscale="image")
+        steps: Sequence[A.BasicTransform] = (resize,)
+        if train:
+            steps = (SSDRandomCrop(p=1.0), A.HorizontalFlip(p=0.5), resize, photometric(0.3))
+        boxes = A.BboxParams(format="pascal_voc", label_fields=["kept"], clip=True, filter_invalid_bboxes=True)
+        self.pipeline = A.Compose(steps, bbox_params=boxes)
+
+    def __call__(self, sample: DetectionSample, seed: int) -> DetectionItem:
+        """Transform one sample; the same seed does the same."""
+        self.pipeline.set_random_state(np.random.default_rng(seed), random.Random(seed))
+        out = self.pipeline(image=sample.image, bboxes=sample.boxes, kept=np.arange(len(sample.boxes)))
+        boxes = np.asarray(out["bboxes"], dtype=np.float32).reshape(-1, 4)
+        kept = np.asarray(out["kept"], dtype=np.int64)
+        visible = (boxes[:, 2:] - boxes[:, :2] >= MIN_SIDE).all(axis=1)
+        kept = kept[visible]
+        return DetectionItem(out["image"], boxes[visible], sample.labels[kept], sample.crowd[kept])
+
+
+class SegmentationTransform:
+    """Scale, crop, mirror and distort colours in training; in evaluation resize the image at most, never the mask.
+
+    Args:
+        size: (height, width) in pixels: of the crop in training, of the input in evaluation (None: as it is).
+        train: whether to augment.
+        scales: of the random resize before the crop, as factors.
+    """
+
+    def __init__(self, size: tuple[int, int] | None, *, train: bool, scales: tuple[float, float] = (0.5, 2.0)) -> None:
+        self.train = train
+        steps: Sequence[A.BasicTransform] = ()
+        if train and size is not None:
+            low, high = scales
+            steps = (
+                A.RandomScale((low - 1, high - 1), interpolation=cv2.INTER_LINEAR, p=1.0),
+                A.PadIfNeeded(*size, position="random", fill=127, fill_mask=IGNORE),
+                A.RandomCrop(*size),
+                A.HorizontalFlip(p=0.5),
+                photometric(0.3),
+            )
+        elif size is not None:
+            steps = (A.Resize(*size, interpolation=cv2.INTER_LINEAR, area_for_downscale="image"),)
+        self.pipeline = A.Compose(steps)
+
+    def __call__(self, sample: SegmentationSample, seed: int) -> SegmentationItem:
+        """Transform one sample; the same seed does the same."""
+        self.pipeline.set_random_state(np.random.default_rng(seed), random.Random(seed))
+        if not self.train:
+            return SegmentationItem(self.pipeline(image=sample.image)["image"], sample.mask)
+        out = self.pipeline(image=sample.image, mask=sample.mask)
+        return SegmentationItem(out["image"], out["mask"])

@@ -1,0 +1,63 @@
+"""What happens around training steps: averaged weights, the description in each checkpoint, progress."""
+
+import time
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import WeightAveraging
+from torch import Tensor
+
+from tasks.checkpoint import KEY, Description
+
+
+class AveragedWeights(WeightAveraging):
+    """Exponential moving average of weights and buffers; what validation sees and checkpoints put first.
+
+    The decay rises as (1 + n) / (10 + n) to its final value, so that short runs average too.
+
+    Args:
+        decay: final share of the average that a step keeps.
+    """
+
+    def __init__(self, decay: float) -> None:
+        def average(averages: list[Tensor], values: list[Tensor], count: Tensor | int) -> None:
+            n = torch.as_tensor(count, dtype=torch.float32, device=averages[0].device)
+            share = 1 - torch.clamp((1 + n) / (10 + n), max=decay)
+            if averages[0].is_floating_point():
+                differences = torch._foreach_sub(values, averages)
+                torch._foreach_mul_(differences, share)
+                torch._foreach_add_(averages, differences)
+            else:
+                torch._foreach_copy_(averages, values)
+
+        super().__init__(multi_avg_fn=average)
+
+
+class Describe(L.Callback):
+    """Puts the description of the model into every checkpoint."""
+
+    def __init__(self, description: Description) -> None:
+        self.description = description
+
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Add the entry that `load_checkpoint` reads."""
+        checkpoint[KEY] = self.description.to_dict()
+
+
+class Progress(L.Callback):
+    """Logs the learning rate and the training images a second, waiting for data included."""
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the clock."""
+        self.images = 0
+        self.start = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Log both, averaged over the epoch so far."""
+        self.images += len(batch.images)
+        speed = self.images / (time.perf_counter() - self.start)
+        lr = trainer.optimizers[0].param_groups[0]["lr"]
+        pl_module.log_dict({"lr": lr, "images_per_second": speed}, prog_bar=True, batch_size=len(batch.images))

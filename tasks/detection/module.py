@@ -1,0 +1,144 @@
+"""Training and evaluation of a detector: calls the model, the matcher, the losses, the metric."""
+
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from data.coco import CocoDataset
+from data.loading import DetectionBatch
+from heads.ssdlite import SSDLite
+from tasks.checkpoint import Description
+from tasks.detection.losses import detection_loss
+from tasks.detection.matcher import match
+from tasks.detection.metrics import DetectionMetrics, evaluate_detections
+from tasks.detection.postprocess import Detections, postprocess
+from tasks.model import build_model
+from tasks.optimizers import Optimization, build_optimizer
+
+
+class DetectionModule(L.LightningModule):
+    """A detector in training or evaluation.
+
+    Args:
+        description: of the model.
+        optimization: how to train; evaluation needs none.
+        matching_iou: overlap from which an anchor takes a box.
+        box_weight: factor of the box loss.
+
+    Attributes:
+        metric: what decides which checkpoint is best.
+        metrics: of the last validation.
+        results: of the last validation, as COCO results in pixels of the original images.
+    """
+
+    metric = "mAP"
+
+    def __init__(
+        self,
+        description: Description,
+        *,
+        optimization: Optimization | None = None,
+        matching_iou: float = 0.5,
+        box_weight: float = 0.25,
+    ) -> None:
+        super().__init__()
+        self.description = description
+        self.optimization = optimization
+        self.matching_iou = matching_iou
+        self.box_weight = box_weight
+        self.model = build_model(description.arch)
+        head, size = self.model.head, description.preprocessing.size
+        if not isinstance(head, SSDLite) or size is None:
+            raise ValueError(f"a detector needs an SSDLite head and a fixed input size; got {type(head)}, {size}")
+        self.size = size
+        self.anchors: Tensor
+        self.register_buffer("anchors", head.anchors(size), persistent=False)
+        self.metrics: DetectionMetrics | None = None
+        self.results: list[dict[str, Any]] = []
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimizer and its schedule."""
+        if self.optimization is None:
+            raise ValueError("no optimization given: this module only evaluates")
+        return build_optimizer(self.model, self.optimization)
+
+    def forward(self, images: Tensor) -> Any:
+        """Predict from images (N, 3, H, W) uint8."""
+        return self.model(self.description.preprocessing.normalize(images))
+
+    def training_step(self, batch: DetectionBatch, batch_idx: int) -> Tensor:
+        """Return the loss of a batch."""
+        raw = self(batch.images)
+        with torch.autocast(self.device.type, enabled=False):
+            matches = match(batch.boxes, batch.labels, batch.crowd, self.anchors, iou_threshold=self.matching_iou)
+            loss = detection_loss(
+                raw,
+                self.anchors,
+                boxes=batch.boxes,
+                labels=batch.labels,
+                matches=matches,
+                scores=self.description.arch.scores,
+                box_weight=self.box_weight,
+            )
+        total = loss.classification + loss.box
+        parts = {"train/loss_class": loss.classification, "train/loss_box": loss.box}
+        self.log("train/loss", total, prog_bar=True, batch_size=len(batch.images))
+        self.log_dict(parts, batch_size=len(batch.images))
+        return total
+
+    def detect(self, images: Tensor) -> list[Detections]:
+        """Find objects in images (N, 3, H, W) uint8 of the network's size; boxes in its pixels."""
+        raw = self(images)
+        with torch.autocast(self.device.type, enabled=False):
+            return postprocess(
+                raw,
+                self.anchors,
+                size=self.size,
+                scores=self.description.arch.scores,
+                settings=self.description.postprocessing,
+            )
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget earlier results."""
+        self.results = []
+
+    def validation_step(self, batch: DetectionBatch, batch_idx: int) -> None:
+        """Collect the detections of a batch."""
+        reader = self._reader()
+        for index, found in zip(batch.indices.tolist(), self.detect(batch.images), strict=True):
+            self.results += to_results(
+                found,
+                image_id=int(reader.image_ids[index]),
+                scale=scale_to(reader.sizes[index], self.size),
+                category_ids=self.description.classes.ids,
+            )
+
+    def on_validation_epoch_end(self) -> None:
+        """Compute and log the metrics."""
+        self.metrics = evaluate_detections(self._reader().ground_truth(), self.results)
+        self.log_dict(
+            {f"val/{name}": value or 0.0 for name, value in self.metrics.summary.items() if name != self.metric}
+        )
+        self.log(f"val/{self.metric}", self.metrics.summary[self.metric] or 0.0, prog_bar=True)
+
+    def _reader(self) -> CocoDataset:
+        return self.trainer.val_dataloaders.dataset.reader
+
+
+def scale_to(original: Any, size: tuple[int, int]) -> tuple[float, float]:
+    """Return the factors (x, y) from the network's pixels to those of an image of size `original` (height, width)."""
+    return float(original[1]) / size[1], float(original[0]) / size[0]
+
+
+def to_results(
+    found: Detections, *, image_id: int, scale: tuple[float, float], category_ids: tuple[int, ...]
+) -> list[dict[str, Any]]:
+    """Write detections as COCO results: boxes_xywh in pixels of the original image, the data set's own ids."""
+    boxes = found.boxes.double().cpu() * torch.tensor(scale * 2, dtype=torch.float64)  # (D, 4) xyxy
+    boxes_xywh = torch.cat((boxes[:, :2], boxes[:, 2:] - boxes[:, :2]), dim=1)
+    return [
+        {"image_id": image_id, "category_id": category_ids[label], "bbox": box, "score": score}
+        for box, score, label in zip(boxes_xywh.tolist(), found.scores.tolist(), found.labels.tolist(), strict=True)
+    ]

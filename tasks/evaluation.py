@@ -1,0 +1,96 @@
+"""One evaluation: load a checkpoint, run it over a data set, write numbers, results and pictures."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from omegaconf import DictConfig
+from torch import Tensor
+
+from data.datasets import check_serves
+from tasks.build import DETECTION, build_eval_loader, count_workers, find_task, open_split, to_plain
+from tasks.checkpoint import Description, load_checkpoint, load_model
+from tasks.command import check_new
+from tasks.segmentation.report import SavePredictions
+
+logger = logging.getLogger(__name__)
+
+
+def evaluate(cfg: DictConfig) -> dict[str, Any]:
+    """Evaluate cfg.checkpoint and write cfg.out.
+
+    Returns:
+        The metrics, as in metrics.json.
+
+    Raises:
+        InputError: if the checkpoint or the data cannot be used.
+    """
+    config = to_plain(cfg)
+    out = Path(config["out"])
+    check_new(out)
+    description, weights = load_checkpoint(Path(config["checkpoint"]))
+    dataset = choose_dataset(config["dataset"], description)
+    reader = open_split(description.arch.head, dataset, dataset["val"], classes=description.classes)
+    logger.info("%s: %s on %d images", config["checkpoint"], description.arch.head, len(reader))
+    metrics = evaluate_to(
+        out,
+        description,
+        weights=weights,
+        reader=reader,
+        batch_size=config["batch_size"],
+        workers=count_workers(dataset),
+        accelerator=config["accelerator"],
+    )
+    log_metrics(metrics, out)
+    return metrics
+
+
+def choose_dataset(given: dict[str, Any], description: Description) -> dict[str, Any]:
+    """Return the data set that was asked for: another one, or the checkpoint's own with what was given changed."""
+    name = given["name"] or description.dataset["name"]
+    check_serves(name, find_task(description.arch.head).kind)
+    if name != description.dataset["name"]:
+        return given
+    return {**description.dataset, **{key: value for key, value in given.items() if value is not None}}
+
+
+def evaluate_to(
+    out: Path,
+    description: Description,
+    *,
+    weights: dict[str, Tensor],
+    reader: Any,
+    batch_size: int,
+    workers: int,
+    accelerator: str,
+) -> dict[str, Any]:
+    """Evaluate weights on a reader and write the report into `out`.
+
+    Returns:
+        The metrics, as in metrics.json.
+    """
+    task = find_task(description.arch.head)
+    module = task.module(description)
+    module.model = load_model(description, weights)
+    loader = build_eval_loader(reader, description, batch_size=batch_size, workers=workers)
+    out.mkdir(parents=True, exist_ok=True)
+    callbacks: list[L.Callback] = [] if task is DETECTION else [SavePredictions(out, reader)]
+    trainer = L.Trainer(
+        accelerator=accelerator,
+        devices=1,
+        callbacks=callbacks,
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+    trainer.validate(module, loader, verbose=False)
+    return task.write_report(out, module, reader)
+
+
+def log_metrics(metrics: dict[str, Any], out: Path) -> None:
+    """Say the numbers and where everything is."""
+    numbers = {name: value for name, value in metrics.items() if not isinstance(value, dict)}
+    logger.info(" ".join(f"{name} {'-' if value is None else f'{value:.4f}'}" for name, value in numbers.items()))
+    logger.info("written to %s", out)

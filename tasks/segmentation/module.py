@@ -1,0 +1,80 @@
+"""Training and evaluation of a segmenter: calls the model, the loss, the metric."""
+
+from typing import Any
+
+import lightning as L
+from torch import Tensor
+
+from data.loading import SegmentationBatch
+from heads.lraspp import resize
+from tasks.checkpoint import Description
+from tasks.model import build_model
+from tasks.optimizers import Optimization, build_optimizer
+from tasks.segmentation.losses import segmentation_loss
+from tasks.segmentation.metrics import ConfusionMatrix, SegmentationMetrics, evaluate_segmentation
+from tasks.segmentation.postprocess import postprocess
+
+
+class SegmentationModule(L.LightningModule):
+    """A segmenter in training or evaluation.
+
+    Args:
+        description: of the model.
+        optimization: how to train; evaluation needs none.
+
+    Attributes:
+        metric: what decides which checkpoint is best.
+        metrics: of the last validation.
+        confusion: pixel counts of the last validation.
+    """
+
+    metric = "mIoU"
+
+    def __init__(self, description: Description, *, optimization: Optimization | None = None) -> None:
+        super().__init__()
+        self.description = description
+        self.optimization = optimization
+        self.model = build_model(description.arch)
+        self.confusion = ConfusionMatrix(len(description.classes))
+        self.metrics: SegmentationMetrics | None = None
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimizer and its schedule."""
+        if self.optimization is None:
+            raise ValueError("no optimization given: this module only evaluates")
+        return build_optimizer(self.model, self.optimization)
+
+    def forward(self, images: Tensor) -> Any:
+        """Predict logits (N, K, h, w) from images (N, 3, H, W) uint8."""
+        return self.model(self.description.preprocessing.normalize(images))
+
+    def training_step(self, batch: SegmentationBatch, batch_idx: int) -> Tensor:
+        """Return the loss of a batch."""
+        masks = batch.masks.long()
+        height, width = masks.shape[1:]
+        loss = segmentation_loss(resize(self(batch.images), (height, width)), masks)
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(masks))
+        return loss
+
+    def segment(self, images: Tensor, size: tuple[int, int]) -> Tensor:
+        """Classify each pixel of images (N, 3, H, W) uint8: (N, *size) int64, class indices."""
+        return postprocess(self(images), size=size)
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget earlier counts."""
+        self.confusion.reset()
+
+    def validation_step(self, batch: SegmentationBatch, batch_idx: int) -> Tensor:
+        """Count the pixels of a batch, at the labels' own size, and return the predicted masks."""
+        height, width = batch.masks.shape[1:]
+        predictions = self.segment(batch.images, (height, width))
+        self.confusion.update(predictions, batch.masks)
+        return predictions
+
+    def on_validation_epoch_end(self) -> None:
+        """Compute and log the metrics."""
+        self.metrics = evaluate_segmentation(self.confusion.matrix, self.description.classes)
+        self.log_dict(
+            {f"val/{name}": value or 0.0 for name, value in self.metrics.summary.items() if name != self.metric}
+        )
+        self.log(f"val/{self.metric}", self.metrics.summary[self.metric] or 0.0, prog_bar=True)

@@ -1,0 +1,85 @@
+"""What an evaluation of a segmenter writes: numbers, label-id masks, plots, pictures."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from data.classes import ClassTable
+from data.images import load_mask
+from data.samples import SegmentationSample
+from tasks.drawing import draw_legend, draw_mask, save_image, side_by_side
+from tasks.files import write_json
+from tasks.plots import plot_confusion_matrix
+from tasks.segmentation.module import SegmentationModule
+from tasks.segmentation.plots import plot_iou
+
+PREDICTIONS = "predictions"  # folder of the label-id masks
+SAMPLES = 8  # images drawn
+
+
+def save_label_ids(mask: Tensor, path: Path, *, classes: ClassTable) -> None:
+    """Save a mask of class indices (H, W) as a PNG of the data set's own label ids."""
+    ids = np.array(classes.ids, dtype=np.uint8)[mask.cpu().numpy()]
+    Image.fromarray(ids).save(path)
+
+
+class SavePredictions(L.Callback):
+    """Saves every mask that a validation predicts, as out/predictions/NAME.png."""
+
+    def __init__(self, out: Path, reader: Any) -> None:
+        self.folder = out / PREDICTIONS
+        self.reader = reader
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def on_validation_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Save the masks of a batch."""
+        for index, mask in zip(batch.indices.tolist(), outputs, strict=True):
+            name = Path(self.reader.image_paths[index]).stem
+            save_label_ids(mask, self.folder / f"{name}.png", classes=self.reader.classes)
+
+
+def write_report(out: Path, module: SegmentationModule, reader: Any) -> dict[str, Any]:
+    """Write metrics.json, the plots and samples/ of a module's last validation, whose masks are in predictions/.
+
+    Returns:
+        The metrics as written.
+    """
+    if module.metrics is None:
+        raise ValueError("the module was not validated yet")
+    matrix = module.confusion.matrix.cpu().numpy()
+    plot_confusion_matrix(matrix, out / "confusion_matrix.png", names=reader.classes.names)
+    plot_iou(module.metrics, out / "iou.png")
+    draw_samples(out, reader)
+    metrics = module.metrics.to_dict()
+    write_json(out / "metrics.json", metrics)
+    return metrics
+
+
+def draw_samples(out: Path, reader: Any) -> None:
+    """Draw images spread over the data set, with their mask left and the predicted one right."""
+    folder = out / "samples"
+    folder.mkdir(parents=True, exist_ok=True)
+    for index in np.unique(np.linspace(0, len(reader) - 1, SAMPLES).astype(int)).tolist():
+        sample: SegmentationSample = reader[index]
+        indices = np.zeros(256, dtype=np.uint8)
+        indices[list(reader.classes.ids)] = np.arange(len(reader.classes))
+        predicted = indices[load_mask(out / PREDICTIONS / f"{sample.name}.png")]
+        pair = side_by_side(
+            draw_mask(sample.image, sample.mask, classes=reader.classes),
+            draw_mask(sample.image, predicted, classes=reader.classes),
+        )
+        present = np.stack([sample.mask, predicted])
+        legend = draw_legend(present, classes=reader.classes, width=pair.shape[1])
+        save_image(np.vstack([pair, legend]), folder / f"{sample.name}.jpg")

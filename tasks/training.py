@@ -1,0 +1,186 @@
+"""One training run: check everything, train, evaluate the best checkpoint; all in one folder."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from omegaconf import DictConfig
+
+from data.datasets import check_serves
+from data.errors import InputError
+from tasks.build import (
+    build_eval_loader,
+    build_train_loader,
+    count_workers,
+    describe,
+    find_task,
+    open_split,
+    parse,
+    to_plain,
+)
+from tasks.callbacks import AveragedWeights, Describe, Progress
+from tasks.checkpoint import Description, load_checkpoint, save_safetensors
+from tasks.command import check_new
+from tasks.curves import plot_curves
+from tasks.evaluation import evaluate_to, log_metrics
+from tasks.optimizers import Optimization
+
+logger = logging.getLogger(__name__)
+
+CONFIG = "config.yaml"
+CHECKPOINTS = "checkpoints"
+LOGS = "logs"
+LOG_EVERY = 10  # steps
+CONV_BENCHMARK = True  # inputs of a run have one size: cuDNN may search for the fastest convolution
+
+
+def train(cfg: DictConfig) -> dict[str, Any]:
+    """Train what `cfg` asks for, or go on with the run in cfg.resume.
+
+    Returns:
+        The metrics of the best checkpoint, as in metrics.json.
+
+    Raises:
+        InputError: before the first step, if the configuration or the data cannot be used.
+    """
+    config, out, last = plan_run(cfg)
+    torch.set_float32_matmul_precision("high")
+    L.seed_everything(config["seed"], workers=True, verbose=False)
+    head, dataset = config["model"]["head"], config["dataset"]
+    announce(dataset, out)
+    reader = open_split(head, dataset, dataset["train"])
+    val_reader = open_split(head, dataset, dataset["val"], classes=reader.classes)
+    description = describe(config, reader.classes)
+    loader = build_train_loader(reader, config)
+    if min(len(reader), config["batch_size"]) < 2:
+        raise InputError(f"batch_size: {config['batch_size']} of {len(reader)} images; batch norm needs at least 2")
+    workers = count_workers(dataset)
+    val_loader = build_eval_loader(val_reader, description, batch_size=config["batch_size"], workers=workers)
+    steps = len(loader) * config["trainer"]["max_epochs"] // config["trainer"]["accumulate_grad_batches"]
+    module = build_module(config, description, steps=steps)
+    trainer = build_trainer(
+        config, out, description=description, metric=f"val/{module.metric}", resumed=last is not None
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    (out / CONFIG).write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    trainer.fit(module, loader, val_loader, ckpt_path=last, weights_only=True)
+    return finish_run(out, config, val_reader=val_reader, workers=workers)
+
+
+def plan_run(cfg: DictConfig) -> tuple[dict[str, Any], Path, Path | None]:
+    """Decide what is run and where.
+
+    Returns:
+        The configuration as plain values, the folder, and the checkpoint to go on from, if any.
+    """
+    if cfg.resume is None:
+        check_serves(cfg.dataset.name, find_task(cfg.model.head).kind)
+        config = to_plain(cfg)
+        out = Path(config["out"])
+        check_new(out)
+        return config, out, None
+    out = Path(cfg.resume)
+    last = out / CHECKPOINTS / "last.ckpt"
+    if not (out / CONFIG).is_file() or not last.is_file():
+        raise InputError(f"resume: {out} holds no {CONFIG} and {CHECKPOINTS}/last.ckpt; expected the folder of a run")
+    others = [o for o in HydraConfig.get().overrides.task if not o.startswith(("resume=", "debug="))]
+    if others:
+        raise InputError(f"resume: {' '.join(others)} cannot be changed; the run in {out} goes on as it was configured")
+    return yaml.safe_load((out / CONFIG).read_text(encoding="utf-8")), out, last
+
+
+def announce(dataset: dict[str, Any], out: Path) -> None:
+    """Say where the run goes and, of the synthetic data, how to use real ones."""
+    if dataset["name"] == "synthetic":
+        logger.info(
+            "data: the synthetic street scenes in %s; for COCO: dataset=coco dataset.root=DIR, "
+            "for Cityscapes: task=lraspp dataset=cityscapes dataset.root=DIR",
+            dataset["root"],
+        )
+    logger.info("run: %s", out)
+
+
+def build_module(config: dict[str, Any], description: Description, *, steps: int) -> Any:
+    """Build the Lightning module with its optimization."""
+    optimization = {
+        **config["optimizer"],
+        **{key: config[key] for key in ("lr", "schedule", "warmup")},
+        "steps": steps,
+    }
+    settings = {"optimization": parse(Optimization, optimization, "optimizer"), **config.get("loss", {})}
+    module = find_task(config["model"]["head"]).module
+    return parse(module, {"description": description, **settings}, "loss").to(memory_format=torch.channels_last)
+
+
+def build_trainer(
+    config: dict[str, Any], out: Path, *, description: Description, metric: str, resumed: bool
+) -> L.Trainer:
+    """Build Lightning's trainer with its loggers and callbacks."""
+    settings = dict(config["trainer"])
+    precision, ema_decay = settings.pop("precision"), settings.pop("ema_decay")
+    patience, bar = settings.pop("early_stopping"), settings.pop("progress_bar")
+    folder = out / CHECKPOINTS
+    callbacks: list[L.Callback] = [
+        Describe(description),
+        Progress(),
+        ModelCheckpoint(folder, filename="best", monitor=metric, mode="max", enable_version_counter=False),
+        ModelCheckpoint(folder, filename="last", enable_version_counter=False, save_on_train_epoch_end=True),
+    ]
+    if ema_decay:
+        callbacks.append(AveragedWeights(ema_decay))
+    if patience is not None:
+        callbacks.append(EarlyStopping(metric, mode="max", patience=patience))
+    if bar:
+        callbacks.append(TQDMProgressBar(refresh_rate=LOG_EVERY))
+    start = len(list((out / LOGS).glob("start_*"))) if resumed else 0
+    return L.Trainer(
+        devices=1,
+        precision=choose_precision(precision),
+        callbacks=callbacks,
+        logger=[CSVLogger(out, LOGS, version=f"start_{start}"), TensorBoardLogger(out, "tensorboard", version="")],
+        log_every_n_steps=LOG_EVERY,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        enable_model_summary=False,
+        enable_progress_bar=bar,
+        benchmark=CONV_BENCHMARK,
+        **settings,
+    )
+
+
+def choose_precision(precision: str) -> Any:
+    """Resolve "auto": bfloat16 on a GPU that has it, float16 on another GPU, float32 elsewhere."""
+    if precision != "auto":
+        return precision
+    if not torch.cuda.is_available():
+        return "32-true"
+    return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+
+
+def finish_run(out: Path, config: dict[str, Any], *, val_reader: Any, workers: int) -> dict[str, Any]:
+    """Write the best model as safetensors, evaluate it and draw the curves.
+
+    Returns:
+        The metrics of the best checkpoint, or of the last where none was evaluated.
+    """
+    best, last = out / CHECKPOINTS / "best.ckpt", out / CHECKPOINTS / "last.ckpt"
+    description, weights = load_checkpoint(best if best.is_file() else last)
+    save_safetensors(out / "model.safetensors", description, weights)
+    plot_curves(sorted((out / LOGS).glob("start_*/metrics.csv")), out / "curves.png")
+    metrics = evaluate_to(
+        out,
+        description,
+        weights=weights,
+        reader=val_reader,
+        batch_size=config["batch_size"],
+        workers=workers,
+        accelerator=config["trainer"]["accelerator"],
+    )
+    log_metrics(metrics, out)
+    return metrics
