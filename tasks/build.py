@@ -36,7 +36,7 @@ class Task:
 
     kind: str
     module: type[DetectionModule] | type[SegmentationModule]
-    transform: type[DetectionTransform] | type[SegmentationTransform]
+    transform: Callable[..., Any]
     collate: Callable[[Any], Any]
     write_report: Callable[[Path, Any, Any], dict[str, Any]]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import WeightAveraging
+from lightning.pytorch.callbacks import TQDMProgressBar, WeightAveraging
 from torch import Tensor
 
 from tasks.checkpoint import KEY, Description
@@ -43,6 +43,16 @@ class Describe(L.Callback):
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add the entry that `load_checkpoint` reads."""
         checkpoint[KEY] = self.description.to_dict()
+
+
+class ProgressBar(TQDMProgressBar):
+    """Lightning's bar without the logger's version number."""
+
+    def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
+        """Return what stands behind the bar."""
+        values = super().get_metrics(trainer, pl_module)
+        values.pop("v_num", None)
+        return values
 
 
 class Progress(L.Callback):

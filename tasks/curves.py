@@ -21,8 +21,8 @@ def plot_curves(csv_paths: Sequence[Path], path: Path) -> None:
     The columns say what they are: `lr...`, `val/...`, and any with "loss" in it. A panel without data is left out.
 
     Args:
-        csv_paths: CSVLogger's metrics.csv, one for each start of the run; each has a `step` column, and a field is empty
-            where a row does not log its column.
+        csv_paths: CSVLogger's metrics.csv, one for each start of the run; each has a `step` column, and a field
+            is empty where a row does not log its column.
         path: the image file to write.
 
     Raises:

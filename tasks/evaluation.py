@@ -9,7 +9,8 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from data.datasets import check_serves
-from tasks.build import DETECTION, build_eval_loader, count_workers, find_task, open_split, to_plain
+from tasks.build import SEGMENTATION, build_eval_loader, count_workers, find_task, open_split, to_plain
+from tasks.callbacks import ProgressBar
 from tasks.checkpoint import Description, load_checkpoint, load_model
 from tasks.command import check_new
 from tasks.segmentation.report import SavePredictions
@@ -75,7 +76,9 @@ def evaluate_to(
     module.model = load_model(description, weights)
     loader = build_eval_loader(reader, description, batch_size=batch_size, workers=workers)
     out.mkdir(parents=True, exist_ok=True)
-    callbacks: list[L.Callback] = [] if task is DETECTION else [SavePredictions(out, reader)]
+    callbacks: list[L.Callback] = [ProgressBar()]
+    if task is SEGMENTATION:
+        callbacks.append(SavePredictions(out, reader))
     trainer = L.Trainer(
         accelerator=accelerator,
         devices=1,

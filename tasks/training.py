@@ -6,11 +6,10 @@ from typing import Any
 
 import lightning as L
 import torch
-import yaml
 from hydra.core.hydra_config import HydraConfig
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from data.datasets import check_serves
 from data.errors import InputError
@@ -24,7 +23,7 @@ from tasks.build import (
     parse,
     to_plain,
 )
-from tasks.callbacks import AveragedWeights, Describe, Progress
+from tasks.callbacks import AveragedWeights, Describe, Progress, ProgressBar
 from tasks.checkpoint import Description, load_checkpoint, save_safetensors
 from tasks.command import check_new
 from tasks.curves import plot_curves
@@ -37,7 +36,6 @@ CONFIG = "config.yaml"
 CHECKPOINTS = "checkpoints"
 LOGS = "logs"
 LOG_EVERY = 10  # steps
-CONV_BENCHMARK = True  # inputs of a run have one size: cuDNN may search for the fastest convolution
 
 
 def train(cfg: DictConfig) -> dict[str, Any]:
@@ -53,7 +51,7 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     torch.set_float32_matmul_precision("high")
     L.seed_everything(config["seed"], workers=True, verbose=False)
     head, dataset = config["model"]["head"], config["dataset"]
-    announce(dataset, out)
+    announce_synthetic(dataset)
     reader = open_split(head, dataset, dataset["train"])
     val_reader = open_split(head, dataset, dataset["val"], classes=reader.classes)
     description = describe(config, reader.classes)
@@ -67,8 +65,9 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     trainer = build_trainer(
         config, out, description=description, metric=f"val/{module.metric}", resumed=last is not None
     )
+    logger.info("training on %d images, evaluating on %d; the run is in %s", len(reader), len(val_reader), out)
     out.mkdir(parents=True, exist_ok=True)
-    (out / CONFIG).write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    OmegaConf.save(config, out / CONFIG)
     trainer.fit(module, loader, val_loader, ckpt_path=last, weights_only=True)
     return finish_run(out, config, val_reader=val_reader, workers=workers)
 
@@ -92,18 +91,17 @@ def plan_run(cfg: DictConfig) -> tuple[dict[str, Any], Path, Path | None]:
     others = [o for o in HydraConfig.get().overrides.task if not o.startswith(("resume=", "debug="))]
     if others:
         raise InputError(f"resume: {' '.join(others)} cannot be changed; the run in {out} goes on as it was configured")
-    return yaml.safe_load((out / CONFIG).read_text(encoding="utf-8")), out, last
+    return to_plain(DictConfig(OmegaConf.load(out / CONFIG))), out, last
 
 
-def announce(dataset: dict[str, Any], out: Path) -> None:
-    """Say where the run goes and, of the synthetic data, how to use real ones."""
+def announce_synthetic(dataset: dict[str, Any]) -> None:
+    """Say that the data are synthetic, and how to use real ones."""
     if dataset["name"] == "synthetic":
         logger.info(
             "data: the synthetic street scenes in %s; for COCO: dataset=coco dataset.root=DIR, "
             "for Cityscapes: task=lraspp dataset=cityscapes dataset.root=DIR",
             dataset["root"],
         )
-    logger.info("run: %s", out)
 
 
 def build_module(config: dict[str, Any], description: Description, *, steps: int) -> Any:
@@ -137,7 +135,7 @@ def build_trainer(
     if patience is not None:
         callbacks.append(EarlyStopping(metric, mode="max", patience=patience))
     if bar:
-        callbacks.append(TQDMProgressBar(refresh_rate=LOG_EVERY))
+        callbacks.append(ProgressBar(refresh_rate=LOG_EVERY))
     start = len(list((out / LOGS).glob("start_*"))) if resumed else 0
     return L.Trainer(
         devices=1,
@@ -149,7 +147,6 @@ def build_trainer(
         use_distributed_sampler=False,
         enable_model_summary=False,
         enable_progress_bar=bar,
-        benchmark=CONV_BENCHMARK,
         **settings,
     )
 

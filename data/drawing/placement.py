@@ -85,7 +85,7 @@ def choose_actors(rng: np.random.Generator) -> tuple[Actor, ...]:
 
 
 def place_actors(actors: Sequence[Actor], camera: Camera, street: Street, *, rng: np.random.Generator) -> list[Placed]:
-    """Choose the size and the place of each object, so that none hides most of another."""
+    """Choose the size and the place of each object, so that none hides most of another; no room, no object."""
     placed: list[Placed] = []
     taken: list[tuple[float, float, float, float]] = []
     for number, actor in enumerate(actors, FIRST_OBJECT):
@@ -121,7 +121,7 @@ def _draw_scale(actor: Actor, camera: Camera, rng: np.random.Generator) -> float
         return height * rng.uniform(0.03, 0.05)
     share = float(np.clip(rng.lognormal(np.log(0.23), 0.42), 0.05, 0.5))  # of the shorter side
     scale = share * min(camera.size) / np.sqrt(actor.width * actor.height)
-    lowest = (height * 1.0 - camera.horizon) / camera.eye  # the foot stays in the image
+    lowest = (height - camera.horizon) / camera.eye  # the foot stays in the image
     highest = camera.horizon / max(actor.top - camera.eye, 0.01)  # and so does the top
     return float(min(scale, lowest, highest))
 

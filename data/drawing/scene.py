@@ -12,9 +12,8 @@ from data.drawing.traffic import PAINTS
 
 SPLITS = ("train", "val")
 HOOD_SHARE, BORDER_SHARE = 0.25, 0.12
-MIN_VISIBLE = 0.25  # an object that shows less of itself gets no box
+MIN_VISIBLE = 0.25  # an object of whose part within the image less shows gets no box
 MIN_AREA = 12  # nor does one of fewer pixels
-
 
 LIGHTS: tuple[tuple[Light, float], ...] = (  # day, overcast, dusk, night, fog; each with its share
     (Light((1.0, 1.0, 1.0), (90, 150, 225), (205, 225, 240), 0.008, 0.02, 1.0), 0.35),

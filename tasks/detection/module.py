@@ -124,7 +124,7 @@ class DetectionModule(L.LightningModule):
         self.log(f"val/{self.metric}", self.metrics.summary[self.metric] or 0.0, prog_bar=True)
 
     def _reader(self) -> CocoDataset:
-        return self.trainer.val_dataloaders.dataset.reader
+        return self.trainer.val_dataloaders.dataset.reader  # type: ignore[union-attr]
 
 
 def scale_to(original: Any, size: tuple[int, int]) -> tuple[float, float]:

@@ -75,7 +75,7 @@ CSV = """epoch,step,lr-SGD,train/loss,val/loss,val/mAP
 
 def test_a_column_keeps_its_numbers_and_their_steps(tmp_path):
     (tmp_path / "metrics.csv").write_text(CSV)
-    series = read_series(tmp_path / "metrics.csv")
+    series = read_series([tmp_path / "metrics.csv"])
     assert {name: (x.tolist(), y.tolist()) for name, (x, y) in series.items()} == {
         "lr-SGD": ([0, 10], [0.1, 0.05]),
         "train/loss": ([0, 10], [2.0, 1.0]),
@@ -88,14 +88,14 @@ def test_a_column_keeps_its_numbers_and_their_steps(tmp_path):
 def test_there_is_a_panel_for_each_kind_of_column_that_has_data(tmp_path, columns, panels):
     rows = [",".join(line.split(",")[:columns]) for line in CSV.splitlines()]
     (tmp_path / "metrics.csv").write_text("\n".join(rows))
-    plot_curves(tmp_path / "metrics.csv", tmp_path / "curves.png")
+    plot_curves([tmp_path / "metrics.csv"], tmp_path / "curves.png")
     assert drawn(tmp_path / "curves.png") == (780 * panels, 600)
 
 
 def test_curves_without_anything_to_draw_are_refused(tmp_path):
     (tmp_path / "metrics.csv").write_text("epoch,step,test/mAP\n0,1,0.5\n")
     with pytest.raises(ValueError, match="test/mAP"):
-        plot_curves(tmp_path / "metrics.csv", tmp_path / "curves.png")
+        plot_curves([tmp_path / "metrics.csv"], tmp_path / "curves.png")
 
 
 def test_smoothing_keeps_a_constant_and_calms_noise():
