@@ -116,11 +116,6 @@ def collate_segmentation(samples: Sequence[tuple[int, SegmentationItem]]) -> Seg
     return SegmentationBatch(stack_images([item.image for item in items]), masks, torch.tensor(indices))
 
 
-def use_one_thread(worker: int) -> None:
-    """Keep a worker process on one thread; the workers together use the cores."""
-    cv2.setNumThreads(1)
-
-
 def build_loader(
     data: Transformed, *, collate: Callable[[Any], Any], batch_size: int, shuffle: bool, workers: int
 ) -> DataLoader:
@@ -133,6 +128,7 @@ def build_loader(
         shuffle: for training: a new order each epoch, and no smaller batch at its end (unless it is the only one).
         workers: processes that decode and transform; 0 does it in this one.
     """
+    cv2.setNumThreads(0)  # the workers use the cores; and a worker forked while OpenCV has threads may hang
     return DataLoader(
         data,
         batch_size=batch_size,
@@ -142,5 +138,4 @@ def build_loader(
         num_workers=workers,
         persistent_workers=workers > 0,
         pin_memory=torch.cuda.is_available(),
-        worker_init_fn=use_one_thread,
     )

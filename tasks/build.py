@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -27,6 +27,7 @@ from tasks.segmentation.report import write_report as write_segmentation_report
 logger = logging.getLogger(__name__)
 
 Size = tuple[int, int]
+NAMES_OF_TYPES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 SMALLEST = 32  # pixels: the stride of C5
 
 
@@ -87,12 +88,45 @@ def parse(build: Any, values: dict[str, Any], field: str) -> Any:
     """Call a constructor with a part of the configuration.
 
     Raises:
-        InputError: naming the part, if the constructor refuses a value.
+        InputError: naming the part and the field, if a value is of the wrong type or the constructor refuses it.
     """
+    hints = get_type_hints(build.__init__)
+    for name, value in values.items():
+        check_type(value, hints.get(name), f"{field}.{name}")
     try:
         return build(**values)
     except (TypeError, ValueError) as error:
         raise InputError(f"{field}: {error}") from error
+
+
+def check_type(value: Any, expected: Any, field: str) -> None:
+    """Check a plain value against its annotation; other annotations than those of plain values pass.
+
+    Raises:
+        InputError: naming the field and the type.
+    """
+    allowed = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}.get(expected)
+    if allowed and (not isinstance(value, allowed) or (isinstance(value, bool) and expected is not bool)):
+        raise InputError(f"{field}: {value!r}; expected {NAMES_OF_TYPES[expected]}")
+
+
+def check_numbers(config: dict[str, Any]) -> None:
+    """Check the numbers of a training configuration that no constructor sees.
+
+    Raises:
+        InputError: naming the field and its least value.
+    """
+    trainer, dataset = config["trainer"], config["dataset"]
+    for field, value, least in (
+        ("batch_size", config["batch_size"], 1),
+        ("seed", config["seed"], 0),
+        ("trainer.max_epochs", trainer["max_epochs"], 1),
+        ("trainer.accumulate_grad_batches", trainer["accumulate_grad_batches"], 1),
+        ("dataset.workers", count_workers(dataset), 0),
+    ):
+        check_type(value, int, field)
+        if value < least:
+            raise InputError(f"{field}: {value}; expected a whole number from {least}")
 
 
 def describe(config: dict[str, Any], classes: Any) -> Description:

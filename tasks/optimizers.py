@@ -40,7 +40,9 @@ class Optimization:
     def __post_init__(self) -> None:
         for field, choices in (("name", OPTIMIZERS), ("schedule", SCHEDULES)):
             if getattr(self, field) not in choices:
-                raise ValueError(f"optimizer.{field}: unknown {getattr(self, field)!r}; choose from {sorted(choices)}")
+                raise ValueError(f"{field}: unknown {getattr(self, field)!r}; choose from {sorted(choices)}")
+        if not self.lr > 0 or not 0 <= self.warmup < 1 or not 0 <= self.momentum < 1 or self.weight_decay < 0:
+            raise ValueError(f"{self}; expected lr above 0, warmup and momentum in [0, 1), weight_decay from 0")
 
 
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {

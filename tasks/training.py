@@ -16,6 +16,7 @@ from data.errors import InputError
 from tasks.build import (
     build_eval_loader,
     build_train_loader,
+    check_numbers,
     count_workers,
     describe,
     find_task,
@@ -81,6 +82,7 @@ def plan_run(cfg: DictConfig) -> tuple[dict[str, Any], Path, Path | None]:
     if cfg.resume is None:
         check_serves(cfg.dataset.name, find_task(cfg.model.head).kind)
         config = to_plain(cfg)
+        check_numbers(config)
         out = Path(config["out"])
         check_new(out)
         return config, out, None
@@ -88,7 +90,8 @@ def plan_run(cfg: DictConfig) -> tuple[dict[str, Any], Path, Path | None]:
     last = out / CHECKPOINTS / "last.ckpt"
     if not (out / CONFIG).is_file() or not last.is_file():
         raise InputError(f"resume: {out} holds no {CONFIG} and {CHECKPOINTS}/last.ckpt; expected the folder of a run")
-    others = [o for o in HydraConfig.get().overrides.task if not o.startswith(("resume=", "debug="))]
+    given = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    others = [option for option in given if not option.startswith(("resume=", "debug="))]
     if others:
         raise InputError(f"resume: {' '.join(others)} cannot be changed; the run in {out} goes on as it was configured")
     return to_plain(DictConfig(OmegaConf.load(out / CONFIG))), out, last

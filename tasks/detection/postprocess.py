@@ -20,12 +20,23 @@ class Postprocessing:
         iou_threshold: two boxes of one class that overlap more are one object.
         candidates: pairs of anchor and class, best first, that go into suppression, an image.
         max_detections: detections kept, an image.
+
+    Raises:
+        ValueError: naming the field, what it held and what is allowed.
     """
 
     score_threshold: float = 0.001
     iou_threshold: float = 0.6
     candidates: int = 1000
     max_detections: int = 100
+
+    def __post_init__(self) -> None:
+        for field in ("score_threshold", "iou_threshold"):
+            if not 0 <= getattr(self, field) <= 1:
+                raise ValueError(f"{field}: {getattr(self, field)!r}; expected 0 to 1")
+        for field in ("candidates", "max_detections"):
+            if getattr(self, field) < 1:
+                raise ValueError(f"{field}: {getattr(self, field)!r}; expected a whole number from 1")
 
 
 class Detections(NamedTuple):

@@ -1,0 +1,172 @@
+import numpy as np
+import pytest
+import torch
+
+from data.loading import (
+    EpochSampler,
+    Transformed,
+    build_loader,
+    collate_detection,
+    collate_segmentation,
+)
+from data.samples import IGNORE, DetectionSample, SegmentationSample
+from data.transforms import DetectionItem, DetectionTransform, SegmentationItem, SegmentationTransform
+
+
+class Boxes:
+    """A reader of random images with 0 to 3 boxes."""
+
+    def __init__(self, length):
+        self.length = length
+
+    def __len__(self):
+        return self.length
+
+    def __getitem__(self, index):
+        rng, count = np.random.default_rng(index), index % 4
+        low = rng.uniform(0, 20, (count, 2))
+        boxes = np.concatenate((low, low + rng.uniform(5, 20, (count, 2))), axis=1).astype(np.float32)
+        image = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+        return DetectionSample(image, boxes, rng.integers(0, 3, count), rng.random(count) < 0.3, index)
+
+
+class Masks(Boxes):
+    def __getitem__(self, index):
+        rng = np.random.default_rng(index)
+        image = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+        return SegmentationSample(image, rng.integers(0, 3, (40, 50), dtype=np.uint8), str(index))
+
+
+KINDS = {
+    "detection": (Boxes, DetectionTransform, collate_detection),
+    "segmentation": (Masks, SegmentationTransform, collate_segmentation),
+}
+
+
+def loader(kind="detection", *, length=10, batch_size=4, shuffle=True, workers=0, seed=0):
+    reader, transform, collate = KINDS[kind]
+    data = Transformed(reader(length), transform((32, 32), train=shuffle), seed=seed)
+    return build_loader(data, collate=collate, batch_size=batch_size, shuffle=shuffle, workers=workers)
+
+
+def epoch_of(batches, epoch):
+    batches.sampler.set_epoch(epoch)
+    return list(batches)
+
+
+def same(one, other):
+    """Tell whether two epochs are equal bit for bit."""
+    return len(one) == len(other) and all(
+        a.shape == b.shape and torch.equal(a, b)
+        for x, y in zip(one, other, strict=True)
+        for a, b in zip(x, y, strict=True)
+    )
+
+
+def indices(batches):
+    return torch.cat([batch.indices for batch in batches]).tolist()
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_any_number_of_workers_gives_the_same_batches_bit_for_bit(kind):
+    expected = loader(kind)
+    epochs = [epoch_of(expected, epoch) for epoch in range(2)]
+    for workers in (1, 2):
+        batches = loader(kind, workers=workers)
+        assert all(same(epoch_of(batches, epoch), epochs[epoch]) for epoch in range(2))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_epoch_that_is_resumed_equals_the_original(workers):
+    batches = loader(workers=workers)
+    third = [epoch_of(batches, epoch) for epoch in range(3)][2]
+    resumed = loader()
+    assert same(epoch_of(resumed, 2), third)
+    assert same(epoch_of(batches, 2), third)
+
+
+def test_epochs_differ_in_order_and_in_augmentation():
+    batches = loader(length=12)
+    first, second = epoch_of(batches, 0), epoch_of(batches, 1)
+    assert indices(first) != indices(second)
+    images = [
+        {i: x for batch in e for i, x in zip(batch.indices.tolist(), batch.images, strict=True)}
+        for e in (first, second)
+    ]
+    assert not any(torch.equal(images[0][index], images[1][index]) for index in range(12))
+
+
+def test_seeds_differ_in_order_and_in_augmentation():
+    one, other = loader(length=12), loader(length=12, seed=1)
+    assert indices(epoch_of(one, 0)) != indices(epoch_of(other, 0))
+    assert not np.array_equal(one.dataset[0, 3][1].image, other.dataset[0, 3][1].image)
+    np.testing.assert_array_equal(one.dataset[0, 3][1].image, loader(length=7).dataset[0, 3][1].image)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_every_sample_comes_once_an_epoch(workers):
+    batches = loader(length=12, workers=workers)
+    assert [sorted(indices(epoch_of(batches, epoch))) for epoch in range(2)] == [list(range(12))] * 2
+
+
+def test_evaluation_takes_all_samples_in_their_own_order_every_time():
+    batches = loader(shuffle=False)
+    first, second = epoch_of(batches, 0), epoch_of(batches, 5)
+    assert indices(first) == list(range(10))
+    assert [len(batch.images) for batch in first] == [4, 4, 2]
+    assert same(first, second)
+
+
+@pytest.mark.parametrize(
+    ("length", "shuffle", "sizes"),
+    [
+        (10, True, [4, 4]),
+        (8, True, [4, 4]),
+        (4, True, [4]),
+        (3, True, [3]),  # the only batch is kept
+        (10, False, [4, 4, 2]),
+        (3, False, [3]),
+    ],
+)
+def test_training_leaves_out_a_smaller_last_batch_unless_it_is_the_only_one(length, shuffle, sizes):
+    batches = loader(length=length, shuffle=shuffle)
+    assert [len(batch.images) for batch in batches] == sizes
+    assert len(batches) == len(sizes)
+
+
+def test_keys_hold_the_epoch_and_the_index():
+    sampler = EpochSampler(3, shuffle=False, seed=0)
+    sampler.set_epoch(7)
+    assert list(sampler) == [(7, 0), (7, 1), (7, 2)]
+    assert len(sampler) == 3
+
+
+def test_boxes_are_padded_to_the_longest_list():
+    image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    boxes = np.array([[1, 2, 3, 4], [5, 6, 7, 8]], dtype=np.float32)
+    two = DetectionItem(image, boxes, np.array([4, 0]), np.array([False, True]))
+    none = DetectionItem(image + 1, boxes[:0], np.array([], dtype=np.int64), np.array([], dtype=bool))
+    batch = collate_detection([(9, none), (3, two)])
+    assert batch.boxes.tolist() == [[[0] * 4, [0] * 4], [[1, 2, 3, 4], [5, 6, 7, 8]]]
+    assert batch.labels.tolist() == [[-1, -1], [4, 0]]
+    assert batch.crowd.tolist() == [[False, False], [False, True]]
+    assert batch.indices.tolist() == [9, 3]
+    assert torch.equal(batch.images[1], torch.from_numpy(image).permute(2, 0, 1))
+
+
+def test_a_batch_without_boxes_has_lists_of_length_zero():
+    item = Boxes(1)[0]
+    empty = DetectionItem(item.image, item.boxes, item.labels, item.crowd)
+    batch = collate_detection([(0, empty), (1, empty)])
+    assert (batch.boxes.shape, batch.labels.shape, batch.crowd.shape) == ((2, 0, 4), (2, 0), (2, 0))
+    assert (batch.boxes.dtype, batch.labels.dtype, batch.crowd.dtype) == (torch.float32, torch.int64, torch.bool)
+
+
+def test_images_are_bytes_with_channels_last_in_memory_and_masks_keep_ignore():
+    image, mask = np.zeros((4, 5, 3), dtype=np.uint8), np.full((4, 5), IGNORE, dtype=np.uint8)
+    batch = collate_segmentation([(0, SegmentationItem(image, mask)), (1, SegmentationItem(image + 7, mask))])
+    assert batch.images.shape == (2, 3, 4, 5)
+    assert batch.images.dtype == batch.masks.dtype == torch.uint8
+    assert batch.images.is_contiguous(memory_format=torch.channels_last)
+    assert batch.images[1].unique().tolist() == [7]
+    assert batch.masks.unique().tolist() == [IGNORE]

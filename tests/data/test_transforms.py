@@ -1,0 +1,312 @@
+import random
+
+import albumentations as A
+import numpy as np
+import pytest
+
+from data.samples import IGNORE, DetectionSample, SegmentationSample
+from data.transforms import DetectionTransform, SegmentationTransform, SSDRandomCrop, centers_inside, iou_with_crop
+
+HEIGHT, WIDTH = 120, 168
+SIZE = (96, 128)
+
+
+def detection_sample(image, boxes, labels=None, crowd=None):
+    count = len(boxes)
+    return DetectionSample(
+        image=image,
+        boxes=np.asarray(boxes, dtype=np.float32).reshape(-1, 4),
+        labels=np.zeros(count, dtype=np.int64) if labels is None else np.asarray(labels, dtype=np.int64),
+        crowd=np.zeros(count, dtype=bool) if crowd is None else np.asarray(crowd, dtype=bool),
+        image_id=1,
+    )
+
+
+def scene(seed):
+    """Draw a red, a green and a blue rectangle (labels 0, 1, 2; the green one a crowd) on black, in any order."""
+    rng = np.random.default_rng(seed)
+    image, boxes, third = np.zeros((HEIGHT, WIDTH, 3), dtype=np.uint8), [], WIDTH // 3
+    labels = rng.permutation(3)
+    for column, label in enumerate(labels):
+        width, height = rng.integers(12, third - 4), rng.integers(12, HEIGHT - 8)
+        x, y = column * third + rng.integers(2, third - width), rng.integers(2, HEIGHT - height)
+        image[y : y + height, x : x + width, label] = 255
+        boxes.append([x, y, x + width, y + height])
+    return detection_sample(image, boxes, labels, labels == 1)
+
+
+def tight_box(image, channel):
+    """Return the box of what stands out in one channel, at half of its strength."""
+    values = image.astype(np.float64)
+    strength = values[..., channel] - np.delete(values, channel, axis=2).max(axis=2)
+    ys, xs = np.nonzero(strength > strength.max() / 2)
+    return [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]
+
+
+def halves():
+    """Return an image whose left half is darker than its right one."""
+    image = np.full((64, 64, 3), 90, dtype=np.uint8)
+    image[:, 32:] = 140
+    return image
+
+
+def decisions(transform, sample):
+    """Return (flipped, colours distorted) for each of 400 seeds, of images that are neither cropped nor resized."""
+    found, image = [], sample.image
+    for seed in range(400):
+        out = transform(sample, seed).image
+        flipped = out[:, :16].mean() > out[:, -16:].mean()
+        found.append((flipped, not np.array_equal(out, image[:, ::-1] if flipped else image)))
+    return np.array(found, dtype=float)
+
+
+def assert_independent(found):
+    """Assert that both happen about half of the time, and each as often with the other as without."""
+    assert ((found.mean(axis=0) > 0.42) & (found.mean(axis=0) < 0.58)).all()
+    assert abs(np.corrcoef(found.T)[0, 1]) < 0.15
+
+
+def cut(sample, seed):
+    """Run SSD's crop alone; returns the image, the boxes and which they are."""
+    boxes = A.BboxParams(format="pascal_voc", label_fields=["kept"], clip=True, filter_invalid_bboxes=True)
+    pipeline = A.Compose([SSDRandomCrop(p=1.0)], bbox_params=boxes)
+    pipeline.set_random_state(np.random.default_rng(seed), random.Random(seed))
+    out = pipeline(image=sample.image, bboxes=sample.boxes, kept=np.arange(len(sample.boxes)))
+    return out["image"], np.asarray(out["bboxes"]).reshape(-1, 4), [int(index) for index in out["kept"]]
+
+
+def positions(seed):
+    """Return an image that holds at each pixel its own x and y, with random boxes."""
+    rng = np.random.default_rng(seed)
+    image = np.zeros((HEIGHT, WIDTH, 3), dtype=np.uint8)
+    image[..., 0], image[..., 1] = np.arange(WIDTH), np.arange(HEIGHT)[:, None]
+    low = rng.integers(0, (WIDTH - 20, HEIGHT - 20), (5, 2))
+    high = np.minimum(low + rng.integers(8, 80, (5, 2)), (WIDTH, HEIGHT))
+    return detection_sample(image, np.concatenate((low, high), axis=1))
+
+
+def assert_same(one, other):
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_same_seed_does_the_same_whatever_came_before():
+    transform, other, sample = DetectionTransform(SIZE, train=True), DetectionTransform(SIZE, train=True), scene(0)
+    first = [transform(sample, seed) for seed in range(8)]
+    for seed in reversed(range(8)):
+        assert_same(other(sample, seed), first[seed])
+    assert len({item.image.tobytes() for item in first}) > 4  # some stay whole and as they are
+
+
+def test_a_sample_is_not_changed_by_its_transform():
+    sample, untouched = scene(3), scene(3)
+    for seed in range(10):
+        DetectionTransform(SIZE, train=True)(sample, seed)
+    np.testing.assert_array_equal(sample.image, untouched.image)
+    np.testing.assert_array_equal(sample.boxes, untouched.boxes)
+
+
+@pytest.mark.parametrize("first", [0, 50, 100])
+def test_boxes_labels_and_crowd_flags_follow_the_image(first):
+    transform, seen, cropped = DetectionTransform(SIZE, train=True), 0, 0
+    for seed in range(first, first + 50):
+        item = transform(scene(seed), seed)
+        assert item.image.shape == (*SIZE, 3)
+        for box, label in zip(item.boxes, item.labels, strict=True):
+            np.testing.assert_allclose(box, tight_box(item.image, label), atol=1.5)
+        assert len(set(item.labels.tolist())) == len(item.labels)
+        assert item.crowd.tolist() == (item.labels == 1).tolist()
+        seen, cropped = seen + len(item.boxes), cropped + (len(item.boxes) < 3)
+    assert seen > 80
+    assert cropped > 5
+
+
+def test_training_mirrors_half_of_the_images_with_their_boxes():
+    sample, sides = scene(0), []
+    for seed in range(200):
+        item = DetectionTransform(SIZE, train=True)(sample, seed)
+        centers = {int(k): (b[0] + b[2]) / 2 for k, b in zip(item.labels, item.boxes, strict=True)}
+        first, last = int(sample.labels[0]), int(sample.labels[2])  # the leftmost and the rightmost
+        if first in centers and last in centers:
+            sides.append(centers[first] > centers[last])
+    assert len(sides) > 80
+    assert 0.35 < np.mean(sides) < 0.65
+
+
+def test_detection_mirrors_and_distorts_independently():
+    sample = detection_sample(halves(), [])
+    assert_independent(decisions(DetectionTransform((64, 64), train=True), sample))
+
+
+def test_an_image_without_boxes_stays_whole():
+    image = np.full((40, 60, 3), 50, dtype=np.uint8)
+    image[:5], image[-5:], image[:, :5], image[:, -5:] = 200, 200, 200, 200
+    for seed in range(20):
+        item = DetectionTransform((40, 60), train=True)(detection_sample(image, []), seed)
+        assert (item.boxes.shape, item.labels.shape, item.crowd.shape) == ((0, 4), (0,), (0,))
+        assert (item.boxes.dtype, item.labels.dtype, item.crowd.dtype) == (np.float32, np.int64, bool)
+        bright = item.image[..., 0] > item.image[20, 30, 0].astype(int) + 20
+        assert bright[:5].all()
+        assert bright[-5:].all()
+        assert not bright[5:-5, 5:-5].any()
+
+
+def test_evaluation_only_resizes():
+    sample = scene(1)
+    item = DetectionTransform((HEIGHT // 2, WIDTH * 2), train=False)(sample, 0)
+    np.testing.assert_allclose(item.boxes, sample.boxes * (2, 0.5, 2, 0.5), rtol=1e-5)
+    np.testing.assert_array_equal(item.labels, sample.labels)
+    np.testing.assert_array_equal(item.crowd, sample.crowd)
+    same = DetectionTransform((HEIGHT, WIDTH), train=False)(sample, 1)
+    np.testing.assert_array_equal(same.image, sample.image)
+
+
+def test_boxes_below_one_pixel_and_of_no_area_are_left_out():
+    boxes = [[10, 10, 11.5, 60], [20, 20, 24, 24], [30, 30, 30, 50], [-8, -8, 40, 40]]
+    image = np.zeros((100, 100, 3), dtype=np.uint8)
+    item = DetectionTransform((50, 50), train=False)(detection_sample(image, boxes, labels=[0, 1, 2, 3]), 0)
+    assert item.labels.tolist() == [1, 3]
+    np.testing.assert_allclose(item.boxes, [[10, 10, 12, 12], [0, 0, 20, 20]], atol=1e-4)
+
+
+def test_the_crop_keeps_just_the_boxes_whose_centre_it_holds():
+    dropped = 0
+    for seed in range(150):
+        sample = positions(seed)
+        image, boxes, kept = cut(sample, seed)
+        x, y = image[0, 0, :2].astype(int)
+        crop = (x, y, x + image.shape[1], y + image.shape[0])
+        assert image[-1, -1, :2].tolist() == [crop[2] - 1, crop[3] - 1]
+        centers = (sample.boxes[:, :2] + sample.boxes[:, 2:]) / 2
+        inside = [i for i, c in enumerate(centers) if crop[0] < c[0] < crop[2] and crop[1] < c[1] < crop[3]]
+        assert kept == inside
+        expected = sample.boxes[inside].clip((x, y, x, y), crop[2:] * 2) - (x, y, x, y)
+        np.testing.assert_allclose(boxes, expected, atol=1e-3)
+        dropped += len(kept) < 5
+    assert dropped > 30
+
+
+def test_crops_keep_a_box_and_the_limits_of_area_and_aspect():
+    whole, shares = 0, []
+    for seed in range(200):
+        image, _, kept = cut(positions(seed), seed)
+        height, width = image.shape[:2]
+        assert kept
+        if (height, width) == (HEIGHT, WIDTH):
+            whole += 1
+            continue
+        shares.append(height * width / HEIGHT / WIDTH)
+        assert 0.48 < width / height < 2.08  # sides are whole pixels
+    assert 0.09 < min(shares) < 0.3
+    assert max(shares) > 0.7
+    assert 200 / 7 * 0.6 < whole < 200 * 0.7  # one in seven by choice, others where no trial fits
+
+
+def test_crops_of_one_object_keep_the_drawn_overlap(monkeypatch):
+    monkeypatch.setattr(SSDRandomCrop, "MIN_IOUS", (0.5,))
+    sample = positions(0)
+    sample.boxes = np.array([[30, 20, 130, 100]], dtype=np.float32)
+    overlaps = []
+    for seed in range(60):
+        image, _, _ = cut(sample, seed)
+        x, y = image[0, 0, :2].astype(int)
+        low, high = np.maximum([30, 20], [x, y]), np.minimum([130, 100], [x + image.shape[1], y + image.shape[0]])
+        inside = (high - low).prod()
+        overlaps.append(inside / (100 * 80 + image.shape[0] * image.shape[1] - inside))
+    whole = 100 * 80 / (HEIGHT * WIDTH)
+    assert all(value >= 0.5 or value == pytest.approx(whole) for value in overlaps)
+    assert sum(value >= 0.5 for value in overlaps) > 30
+
+
+def test_centres_and_overlaps_by_hand():
+    boxes, crop = np.array([[0.0, 0, 10, 10], [4, 4, 16, 16], [20, 20, 30, 30]]), (5, 5, 15, 15)
+    assert centers_inside(boxes, crop).tolist() == [False, True, False]  # the first centre is on the corner
+    np.testing.assert_allclose(iou_with_crop(boxes, crop), [25 / 175, 100 / 144, 0])
+
+
+def striped(seed, height=HEIGHT, width=WIDTH):
+    """Return a sample of vertical and horizontal bands whose image is red, green or blue where the mask is 0, 1, 2."""
+    rng = np.random.default_rng(seed)
+    mask = np.zeros((height, width), dtype=np.uint8)
+    for x in range(0, width, 24):
+        mask[:, x : x + 24] = rng.integers(0, 3)
+    mask[height // 3 : height // 2] = rng.integers(0, 3)
+    image = np.zeros((height, width, 3), dtype=np.uint8)
+    for channel in range(3):
+        image[..., channel] = np.where(mask == channel, 255, 0)
+    return SegmentationSample(image, mask, "name")
+
+
+def uniform(mask, reach):
+    """Tell which pixels have only pixels of their own value within `reach`: (H, W) bool; no pixel of the border."""
+    same = np.zeros(mask.shape, dtype=bool)
+    inner = mask[reach:-reach, reach:-reach]
+    equal = np.ones(inner.shape, dtype=bool)
+    for dy in range(2 * reach + 1):
+        for dx in range(2 * reach + 1):
+            equal &= mask[dy : dy + inner.shape[0], dx : dx + inner.shape[1]] == inner
+    same[reach:-reach, reach:-reach] = equal
+    return same
+
+
+def test_masks_follow_the_image_and_padding_is_ignored():
+    transform, padded, whole = SegmentationTransform(SIZE, train=True), 0, 0
+    for seed in range(80):
+        item = transform(striped(seed), seed)
+        assert item.image.shape == (*SIZE, 3)
+        assert (item.mask.shape, item.mask.dtype) == (SIZE, np.uint8)
+        assert set(np.unique(item.mask)) <= {0, 1, 2, IGNORE}
+        sure = uniform(item.mask, 2)
+        grey = np.ptp(item.image.astype(int), axis=2) < 12
+        np.testing.assert_array_equal(grey[sure], (item.mask == IGNORE)[sure])
+        coloured = sure & (item.mask != IGNORE)
+        np.testing.assert_array_equal(item.image.argmax(axis=2)[coloured], item.mask[coloured])
+        padded, whole = padded + (item.mask == IGNORE).any(), whole + (item.mask != IGNORE).all()
+    assert min(padded, whole) > 10
+
+
+def test_scales_span_the_given_range():
+    image = np.zeros((100, 100, 3), dtype=np.uint8)
+    image[40:60, 40:60] = 255
+    mask = (image[..., 0] > 0).astype(np.uint8)
+    transform = SegmentationTransform((256, 256), train=True, scales=(0.5, 2.0))
+    sides = [(transform(SegmentationSample(image, mask, ""), s).mask == 1).any(axis=0).sum() / 20 for s in range(150)]
+    assert 0.45 <= min(sides) < 0.65
+    assert 1.85 < max(sides) <= 2.05
+    assert 1.0 < np.median(sides) < 1.5  # uniform between
+
+
+def test_segmentation_crops_differ_and_reach_every_border():
+    image = np.zeros((60, 90, 3), dtype=np.uint8)
+    mask = np.zeros((60, 90), dtype=np.uint8)
+    mask[:6], mask[-6:], mask[:, :6], mask[:, -6:] = 1, 1, 1, 1
+    transform = SegmentationTransform((30, 30), train=True, scales=(1.0, 1.0))
+    masks = [transform(SegmentationSample(image, mask, ""), seed).mask for seed in range(60)]
+    assert len({item.tobytes() for item in masks}) > 15  # all those from the middle look alike
+    for edge in ((0, slice(None)), (-1, slice(None)), (slice(None), 0), (slice(None), -1)):
+        assert 2 < sum((item[edge] == 1).all() for item in masks) < 40
+
+
+def test_segmentation_mirrors_and_distorts_independently():
+    transform = SegmentationTransform((64, 64), train=True, scales=(1.0, 1.0))
+    sample = SegmentationSample(halves(), np.zeros((64, 64), dtype=np.uint8), "")
+    assert_independent(decisions(transform, sample))
+
+
+def test_segmentation_repeats_itself_with_the_seed():
+    sample = striped(0)
+    first = [SegmentationTransform(SIZE, train=True)(sample, seed) for seed in range(6)]
+    transform = SegmentationTransform(SIZE, train=True)
+    for seed in reversed(range(6)):
+        assert_same(transform(sample, seed), first[seed])
+    assert len({item.image.tobytes() for item in first}) == 6
+
+
+@pytest.mark.parametrize("size", [None, (50, 70)])
+def test_evaluation_never_touches_the_mask(size):
+    sample = striped(2)
+    item = SegmentationTransform(size, train=False)(sample, 0)
+    np.testing.assert_array_equal(item.mask, striped(2).mask)
+    assert item.image.shape == ((*size, 3) if size else sample.image.shape)
+    if size is None:
+        np.testing.assert_array_equal(item.image, sample.image)

@@ -1,0 +1,69 @@
+from types import SimpleNamespace
+
+import lightning as L
+import pytest
+import torch
+from torch import nn
+
+from tasks.callbacks import AveragedWeights
+
+STEPS = 6
+
+
+class Net(L.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 3, 1)
+        self.norm = nn.BatchNorm2d(3)
+
+
+def states():
+    """Return what stands in the network after each step: all numbers anew, the count of batches included."""
+    generator = torch.Generator().manual_seed(0)
+    result = []
+    for step in range(STEPS):
+        state = {name: torch.rand(value.shape, generator=generator) for name, value in Net().state_dict().items()}
+        result.append(state | {"norm.num_batches_tracked": torch.tensor(10 * step + 7)})
+    return result
+
+
+def average(callback):
+    """Run the callback over `states()` as a trainer does; returns what validation sees after each step."""
+    net, seen = Net(), []
+    callback.setup(SimpleNamespace(), net, "fit")
+    for step, state in enumerate(states(), start=1):
+        net.load_state_dict(state)
+        trainer = SimpleNamespace(global_step=step)
+        callback.on_train_batch_end(trainer, net, None, None, step)
+        callback.on_validation_epoch_start(trainer, net)
+        seen.append({name: value.clone() for name, value in net.state_dict().items()})
+        callback.on_validation_epoch_end(trainer, net)
+        assert all(torch.equal(net.state_dict()[name], state[name]) for name in state)  # training goes on unchanged
+    return seen
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.27, 0.998])
+def test_averages_follow_the_formula_buffers_included(decay):
+    expected = states()[0]
+    for n, (seen, values) in enumerate(zip(average(AveragedWeights(decay)), states(), strict=True)):
+        if n > 0:
+            keep = min(decay, (1 + n) / (10 + n))  # 2 / 11, 3 / 12, 4 / 13, ...
+            expected = {name: keep * expected[name] + (1 - keep) * values[name] for name in values}
+        for name in ("conv.weight", "conv.bias", "norm.weight", "norm.bias", "norm.running_mean", "norm.running_var"):
+            torch.testing.assert_close(seen[name], expected[name])
+
+
+def test_the_count_of_batches_is_the_latest_and_stays_whole():
+    for seen, values in zip(average(AveragedWeights(0.998)), states(), strict=True):
+        assert seen["norm.num_batches_tracked"].dtype == torch.int64
+        assert seen["norm.num_batches_tracked"] == values["norm.num_batches_tracked"]
+
+
+def test_accumulated_batches_count_as_one_step():
+    callback, net = AveragedWeights(0.5), Net()
+    callback.setup(SimpleNamespace(), net, "fit")
+    for batch, step in enumerate([1, 1, 1]):
+        nn.init.constant_(net.conv.bias, float(batch))
+        callback.on_train_batch_end(SimpleNamespace(global_step=step), net, None, None, batch)
+    callback.on_validation_epoch_start(SimpleNamespace(), net)
+    assert net.conv.bias.tolist() == [0.0] * 3  # the average was taken at the first batch alone

@@ -1,0 +1,96 @@
+import ast
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+OURS = {"backbones", "heads", "tasks", "data", "conf"}
+FOLDERS = sorted({path.name for path in ROOT.iterdir() if path.is_dir() and any(path.glob("*.py"))} | {"tests"})
+FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+
+
+@lru_cache(maxsize=None)
+def parse(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported(path):
+    """Return the packages that a file imports, the standard library's left out."""
+    names = set()
+    for node in ast.walk(parse(path)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add("." * node.level + (node.module or ""))
+    return {name.split(".")[0] for name in names} - set(sys.stdlib_module_names)
+
+
+def imports_of(folder):
+    files = sorted((ROOT / folder).rglob("*.py"))
+    assert len(files) > 2
+    return set().union(*(imported(path) for path in files))
+
+
+def calls(path):
+    """Return each call in a file as its dotted name and the call itself."""
+    found = [node for node in ast.walk(parse(path)) if isinstance(node, ast.Call)]
+    return [(ast.unparse(node.func), node) for node in found]
+
+
+def test_backbones_import_torch_alone():
+    assert imports_of("backbones") <= {"torch", "backbones"}
+
+
+def test_heads_import_torch_and_backbones_alone():
+    assert imports_of("heads") <= {"torch", "backbones", "heads"}
+
+
+def test_data_knows_nothing_of_models():
+    assert imports_of("data") & OURS == {"data"}
+    assert "lightning" not in imports_of("data")
+
+
+def test_tasks_import_the_other_three():
+    assert imports_of("tasks") & OURS >= {"backbones", "heads", "data", "tasks"}
+
+
+def test_imports_are_absolute():
+    assert not [path for path in FILES if "" in imported(path)]
+
+
+def test_configuration_names_no_code():
+    files = sorted((ROOT / "conf").rglob("*.yaml"))
+    assert len(files) > 5
+    assert not [path for path in files if "_target_" in path.read_text(encoding="utf-8")]
+
+
+def test_nothing_is_built_by_hydra():
+    for path in FILES:
+        names = {ast.unparse(node) for node in ast.walk(parse(path)) if isinstance(node, ast.Name | ast.Attribute)}
+        modules = {node.module for node in ast.walk(parse(path)) if isinstance(node, ast.ImportFrom)}
+        assert not [name for name in names if name.startswith("hydra.utils")], path
+        assert "hydra.utils" not in modules, path
+
+
+def test_every_torch_load_takes_weights_alone():
+    loads = [(path, node) for path in FILES for name, node in calls(path) if name == "torch.load"]
+    assert loads
+    for path, node in loads:
+        options = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+        assert options.get("weights_only") == "True", f"{path}:{node.lineno}"
+    for path in FILES:
+        names = [
+            a.name
+            for n in ast.walk(parse(path))
+            if isinstance(n, ast.ImportFrom) and n.module == "torch"
+            for a in n.names
+        ]
+        assert "load" not in names, path
+
+
+@pytest.mark.parametrize("name", ["pickle.load", "pickle.loads", "eval", "exec"])
+def test_the_package_runs_no_code_out_of_files(name):
+    files = [path for path in FILES if path.relative_to(ROOT).parts[0] in OURS]
+    assert not [f"{path}:{node.lineno}" for path in files for called, node in calls(path) if called == name]
