@@ -2,13 +2,12 @@
 
 import logging
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from data.errors import InputError
-
-logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -23,6 +22,14 @@ def clear_errors(*, debug: bool) -> Iterator[None]:
         message = str(error).rsplit(f"{InputError.__name__}: ", 1)[-1].strip()
         sys.stderr.write(f"error: {message}\n")
         raise SystemExit(2) from None
+
+
+def quiet_libraries() -> None:
+    """Keep Lightning's notes and tips off the screen; call it after Lightning is imported, which sets its own level."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="lightning.pytorch.utilities._pytree")
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
 
 
 def check_new(out: Path) -> None:

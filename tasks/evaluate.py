@@ -8,7 +8,7 @@ Usage:
 import hydra
 from omegaconf import DictConfig
 
-from tasks.command import clear_errors
+from tasks.command import clear_errors, quiet_libraries
 
 
 @hydra.main(config_path="../conf", config_name="evaluate", version_base="1.3")
@@ -17,6 +17,7 @@ def main(cfg: DictConfig) -> None:
     with clear_errors(debug=cfg.debug):
         from tasks.evaluation import evaluate  # late, so that --help takes a second
 
+        quiet_libraries()
         evaluate(cfg)
 
 

@@ -27,7 +27,7 @@ class Arch:
         bn_eps: added to the variance in batch normalisation.
         bn_momentum: 1 - TensorFlow's decay.
         anchors: of SSDLite: key of `heads.anchors.LAYOUTS`.
-        scores: of SSDLite: "sigmoid" (trained by focal loss) or "softmax" (by hard negatives) of its class logits.
+        scores: of SSDLite: how its class logits are read: "softmax" or "sigmoid".
         filters: of LR-ASPP: width of its branches.
 
     Raises:
@@ -44,7 +44,7 @@ class Arch:
     bn_eps: float = 0.001
     bn_momentum: float = 0.01
     anchors: str = "tensorflow"
-    scores: str = "sigmoid"
+    scores: str = "softmax"
     filters: int = 128
 
     def __post_init__(self) -> None:

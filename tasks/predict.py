@@ -7,7 +7,7 @@ Usage:
 import hydra
 from omegaconf import DictConfig
 
-from tasks.command import clear_errors
+from tasks.command import clear_errors, quiet_libraries
 
 
 @hydra.main(config_path="../conf", config_name="predict", version_base="1.3")
@@ -16,6 +16,7 @@ def main(cfg: DictConfig) -> None:
     with clear_errors(debug=cfg.debug):
         from tasks.prediction import predict  # late, so that --help takes a second
 
+        quiet_libraries()
         predict(cfg)
 
 

@@ -9,7 +9,7 @@ Usage:
 import hydra
 from omegaconf import DictConfig
 
-from tasks.command import clear_errors
+from tasks.command import clear_errors, quiet_libraries
 
 
 @hydra.main(config_path="../conf", config_name="train", version_base="1.3")
@@ -18,6 +18,7 @@ def main(cfg: DictConfig) -> None:
     with clear_errors(debug=cfg.debug):
         from tasks.training import train  # late, so that --help takes a second
 
+        quiet_libraries()
         train(cfg)
 
 

@@ -1,6 +1,6 @@
 import ast
 import sys
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ FOLDERS = sorted({path.name for path in ROOT.iterdir() if path.is_dir() and any(
 FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 
 
-@lru_cache(maxsize=None)
+@cache
 def parse(path):
     return ast.parse(path.read_text(encoding="utf-8"))
 

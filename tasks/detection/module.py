@@ -41,7 +41,7 @@ class DetectionModule(L.LightningModule):
         *,
         optimization: Optimization | None = None,
         matching_iou: float = 0.5,
-        box_weight: float = 0.25,
+        box_weight: float = 1.0,
     ) -> None:
         super().__init__()
         self.description = description

@@ -201,7 +201,7 @@ def test_the_first_row_of_large_has_no_expansion_so_its_map_is_the_stem(randomiz
 
 @pytest.mark.parametrize("point", [(16, "out"), (0, "out"), (3, "se"), ("last", "expand")])
 def test_an_unknown_tap_point_is_refused(point):
-    with pytest.raises(ValueError, match="unknown tap points.*row 1 to 15"):
+    with pytest.raises(ValueError, match=r"unknown tap points.*row 1 to 15"):
         MobileNetV3("large", taps={"C5": ("last", "out"), "wrong": point})
 
 

@@ -64,7 +64,7 @@ def test_tensorflows_second_level_by_hand():
 def test_tensorflows_coarsest_level_is_one_cell_in_the_middle():
     anchors = build_anchors((320, 320), strides=STRIDES, layout=TENSORFLOW)[-6:]
     torch.testing.assert_close((anchors[:, :2] + anchors[:, 2:]) / 2, torch.full((6, 2), 160.0))
-    width, height = sides(anchors)
+    width, _ = sides(anchors)
     assert width[0] == pytest.approx(0.95 * 320)
     assert width[-1] == pytest.approx(math.sqrt(0.95 * 1.0) * 320)
     assert width.max() == pytest.approx(0.95 * 320 * 3**0.5)  # not clipped

@@ -94,6 +94,12 @@ def test_hard_negatives_by_hand():
     assert hard_negative_loss(logits, slots).item() == pytest.approx(sum(softplus), rel=1e-5)
 
 
+def test_ignored_anchors_do_not_fill_up_the_negatives():
+    logits = torch.tensor([[[0.0, 1], [0, 5], [0, 2]]])
+    loss = hard_negative_loss(logits, torch.tensor([[1, IGNORED, 0]]))  # one negative, though three are wanted
+    assert loss.item() == pytest.approx(math.log1p(math.exp(-1)) + math.log1p(math.exp(2)), rel=1e-5)
+
+
 @pytest.mark.parametrize(("positives", "negatives"), [(0, 3), (1, 3), (2, 6), (30, 90), (60, 140)])
 def test_there_are_three_negatives_for_each_positive_as_far_as_they_go(positives, negatives):
     raw, *_, labels, matches = batch([positives])

@@ -108,5 +108,5 @@ def test_decay_shrinks_weights_and_leaves_biases_alone():
 
 @pytest.mark.parametrize(("field", "value", "choices"), [("name", "adam", "rmsprop"), ("schedule", "step", "cosine")])
 def test_unknown_names_are_refused(field, value, choices):
-    with pytest.raises(ValueError, match=rf"optimizer\.{field}: unknown '{value}'; choose from .*{choices}"):
+    with pytest.raises(ValueError, match=rf"{field}: unknown '{value}'; choose from .*{choices}"):
         replace(SETTINGS, **{field: value})
