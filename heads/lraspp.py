@@ -56,7 +56,8 @@ class LRASPP(nn.Module):
         c5, skip = (features[name] for name in self.TAPS)
         height, width = c5.shape[-2:]
         kernel = min(POOL_KERNEL, height), min(POOL_KERNEL, width)
-        context = self.gate(F.avg_pool2d(c5, kernel, POOL_STRIDE))
+        # With ceil_mode, cells past the last whole window count too. At the paper's 1025 x 2049 there are none.
+        context = self.gate(F.avg_pool2d(c5, kernel, POOL_STRIDE, ceil_mode=True))
         x = self.project(c5) * resize(context, (height, width))
         skip_height, skip_width = skip.shape[-2:]
         return self.classify(resize(x, (skip_height, skip_width))) + self.classify_skip(skip)
