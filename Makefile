@@ -1,5 +1,5 @@
 # make demo: train, evaluate and draw on the embedded data set.  make test: lint, types and tests.
-PYTHON ?= $(firstword $(shell command -v python3.11) $(shell command -v python3))
+PYTHON ?= $(shell command -v python3.11 2>/dev/null || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
@@ -25,5 +25,5 @@ test-slow: $(INSTALLED)
 	$(BIN)/pytest -m slow
 
 clean:
-	rm -rf .venv outputs datasets build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv outputs/demo datasets/synthetic build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -84,6 +84,10 @@ TAPS: dict[str, dict[str, TapPoint]] = {
 }
 
 
+HALVINGS = ("none", "detection", "segmentation")
+OUTPUT_STRIDES = (16, 32)
+
+
 def halve_tail(table: Table, tail: int, rule: str) -> Table:
     """Halve the channels of the feature layers between C4 and C5 (paper, sections 6.3 and 6.4).
 
@@ -160,6 +164,9 @@ class MobileNetV3(nn.Module):
         bn_momentum: float = 0.01,
     ) -> None:
         super().__init__()
+        for value, allowed in ((name, tuple(TABLES)), (halving, HALVINGS), (output_stride, OUTPUT_STRIDES)):
+            if value not in allowed:
+                raise ValueError(f"unknown {value!r}; choose from {allowed}")
         table = scale_width(halve_tail(TABLES[name], TAIL[name], halving), width)
         if minimalistic:
             table = strip_to_minimal(table)

@@ -28,12 +28,21 @@ class ClassTable:
         ids: K unique ids as the data set's files write them (COCO category id, Cityscapes label id, mask value).
         categories: K names of the group that a class belongs to; "" where the data set has none.
         colors: K RGB colours, 0 to 255.
+
+    Raises:
+        ValueError: if the four differ in length, or names or ids repeat.
     """
 
     names: tuple[str, ...]
     ids: tuple[int, ...]
     categories: tuple[str, ...]
     colors: tuple[Color, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.names) == len(self.ids) == len(self.categories) == len(self.colors):
+            raise ValueError(f"{len(self.names)} class names, {len(self.ids)} ids; expected as many of each")
+        if len(set(self.names)) < len(self.names) or len(set(self.ids)) < len(self.ids):
+            raise ValueError("class names or ids repeat; expected each once")
 
     def __len__(self) -> int:
         return len(self.names)

@@ -17,6 +17,7 @@ from albumentations.augmentations.crops.transforms import BaseCrop
 
 from data.samples import IGNORE, DetectionSample, SegmentationSample
 
+CROWD_COLUMN = 5  # of the boxes inside a pipeline: 4 coordinates, position, crowd
 MIN_SIDE = 1.0  # pixels of the network's input; smaller boxes are left out of training
 
 
@@ -40,7 +41,7 @@ class SSDRandomCrop(BaseCrop):
     """Crop so that some box keeps a drawn IoU with the crop (SSD, arXiv:1512.02325, section 2.2).
 
     Boxes whose centre falls outside the crop are dropped. The area and aspect limits are those of TensorFlow's
-    `ssd_random_crop`.
+    `ssd_random_crop`. Boxes come with two label fields, their position and whether they are a crowd, in this order.
     """
 
     MIN_IOUS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)  # 1: the whole image
@@ -53,7 +54,8 @@ class SSDRandomCrop(BaseCrop):
         height, width = params["shape"][:2]
         whole = {"crop_coords": (0, 0, width, height)}
         min_iou = self.py_random.choice(self.MIN_IOUS)
-        boxes = np.asarray(data["bboxes"])[:, :4] * (width, height, width, height)
+        rows = np.asarray(data["bboxes"])
+        boxes = rows[~are_crowds(rows), :4] * (width, height, width, height)
         if min_iou == 1.0 or len(boxes) == 0:
             return whole
         for _ in range(self.TRIALS):
@@ -75,10 +77,18 @@ class SSDRandomCrop(BaseCrop):
         return x, y, x + crop_width, y + crop_height
 
     def apply_to_bboxes(self, bboxes: np.ndarray, crop_coords: tuple[int, int, int, int], **params: Any) -> np.ndarray:
-        """Keep the boxes (G, 4 + fields), xyxy in 0..1, whose centre lies in the crop, and move them into it."""
+        """Keep the boxes (G, 4 + fields), xyxy in 0..1, whose centre lies in the crop, and move them into it.
+
+        Crowds are all kept: what is left of one is still no background.
+        """
         height, width = params["shape"][:2]
         inside = centers_inside(bboxes[:, :4] * (width, height, width, height), crop_coords)
-        return super().apply_to_bboxes(bboxes[inside], crop_coords, **params)
+        return super().apply_to_bboxes(bboxes[inside | are_crowds(bboxes)], crop_coords, **params)
+
+
+def are_crowds(rows: np.ndarray) -> np.ndarray:
+    """Tell which of a pipeline's boxes (G, 4 + fields) are crowds: (G,) bool; no boxes come without fields."""
+    return np.asarray(rows[:, CROWD_COLUMN : CROWD_COLUMN + 1].any(axis=1))
 
 
 def centers_inside(boxes: np.ndarray, crop: tuple[int, int, int, int]) -> np.ndarray:
@@ -95,15 +105,10 @@ def iou_with_crop(boxes: np.ndarray, crop: tuple[int, int, int, int]) -> np.ndar
     return inside / (areas + (crop[2] - crop[0]) * (crop[3] - crop[1]) - inside)
 
 
-def photometric(strength: float) -> A.ColorJitter:
-    """Return a random change of brightness, contrast, saturation and hue, half of the time."""
-    return A.ColorJitter(
-        brightness=(1 - strength, 1 + strength),
-        contrast=(1 - strength, 1 + strength),
-        saturation=(1 - strength, 1 + strength),
-        hue=(-strength / 10, strength / 10),
-        p=0.5,
-    )
+def photometric(probability: float) -> A.ColorJitter:
+    """Return a random change of brightness, contrast, saturation (by up to 30 %) and hue."""
+    scale = (0.7, 1.3)
+    return A.ColorJitter(brightness=scale, contrast=scale, saturation=scale, hue=(-0.03, 0.03), p=probability)
 
 
 class DetectionTransform:
@@ -112,21 +117,24 @@ class DetectionTransform:
     Args:
         size: (height, width) of the network's input in pixels.
         train: whether to augment.
+        crop: probability of a crop.
+        color: probability of a change of colours.
     """
 
-    def __init__(self, size: tuple[int, int], *, train: bool) -> None:
+    def __init__(self, size: tuple[int, int], *, train: bool, crop: float = 1.0, color: float = 0.5) -> None:
         height, width = size
         resize = A.Resize(height, width, interpolation=cv2.INTER_LINEAR, area_for_downscale="image")
         steps: Sequence[A.BasicTransform] = (resize,)
         if train:
-            steps = (SSDRandomCrop(p=1.0), A.HorizontalFlip(p=0.5), resize, photometric(0.3))
-        boxes = A.BboxParams(format="pascal_voc", label_fields=["kept"], clip=True, filter_invalid_bboxes=True)
+            steps = (SSDRandomCrop(p=crop), A.HorizontalFlip(p=0.5), resize, photometric(color))
+        boxes = A.BboxParams(format="pascal_voc", label_fields=["kept", "crowd"], clip=True, filter_invalid_bboxes=True)
         self.pipeline = A.Compose(steps, bbox_params=boxes)
 
     def __call__(self, sample: DetectionSample, seed: int) -> DetectionItem:
         """Transform one sample; the same seed does the same."""
         self.pipeline.set_random_state(np.random.default_rng(seed), random.Random(seed))
-        out = self.pipeline(image=sample.image, bboxes=sample.boxes, kept=np.arange(len(sample.boxes)))
+        fields = {"kept": np.arange(len(sample.boxes)), "crowd": sample.crowd.astype(np.int64)}
+        out = self.pipeline(image=sample.image, bboxes=sample.boxes, **fields)
         boxes = np.asarray(out["bboxes"], dtype=np.float32).reshape(-1, 4)
         kept = np.asarray(out["kept"], dtype=np.int64)
         visible = (boxes[:, 2:] - boxes[:, :2] >= MIN_SIDE).all(axis=1)
@@ -141,9 +149,17 @@ class SegmentationTransform:
         size: (height, width) in pixels: of the crop in training, of the input in evaluation (None: as it is).
         train: whether to augment.
         scales: of the random resize before the crop, as factors.
+        color: probability of a change of colours.
     """
 
-    def __init__(self, size: tuple[int, int] | None, *, train: bool, scales: tuple[float, float] = (0.5, 2.0)) -> None:
+    def __init__(
+        self,
+        size: tuple[int, int] | None,
+        *,
+        train: bool,
+        scales: Sequence[float] = (0.5, 2.0),
+        color: float = 0.5,
+    ) -> None:
         self.train = train
         steps: Sequence[A.BasicTransform] = ()
         if train and size is not None:
@@ -153,7 +169,7 @@ class SegmentationTransform:
                 A.PadIfNeeded(*size, position="random", fill=127, fill_mask=IGNORE),
                 A.RandomCrop(*size),
                 A.HorizontalFlip(p=0.5),
-                photometric(0.3),
+                photometric(color),
             )
         elif size is not None:
             steps = (A.Resize(*size, interpolation=cv2.INTER_LINEAR, area_for_downscale="image"),)

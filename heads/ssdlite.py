@@ -98,9 +98,8 @@ class SSDLite(nn.Module):
                 nn.init.trunc_normal_(layer.weight, std=INIT_STD, a=-2 * INIT_STD, b=2 * INIT_STD)
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
-        for name, bias in self.class_predictors.named_parameters():
-            if name.endswith(".1.bias"):
-                nn.init.constant_(bias, CLASS_BIAS)
+        for predictor in self.class_predictors.children():
+            nn.init.constant_(list(predictor.parameters())[-1], CLASS_BIAS)
 
     def forward(self, features: Mapping[str, Tensor]) -> RawDetections:
         """Predict from C4 (N, C, h, w) and C5 (N, C', h', w'), in the order of `build_anchors`."""

@@ -1,14 +1,16 @@
 """What happens around training steps: averaged weights, the description in each checkpoint, progress."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import TQDMProgressBar, WeightAveraging
+from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar, WeightAveraging
 from torch import Tensor
 
-from tasks.checkpoint import KEY, Description
+from tasks.checkpoint import KEY
+from tasks.description import Description
 
 
 class AveragedWeights(WeightAveraging):
@@ -32,6 +34,25 @@ class AveragedWeights(WeightAveraging):
                 torch._foreach_copy_(averages, values)
 
         super().__init__(multi_avg_fn=average)
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Make the average on the device that the weights will be on; at this point they are still on the CPU."""
+        self._device = trainer.strategy.root_device
+        super().setup(trainer, pl_module, stage)
+
+
+class Checkpoints(ModelCheckpoint):
+    """Lightning's checkpoints, which also know the best one of a run whose folder was moved before it was resumed."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the state with its paths moved to the folder of now."""
+
+        def here(path: str) -> str:
+            return str(Path(str(self.dirpath)) / Path(path).name) if path else path
+
+        paths = {key: here(state_dict[key]) for key in ("best_model_path", "kth_best_model_path", "last_model_path")}
+        scores = {here(path): score for path, score in state_dict["best_k_models"].items()}
+        super().load_state_dict({**state_dict, **paths, "best_k_models": scores, "dirpath": self.dirpath})
 
 
 class Describe(L.Callback):

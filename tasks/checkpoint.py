@@ -6,7 +6,6 @@ in its metadata, and the averaged weights.
 """
 
 import json
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,64 +14,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from data.classes import ClassTable
 from data.errors import InputError
-from tasks.detection.postprocess import Postprocessing
-from tasks.model import Arch, Model, build_model
-from tasks.preprocessing import Preprocessing
+from tasks.description import Description
+from tasks.model import Model, build_model
 
-VERSION = 1
 KEY = "bneck"
 PREFIX = "model."  # of the weights in a LightningModule
-
-
-@dataclass(frozen=True)
-class Description:
-    """Everything but the weights that a model needs to be used.
-
-    Attributes:
-        arch: its layers.
-        classes: what its outputs stand for.
-        preprocessing: how images enter it.
-        postprocessing: how detections leave it; segmenters do not use it.
-        dataset: the configuration of the data that it was trained on, plain values.
-    """
-
-    arch: Arch
-    classes: ClassTable
-    preprocessing: Preprocessing
-    postprocessing: Postprocessing
-    dataset: dict[str, Any]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values, with the version of this layout."""
-        return {
-            "version": VERSION,
-            "arch": asdict(self.arch),
-            "classes": self.classes.to_dict(),
-            "preprocessing": asdict(self.preprocessing),
-            "postprocessing": asdict(self.postprocessing),
-            "dataset": self.dataset,
-        }
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "Description":
-        """Rebuild what `to_dict` returned.
-
-        Raises:
-            KeyError, TypeError, ValueError: if fields are missing, unknown or hold what is not allowed.
-        """
-        if values["version"] != VERSION:
-            raise ValueError(f"version {values['version']!r}; this program reads version {VERSION}")
-        preprocessing = dict(values["preprocessing"])
-        size = preprocessing.pop("size")
-        return cls(
-            Arch(**values["arch"]),
-            ClassTable.from_dict(values["classes"]),
-            Preprocessing(None if size is None else (size[0], size[1]), *map(tuple, preprocessing.values())),
-            Postprocessing(**values["postprocessing"]),
-            values["dataset"],
-        )
 
 
 def load_checkpoint(path: Path) -> tuple[Description, dict[str, Tensor]]:
@@ -89,7 +36,7 @@ def load_checkpoint(path: Path) -> tuple[Description, dict[str, Tensor]]:
     values, weights = _read_safetensors(path) if path.suffix == ".safetensors" else _read_ckpt(path)
     try:
         return Description.from_dict(values), weights
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: the description of the model is not readable: {error}") from error
 
 
@@ -110,7 +57,7 @@ def _read_ckpt(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     except Exception as error:  # a file that is no checkpoint can fail anywhere in the unpickler
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: not a readable checkpoint of plain values and tensors: {reason}") from error
-    if not isinstance(content, dict) or KEY not in content or "state_dict" not in content:
+    if not isinstance(content, dict) or KEY not in content or not isinstance(content.get("state_dict"), dict):
         raise InputError(f"{path}: no {KEY!r} entry; expected a checkpoint that tasks.train wrote")
     state = content["state_dict"]
     return content[KEY], {name.removeprefix(PREFIX): value for name, value in state.items() if name.startswith(PREFIX)}

@@ -5,14 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 from torch import Tensor
 
 from data.datasets import check_serves
-from tasks.build import SEGMENTATION, build_eval_loader, count_workers, find_task, open_split, to_plain
+from data.errors import InputError
+from tasks.build import SEGMENTATION, build_eval_loader, find_task, open_split
 from tasks.callbacks import ProgressBar
-from tasks.checkpoint import Description, load_checkpoint, load_model
+from tasks.checkpoint import load_checkpoint, load_model
 from tasks.command import check_new
+from tasks.description import Description
+from tasks.options import check_least, count_workers, to_plain
 from tasks.segmentation.report import SavePredictions
 
 logger = logging.getLogger(__name__)
@@ -28,11 +32,13 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         InputError: if the checkpoint or the data cannot be used.
     """
     config = to_plain(cfg)
-    out = Path(config["out"])
+    check_least(config["batch_size"], 1, "batch_size")
+    out = Path(str(config["out"]))
     check_new(out)
-    description, weights = load_checkpoint(Path(config["checkpoint"]))
+    description, weights = load_checkpoint(Path(str(config["checkpoint"])))
     dataset = choose_dataset(config["dataset"], description)
-    reader = open_split(description.arch.head, dataset, dataset["val"], classes=description.classes)
+    check_least(count_workers(dataset), 0, "dataset.workers")
+    reader = open_split(description.arch.head, dataset, "val", classes=description.classes)
     logger.info("%s: %s on %d images", config["checkpoint"], description.arch.head, len(reader))
     metrics = evaluate_to(
         out,
@@ -53,6 +59,8 @@ def choose_dataset(given: dict[str, Any], description: Description) -> dict[str,
     check_serves(name, find_task(description.arch.head).kind)
     if name != description.dataset["name"]:
         return given
+    if given["name"] is None and name == "synthetic" and not Path(str(description.dataset["root"])).is_dir():
+        raise InputError(f"dataset: the scenes in {description.dataset['root']} are gone; dataset=synthetic draws them")
     return {**description.dataset, **{key: value for key, value in given.items() if value is not None}}
 
 
@@ -75,21 +83,25 @@ def evaluate_to(
     module = task.module(description)
     module.model = load_model(description, weights)
     loader = build_eval_loader(reader, description, batch_size=batch_size, workers=workers)
-    out.mkdir(parents=True, exist_ok=True)
-    callbacks: list[L.Callback] = [ProgressBar()]
+    callbacks: list[L.Callback] = [ProgressBar(refresh_rate=10)]
     if task is SEGMENTATION:
-        callbacks.append(SavePredictions(out, reader))
-    trainer = L.Trainer(
-        accelerator=accelerator,
-        devices=1,
-        callbacks=callbacks,
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
+        callbacks.append(SavePredictions(out, reader, description.classes))
+    trainer = make_trainer(accelerator=accelerator, callbacks=callbacks, logger=False, enable_checkpointing=False)
+    out.mkdir(parents=True, exist_ok=True)
     trainer.validate(module, loader, verbose=False)
     return task.write_report(out, module, reader)
+
+
+def make_trainer(**settings: Any) -> L.Trainer:
+    """Build Lightning's trainer for one device.
+
+    Raises:
+        InputError: if Lightning refuses a setting, such as an accelerator that this machine lacks.
+    """
+    try:
+        return L.Trainer(devices=1, enable_model_summary=False, use_distributed_sampler=False, **settings)
+    except (MisconfigurationException, TypeError, ValueError) as error:
+        raise InputError(f"trainer: {error}") from error
 
 
 def log_metrics(metrics: dict[str, Any], out: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from backbones.mobilenetv3 import TABLES, TAPS, MobileNetV3
+from backbones.mobilenetv3 import HALVINGS, OUTPUT_STRIDES, TABLES, TAPS, MobileNetV3
 from backbones.taps import Tap
 from heads.anchors import LAYOUTS
 from heads.lraspp import LRASPP
@@ -51,8 +51,8 @@ class Arch:
         choices: dict[str, tuple[object, ...]] = {
             "head": tuple(HEADS),
             "backbone": tuple(TABLES),
-            "halving": ("none", "detection", "segmentation"),
-            "output_stride": (16, 32),
+            "halving": HALVINGS,
+            "output_stride": OUTPUT_STRIDES,
             "anchors": tuple(LAYOUTS),
             "scores": ("sigmoid", "softmax"),
         }

@@ -41,8 +41,11 @@ class Optimization:
         for field, choices in (("name", OPTIMIZERS), ("schedule", SCHEDULES)):
             if getattr(self, field) not in choices:
                 raise ValueError(f"{field}: unknown {getattr(self, field)!r}; choose from {sorted(choices)}")
-        if not self.lr > 0 or not 0 <= self.warmup < 1 or not 0 <= self.momentum < 1 or self.weight_decay < 0:
-            raise ValueError(f"{self}; expected lr above 0, warmup and momentum in [0, 1), weight_decay from 0")
+        if not 0 < self.lr < math.inf:
+            raise ValueError(f"lr: {self.lr!r}; expected a number above 0")
+        for field in ("momentum", "weight_decay", "warmup"):
+            if not 0 <= getattr(self, field) < 1:
+                raise ValueError(f"{field}: {getattr(self, field)!r}; expected 0 to below 1")
 
 
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {

@@ -2,6 +2,7 @@
 
 import glob
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,16 @@ from omegaconf import DictConfig
 from data.errors import InputError
 from data.images import find_images, load_image, read_size
 from data.samples import DetectionSample, SegmentationSample
-from tasks.build import DETECTION, build_eval_loader, find_task, to_plain
-from tasks.checkpoint import Description, load_checkpoint, load_model
+from tasks.build import DETECTION, build_eval_loader, find_task
+from tasks.checkpoint import load_checkpoint, load_model
 from tasks.command import check_new
+from tasks.description import Description
 from tasks.detection.module import DetectionModule, scale_to, to_results
 from tasks.detection.report import draw_results
 from tasks.drawing import draw_legend, draw_mask, save_image
+from tasks.evaluation import make_trainer
 from tasks.files import write_json
+from tasks.options import check_type, to_plain
 from tasks.segmentation.module import SegmentationModule
 from tasks.segmentation.report import PREDICTIONS, save_label_ids
 
@@ -73,11 +77,10 @@ def find_sources(source: str) -> list[Path]:
 
 def unique_names(paths: list[Path]) -> list[str]:
     """Return each file's stem, or its whole name with its dot as an underscore where several share the stem."""
-    stems = [path.stem for path in paths]
-    names = [
-        stem if stems.count(stem) == 1 else path.name.replace(".", "_") for stem, path in zip(stems, paths, strict=True)
-    ]
-    return [name if names.count(name) == 1 else f"{index:06d}_{name}" for index, name in enumerate(names, start=1)]
+    stems = Counter(path.stem for path in paths)
+    names = [path.stem if stems[path.stem] == 1 else path.name.replace(".", "_") for path in paths]
+    counts = Counter(names)
+    return [name if counts[name] == 1 else f"{index:06d}_{name}" for index, name in enumerate(names, start=1)]
 
 
 def predict(cfg: DictConfig) -> int:
@@ -92,15 +95,15 @@ def predict(cfg: DictConfig) -> int:
     config = to_plain(cfg)
     if config["format"] not in FORMATS:
         raise InputError(f"format: unknown {config['format']!r}; choose from {list(FORMATS)}")
-    out = Path(config["out"])
+    check_type(config["threshold"], float, "threshold")
+    out = Path(str(config["out"]))
     check_new(out)
-    description, weights = load_checkpoint(Path(config["checkpoint"]))
+    description, weights = load_checkpoint(Path(str(config["checkpoint"])))
     task = find_task(description.arch.head)
-    files = ImageFiles(find_sources(config["source"]), detection=task is DETECTION)
+    files = ImageFiles(find_sources(str(config["source"])), detection=task is DETECTION)
     module = task.module(description)
     module.model = load_model(description, weights)
-    device = "cuda" if torch.cuda.is_available() and config["accelerator"] != "cpu" else "cpu"
-    module.eval().to(device)
+    module.eval().to(make_trainer(accelerator=config["accelerator"], logger=False).strategy.root_device)
     (out / PICTURES).mkdir(parents=True, exist_ok=True)
     if isinstance(module, DetectionModule):
         predict_boxes(module, files, out=out, threshold=config["threshold"], suffix=config["format"])

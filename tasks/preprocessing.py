@@ -14,11 +14,21 @@ class Preprocessing:
         size: (height, width) in pixels that images are resized to, whatever their shape; None leaves them as they are.
         mean: per channel (RGB), of values scaled to 0..1.
         std: per channel (RGB), likewise.
+
+    Raises:
+        ValueError: if a field is not of this form.
     """
 
     size: tuple[int, int] | None
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+
+    def __post_init__(self) -> None:
+        if self.size is not None and not (len(self.size) == 2 and all(type(s) is int and s > 0 for s in self.size)):
+            raise ValueError(f"size: {self.size!r}; expected (height, width) or None")
+        for values, least in ((self.mean, 0.0), (self.std, 1e-6)):
+            if not (len(values) == 3 and all(type(v) is float and v >= least for v in values)):
+                raise ValueError(f"mean or std: {values!r}; expected three numbers, std above 0")
 
     def normalize(self, images: Tensor) -> Tensor:
         """Turn images (N, 3, H, W) uint8 into float32 of the network's range, on their device."""

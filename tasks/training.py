@@ -1,35 +1,31 @@
 """One training run: check everything, train, evaluate the best checkpoint; all in one folder."""
 
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
 from hydra.core.hydra_config import HydraConfig
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from data.datasets import check_serves
 from data.errors import InputError
-from tasks.build import (
-    build_eval_loader,
-    build_train_loader,
-    check_numbers,
-    count_workers,
-    describe,
-    find_task,
-    open_split,
-    parse,
-    to_plain,
-)
-from tasks.callbacks import AveragedWeights, Describe, Progress, ProgressBar
-from tasks.checkpoint import Description, load_checkpoint, save_safetensors
+from tasks.build import build_eval_loader, build_train_loader, describe, find_task, open_split
+from tasks.callbacks import AveragedWeights, Checkpoints, Describe, Progress, ProgressBar
+from tasks.checkpoint import load_checkpoint, save_safetensors
 from tasks.command import check_new
 from tasks.curves import plot_curves
-from tasks.evaluation import evaluate_to, log_metrics
+from tasks.description import Description
+from tasks.detection.losses import LossSettings
+from tasks.evaluation import evaluate_to, log_metrics, make_trainer
 from tasks.optimizers import Optimization
+from tasks.options import check_numbers, count_workers, parse, to_plain
 
 logger = logging.getLogger(__name__)
 
@@ -53,15 +49,15 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     L.seed_everything(config["seed"], workers=True, verbose=False)
     head, dataset = config["model"]["head"], config["dataset"]
     announce_synthetic(dataset)
-    reader = open_split(head, dataset, dataset["train"])
-    val_reader = open_split(head, dataset, dataset["val"], classes=reader.classes)
+    reader = open_split(head, dataset, "train")
+    val_reader = open_split(head, dataset, "val", classes=reader.classes)
     description = describe(config, reader.classes)
     loader = build_train_loader(reader, config)
     if min(len(reader), config["batch_size"]) < 2:
         raise InputError(f"batch_size: {config['batch_size']} of {len(reader)} images; batch norm needs at least 2")
     workers = count_workers(dataset)
     val_loader = build_eval_loader(val_reader, description, batch_size=config["batch_size"], workers=workers)
-    steps = len(loader) * config["trainer"]["max_epochs"] // config["trainer"]["accumulate_grad_batches"]
+    steps = math.ceil(len(loader) / config["trainer"]["accumulate_grad_batches"]) * config["trainer"]["max_epochs"]
     module = build_module(config, description, steps=steps)
     trainer = build_trainer(
         config, out, description=description, metric=f"val/{module.metric}", resumed=last is not None
@@ -83,10 +79,10 @@ def plan_run(cfg: DictConfig) -> tuple[dict[str, Any], Path, Path | None]:
         check_serves(cfg.dataset.name, find_task(cfg.model.head).kind)
         config = to_plain(cfg)
         check_numbers(config)
-        out = Path(config["out"])
+        out = Path(str(config["out"]))
         check_new(out)
         return config, out, None
-    out = Path(cfg.resume)
+    out = Path(str(cfg.resume))
     last = out / CHECKPOINTS / "last.ckpt"
     if not (out / CONFIG).is_file() or not last.is_file():
         raise InputError(f"resume: {out} holds no {CONFIG} and {CHECKPOINTS}/last.ckpt; expected the folder of a run")
@@ -94,7 +90,21 @@ def plan_run(cfg: DictConfig) -> tuple[dict[str, Any], Path, Path | None]:
     others = [option for option in given if not option.startswith(("resume=", "debug="))]
     if others:
         raise InputError(f"resume: {' '.join(others)} cannot be changed; the run in {out} goes on as it was configured")
-    return to_plain(DictConfig(OmegaConf.load(out / CONFIG))), out, last
+    return load_config(out / CONFIG), out, last
+
+
+def load_config(path: Path) -> dict[str, Any]:
+    """Read the configuration of an earlier run; it holds plain values, and nothing in it is resolved.
+
+    Raises:
+        InputError: if it cannot be read, or holds what a run cannot start from.
+    """
+    try:
+        config = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+        check_numbers(config)  # type: ignore[arg-type]
+    except (YAMLError, OmegaConfBaseException, OSError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not the configuration of a run: {error}") from error
+    return config  # type: ignore[return-value]
 
 
 def announce_synthetic(dataset: dict[str, Any]) -> None:
@@ -114,9 +124,11 @@ def build_module(config: dict[str, Any], description: Description, *, steps: int
         **{key: config[key] for key in ("lr", "schedule", "warmup")},
         "steps": steps,
     }
-    settings = {"optimization": parse(Optimization, optimization, "optimizer"), **config.get("loss", {})}
-    module = find_task(config["model"]["head"]).module
-    return parse(module, {"description": description, **settings}, "loss").to(memory_format=torch.channels_last)
+    settings: dict[str, Any] = {"optimization": parse(Optimization, optimization, "optimizer")}
+    if "loss" in config:
+        settings["loss"] = parse(LossSettings, config["loss"], "loss")
+    module = find_task(config["model"]["head"]).module(description, **settings)
+    return module.to(memory_format=torch.channels_last)
 
 
 def build_trainer(
@@ -130,8 +142,8 @@ def build_trainer(
     callbacks: list[L.Callback] = [
         Describe(description),
         Progress(),
-        ModelCheckpoint(folder, filename="best", monitor=metric, mode="max", enable_version_counter=False),
-        ModelCheckpoint(folder, filename="last", enable_version_counter=False, save_on_train_epoch_end=True),
+        Checkpoints(folder, filename="best", monitor=metric, mode="max", enable_version_counter=False),
+        Checkpoints(folder, filename="last", enable_version_counter=False, save_on_train_epoch_end=True),
     ]
     if ema_decay:
         callbacks.append(AveragedWeights(ema_decay))
@@ -140,15 +152,12 @@ def build_trainer(
     if bar:
         callbacks.append(ProgressBar(refresh_rate=LOG_EVERY))
     start = len(list((out / LOGS).glob("start_*"))) if resumed else 0
-    return L.Trainer(
-        devices=1,
+    return make_trainer(
         precision=choose_precision(precision),
         callbacks=callbacks,
         logger=[CSVLogger(out, LOGS, version=f"start_{start}"), TensorBoardLogger(out, "tensorboard", version="")],
         log_every_n_steps=LOG_EVERY,
         num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-        enable_model_summary=False,
         enable_progress_bar=bar,
         **settings,
     )

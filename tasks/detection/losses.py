@@ -5,6 +5,7 @@ arXiv:1708.02002, eq. 5, with TensorFlow's alpha .75), softmax scores by cross-e
 hardest negatives (SSD, arXiv:1512.02325, section 2.2).
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -25,6 +26,26 @@ class DetectionLoss(NamedTuple):
 
     classification: Tensor
     box: Tensor
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """How the detector is taught.
+
+    Attributes:
+        matching_iou: overlap from which an anchor takes a box.
+        box_weight: factor of the box loss; 1 / 4 in TensorFlow, which goes with the focal loss there.
+
+    Raises:
+        ValueError: if one is out of range.
+    """
+
+    matching_iou: float
+    box_weight: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.matching_iou <= 1 or not self.box_weight > 0:
+            raise ValueError(f"{self}; expected matching_iou in (0, 1] and box_weight above 0")
 
 
 def assign_slots(matches: Tensor, labels: Tensor) -> Tensor:

@@ -9,8 +9,8 @@ from torch import Tensor
 from data.coco import CocoDataset
 from data.loading import DetectionBatch
 from heads.ssdlite import SSDLite
-from tasks.checkpoint import Description
-from tasks.detection.losses import detection_loss
+from tasks.description import Description
+from tasks.detection.losses import LossSettings, detection_loss
 from tasks.detection.matcher import match
 from tasks.detection.metrics import DetectionMetrics, evaluate_detections
 from tasks.detection.postprocess import Detections, postprocess
@@ -24,8 +24,7 @@ class DetectionModule(L.LightningModule):
     Args:
         description: of the model.
         optimization: how to train; evaluation needs none.
-        matching_iou: overlap from which an anchor takes a box.
-        box_weight: factor of the box loss.
+        loss: how it is taught; evaluation needs none.
 
     Attributes:
         metric: what decides which checkpoint is best.
@@ -40,19 +39,18 @@ class DetectionModule(L.LightningModule):
         description: Description,
         *,
         optimization: Optimization | None = None,
-        matching_iou: float = 0.5,
-        box_weight: float = 1.0,
+        loss: LossSettings | None = None,
     ) -> None:
         super().__init__()
         self.description = description
         self.optimization = optimization
-        self.matching_iou = matching_iou
-        self.box_weight = box_weight
+        self.loss = loss
         self.model = build_model(description.arch)
         head, size = self.model.head, description.preprocessing.size
-        if not isinstance(head, SSDLite) or size is None:
-            raise ValueError(f"a detector needs an SSDLite head and a fixed input size; got {type(head)}, {size}")
+        if not isinstance(head, SSDLite) or size is None or description.postprocessing is None:
+            raise ValueError(f"a detector needs an SSDLite head, an input size and postprocessing; got {description}")
         self.size = size
+        self.postprocessing = description.postprocessing
         self.anchors: Tensor
         self.register_buffer("anchors", head.anchors(size), persistent=False)
         self.metrics: DetectionMetrics | None = None
@@ -70,9 +68,11 @@ class DetectionModule(L.LightningModule):
 
     def training_step(self, batch: DetectionBatch, batch_idx: int) -> Tensor:
         """Return the loss of a batch."""
+        if self.loss is None:
+            raise ValueError("no loss given: this module only evaluates")
         raw = self(batch.images)
         with torch.autocast(self.device.type, enabled=False):
-            matches = match(batch.boxes, batch.labels, batch.crowd, self.anchors, iou_threshold=self.matching_iou)
+            matches = match(batch.boxes, batch.labels, batch.crowd, self.anchors, iou_threshold=self.loss.matching_iou)
             loss = detection_loss(
                 raw,
                 self.anchors,
@@ -80,7 +80,7 @@ class DetectionModule(L.LightningModule):
                 labels=batch.labels,
                 matches=matches,
                 scores=self.description.arch.scores,
-                box_weight=self.box_weight,
+                box_weight=self.loss.box_weight,
             )
         total = loss.classification + loss.box
         parts = {"train/loss_class": loss.classification, "train/loss_box": loss.box}
@@ -97,7 +97,7 @@ class DetectionModule(L.LightningModule):
                 self.anchors,
                 size=self.size,
                 scores=self.description.arch.scores,
-                settings=self.description.postprocessing,
+                settings=self.postprocessing,
             )
 
     def on_validation_epoch_start(self) -> None:
@@ -136,7 +136,7 @@ def to_results(
     found: Detections, *, image_id: int, scale: tuple[float, float], category_ids: tuple[int, ...]
 ) -> list[dict[str, Any]]:
     """Write detections as COCO results: boxes_xywh in pixels of the original image, the data set's own ids."""
-    boxes = found.boxes.double().cpu() * torch.tensor(scale * 2, dtype=torch.float64)  # (D, 4) xyxy
+    boxes = found.boxes.cpu().double() * torch.tensor(scale * 2, dtype=torch.float64)  # (D, 4) xyxy
     boxes_xywh = torch.cat((boxes[:, :2], boxes[:, 2:] - boxes[:, :2]), dim=1)
     return [
         {"image_id": image_id, "category_id": category_ids[label], "bbox": box, "score": score}

@@ -79,7 +79,8 @@ def postprocess(
     image, slot = (best > settings.score_threshold).nonzero(as_tuple=True)
     boxes, best, label = boxes[image, slot], best[image, slot], label[image, slot]  # (M', 4), (M',), (M',)
     # In float64: batched_nms moves each group by an offset, which in float32 costs precision late in a batch.
-    keep = batched_nms(boxes.double(), best.double(), image * k + label, settings.iou_threshold)
+    precise = torch.float32 if boxes.device.type == "mps" else torch.float64  # Apple's GPUs have no float64
+    keep = batched_nms(boxes.to(precise), best.to(precise), image * k + label, settings.iou_threshold)
     image, boxes, best, label = image[keep], boxes[keep], best[keep], label[keep]
     limit = settings.max_detections
     per_image = [(image == index).nonzero().squeeze(1)[:limit] for index in range(n)]

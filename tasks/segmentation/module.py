@@ -7,12 +7,12 @@ from torch import Tensor
 
 from data.loading import SegmentationBatch
 from heads.lraspp import resize
-from tasks.checkpoint import Description
+from tasks.description import Description
 from tasks.model import build_model
 from tasks.optimizers import Optimization, build_optimizer
 from tasks.segmentation.losses import segmentation_loss
 from tasks.segmentation.metrics import ConfusionMatrix, SegmentationMetrics, evaluate_segmentation
-from tasks.segmentation.postprocess import postprocess
+from tasks.segmentation.postprocess import pad_to_grid, postprocess
 
 
 class SegmentationModule(L.LightningModule):
@@ -44,15 +44,19 @@ class SegmentationModule(L.LightningModule):
             raise ValueError("no optimization given: this module only evaluates")
         return build_optimizer(self.model, self.optimization)
 
-    def forward(self, images: Tensor) -> Any:
-        """Predict logits (N, K, h, w) from images (N, 3, H, W) uint8."""
-        return self.model(self.description.preprocessing.normalize(images))
+    def forward(self, images: Tensor) -> Tensor:
+        """Predict logits (N, K, H, W) float32 from images (N, 3, H, W) uint8."""
+        height, width = images.shape[-2:]
+        padded = pad_to_grid(
+            self.description.preprocessing.normalize(images), stride=self.description.arch.output_stride
+        )
+        logits = self.model(padded).float()  # (N, K, h, w) at the skip's stride
+        return resize(logits, (padded.shape[-2], padded.shape[-1]))[..., :height, :width]
 
     def training_step(self, batch: SegmentationBatch, batch_idx: int) -> Tensor:
         """Return the loss of a batch."""
         masks = batch.masks.long()
-        height, width = masks.shape[1:]
-        loss = segmentation_loss(resize(self(batch.images), (height, width)), masks)
+        loss = segmentation_loss(self(batch.images), masks)
         self.log("train/loss", loss, prog_bar=True, batch_size=len(masks))
         return loss
 

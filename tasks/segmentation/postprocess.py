@@ -1,12 +1,38 @@
-"""From logits to a mask of class indices at any size."""
+"""The geometry around a segmenter: padding before it, a mask of class indices at any size after it."""
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from heads.lraspp import resize
+
+def pad_to_grid(images: Tensor, *, stride: int) -> Tensor:
+    """Pad to sides of a multiple of the stride plus one, as TensorFlow pads 1024 x 2048 to 1025 x 2049.
+
+    Cell i of a map looks at pixel i * stride, so only on such sides do maps, resized with aligned corners, lie where
+    they look.
+
+    Args:
+        images: (N, 3, H, W), normalised; zeros are added at the bottom and the right.
+        stride: of the coarsest map.
+
+    Returns:
+        (N, 3, H', W').
+    """
+    height, width = images.shape[-2:]
+    return F.pad(images, (0, (1 - width) % stride, 0, (1 - height) % stride))
 
 
 @torch.no_grad()
 def postprocess(logits: Tensor, *, size: tuple[int, int]) -> Tensor:
-    """Resize logits (N, K, h, w) to `size` = (height, width) and take the best class: (N, height, width) int64."""
-    return resize(logits.float(), size).argmax(dim=1)
+    """Take the best class of each pixel.
+
+    Args:
+        logits: (N, K, H, W) float32, at the size of the network's input.
+        size: (height, width) of the mask; where the input was resized, the logits are resized back.
+
+    Returns:
+        (N, height, width) int64, class indices.
+    """
+    if logits.shape[-2:] != size:
+        logits = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
+    return logits.argmax(dim=1)

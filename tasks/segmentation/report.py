@@ -30,9 +30,10 @@ def save_label_ids(mask: Tensor, path: Path, *, classes: ClassTable) -> None:
 class SavePredictions(L.Callback):
     """Saves every mask that a validation predicts, as out/predictions/NAME.png."""
 
-    def __init__(self, out: Path, reader: Any) -> None:
+    def __init__(self, out: Path, reader: Any, classes: ClassTable) -> None:
         self.folder = out / PREDICTIONS
         self.reader = reader
+        self.classes = classes
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def on_validation_batch_end(
@@ -47,7 +48,7 @@ class SavePredictions(L.Callback):
         """Save the masks of a batch."""
         for index, mask in zip(batch.indices.tolist(), outputs, strict=True):
             name = Path(self.reader.image_paths[index]).stem
-            save_label_ids(mask, self.folder / f"{name}.png", classes=self.reader.classes)
+            save_label_ids(mask, self.folder / f"{name}.png", classes=self.classes)
 
 
 def write_report(out: Path, module: SegmentationModule, reader: Any) -> dict[str, Any]:
@@ -59,27 +60,27 @@ def write_report(out: Path, module: SegmentationModule, reader: Any) -> dict[str
     if module.metrics is None:
         raise ValueError("the module was not validated yet")
     matrix = module.confusion.matrix.cpu().numpy()
-    plot_confusion_matrix(matrix, out / "confusion_matrix.png", names=reader.classes.names)
+    plot_confusion_matrix(matrix, out / "confusion_matrix.png", names=module.description.classes.names)
     plot_iou(module.metrics, out / "iou.png")
-    draw_samples(out, reader)
+    draw_samples(out, reader, module.description.classes)
     metrics = module.metrics.to_dict()
     write_json(out / "metrics.json", metrics)
     return metrics
 
 
-def draw_samples(out: Path, reader: Any) -> None:
+def draw_samples(out: Path, reader: Any, classes: ClassTable) -> None:
     """Draw images spread over the data set, with their mask left and the predicted one right."""
     folder = out / "samples"
     folder.mkdir(parents=True, exist_ok=True)
     for index in np.unique(np.linspace(0, len(reader) - 1, SAMPLES).astype(int)).tolist():
         sample: SegmentationSample = reader[index]
         indices = np.zeros(256, dtype=np.uint8)
-        indices[list(reader.classes.ids)] = np.arange(len(reader.classes))
+        indices[list(classes.ids)] = np.arange(len(classes))
         predicted = indices[load_mask(out / PREDICTIONS / f"{sample.name}.png")]
         pair = side_by_side(
-            draw_mask(sample.image, sample.mask, classes=reader.classes),
-            draw_mask(sample.image, predicted, classes=reader.classes),
+            draw_mask(sample.image, sample.mask, classes=classes),
+            draw_mask(sample.image, predicted, classes=classes),
         )
         present = np.stack([sample.mask, predicted])
-        legend = draw_legend(present, classes=reader.classes, width=pair.shape[1])
+        legend = draw_legend(present, classes=classes, width=pair.shape[1])
         save_image(np.vstack([pair, legend]), folder / f"{sample.name}.jpg")

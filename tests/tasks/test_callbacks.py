@@ -27,10 +27,13 @@ def states():
     return result
 
 
+TRAINER = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("cpu")))
+
+
 def average(callback):
     """Run the callback over `states()` as a trainer does; returns what validation sees after each step."""
     net, seen = Net(), []
-    callback.setup(SimpleNamespace(), net, "fit")
+    callback.setup(TRAINER, net, "fit")
     for step, state in enumerate(states(), start=1):
         net.load_state_dict(state)
         trainer = SimpleNamespace(global_step=step)
@@ -61,7 +64,7 @@ def test_the_count_of_batches_is_the_latest_and_stays_whole():
 
 def test_accumulated_batches_count_as_one_step():
     callback, net = AveragedWeights(0.5), Net()
-    callback.setup(SimpleNamespace(), net, "fit")
+    callback.setup(TRAINER, net, "fit")
     for batch, step in enumerate([1, 1, 1]):
         nn.init.constant_(net.conv.bias, float(batch))
         callback.on_train_batch_end(SimpleNamespace(global_step=step), net, None, None, batch)

@@ -8,8 +8,9 @@ from omegaconf import OmegaConf
 
 from data.cityscapes import CITYSCAPES_CLASSES
 from data.errors import InputError
-from tasks.build import describe, parse_size, to_plain
+from tasks.build import describe
 from tasks.model import build_model
+from tasks.options import parse_size, to_plain
 from tests.tasks.runs import CONF, load_config, small_run
 
 CLASSES = CITYSCAPES_CLASSES

@@ -81,9 +81,8 @@ def test_images_one_by_one_count_as_the_batch_does():
     assert batch.matrix.sum() == (masks != IGNORE).sum()
 
 
-def test_reset_forgets_and_checkpoints_hold_no_counts():
+def test_reset_forgets():
     confusion = count([[0]], [[0]], 2)
-    assert confusion.state_dict() == {}
     confusion.reset()
     assert confusion.matrix.sum() == 0
 

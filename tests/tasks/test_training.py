@@ -111,10 +111,13 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
     with pytest.raises(RuntimeError, match="power cut"):
         train(small_run(task, cut, "trainer.max_epochs=3"))
     monkeypatch.setattr(Progress, "on_train_epoch_start", start)
-    train(load_config("train", f"resume={cut}"))
-    expected, found = final_weights(whole), final_weights(cut)
+    moved = cut.rename(tmp_path / "moved")
+    train(load_config("train", f"resume={moved}"))
+    expected, found = final_weights(whole), final_weights(moved)
     assert expected.keys() == found.keys()
     assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+    best = [load_checkpoint(folder / "checkpoints/best.ckpt")[1] for folder in (whole, moved)]
+    assert all(torch.equal(best[0][name], best[1][name]) for name in best[0])
 
 
 def test_the_number_of_workers_does_not_change_the_weights(tmp_path: Path) -> None:

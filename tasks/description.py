@@ -1,0 +1,64 @@
+"""Everything but the weights that a model needs to be used; every checkpoint holds it."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from data.classes import ClassTable
+from tasks.detection.postprocess import Postprocessing
+from tasks.model import Arch
+from tasks.preprocessing import Preprocessing
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Description:
+    """Everything but the weights that a model needs to be used.
+
+    Attributes:
+        arch: its layers.
+        classes: what its outputs stand for.
+        preprocessing: how images enter it.
+        postprocessing: how detections leave it; None for a segmenter.
+        dataset: the configuration of the data that it was trained on, plain values.
+    """
+
+    arch: Arch
+    classes: ClassTable
+    preprocessing: Preprocessing
+    postprocessing: Postprocessing | None
+    dataset: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, with the version of this layout."""
+        return {
+            "version": VERSION,
+            "arch": asdict(self.arch),
+            "classes": self.classes.to_dict(),
+            "preprocessing": asdict(self.preprocessing),
+            "postprocessing": self.postprocessing and asdict(self.postprocessing),
+            "dataset": self.dataset,
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Description":
+        """Rebuild what `to_dict` returned.
+
+        Raises:
+            AttributeError, IndexError, KeyError, TypeError, ValueError: if fields are missing, unknown or hold what is
+                not allowed.
+        """
+        if values["version"] != VERSION:
+            raise ValueError(f"version {values['version']!r}; this program reads version {VERSION}")
+        arch, classes = Arch(**values["arch"]), ClassTable.from_dict(values["classes"])
+        if len(classes) != arch.num_classes:
+            raise ValueError(f"{len(classes)} classes for {arch.num_classes} outputs")
+        preprocessing = {key: value and tuple(value) for key, value in values["preprocessing"].items()}
+        postprocessing = values["postprocessing"]
+        return cls(
+            arch,
+            classes,
+            Preprocessing(**preprocessing),
+            postprocessing and Postprocessing(**postprocessing),
+            dict(values["dataset"], name=str(values["dataset"]["name"])),
+        )
