@@ -12,13 +12,15 @@ from matplotlib.axes import Axes
 from tasks.plots import new_figure, style_axes
 
 Series = dict[str, tuple[np.ndarray, np.ndarray]]  # column name -> steps, values
+HEADLINES = ("mAP", "AP50", "AP75", "mIoU", "mIoU_category", "pixel_accuracy")  # the metrics that are drawn
 SMOOTHING = 30  # a series is smoothed over this part of its points: 1 / 30
 
 
 def plot_curves(csv_paths: Sequence[Path], path: Path) -> None:
     """Draw losses (raw and smoothed), learning rates and validation metrics over the optimiser's steps.
 
-    The columns say what they are: `lr...`, `val/...`, and any with "loss" in it. A panel without data is left out.
+    The columns say what they are: `lr...`, `val/` and one of HEADLINES, and any with "loss" in it. A panel without data
+    is left out.
 
     Args:
         csv_paths: CSVLogger's metrics.csv, one for each start of the run; each has a `step` column, and a field
@@ -31,7 +33,7 @@ def plot_curves(csv_paths: Sequence[Path], path: Path) -> None:
     series = read_series(csv_paths)
     losses = {name: points for name, points in series.items() if "loss" in name}
     rates = {name: points for name, points in series.items() if name.startswith("lr")}
-    metrics = {name: points for name, points in series.items() if name.startswith("val/") and name not in losses}
+    metrics = {name: series[f"val/{name}"] for name in HEADLINES if f"val/{name}" in series}
     panels = [(draw, part) for draw, part in ((_losses, losses), (_metrics, metrics), (_rates, rates)) if part]
     if not panels:
         raise ValueError(
@@ -81,7 +83,7 @@ def _losses(axes: Axes, series: Series) -> None:
 
 def _metrics(axes: Axes, series: Series) -> None:
     for color, (name, (steps, values)) in zip(_colors(len(series)), series.items(), strict=True):
-        label = f"{name.removeprefix('val/')}  best {values.max():.3f}"
+        label = f"{name}  best {values.max():.3f}"
         axes.plot(steps, values, color=color, linewidth=1.8, marker="o", markersize=3, label=label)
     style_axes(axes, title="Validation", xlabel="step", ylabel="metric (0 to 1)")
     axes.set_ylim(bottom=0)

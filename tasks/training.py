@@ -65,7 +65,11 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     logger.info("training on %d images, evaluating on %d; the run is in %s", len(reader), len(val_reader), out)
     out.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(config, out / CONFIG)
-    trainer.fit(module, loader, val_loader, ckpt_path=last, weights_only=True)
+    try:
+        trainer.fit(module, loader, val_loader, ckpt_path=last, weights_only=True)
+    except SystemExit:  # Lightning's answer to Ctrl-C
+        logger.info("stopped; to go on from the last whole epoch: python -m tasks.train resume=%s", out)
+        raise
     return finish_run(out, config, val_reader=val_reader, workers=workers)
 
 
@@ -153,7 +157,7 @@ def build_trainer(
         callbacks.append(ProgressBar(refresh_rate=LOG_EVERY))
     start = len(list((out / LOGS).glob("start_*"))) if resumed else 0
     return make_trainer(
-        precision=choose_precision(precision),
+        precision=choose_precision(precision, settings["accelerator"]),
         callbacks=callbacks,
         logger=[CSVLogger(out, LOGS, version=f"start_{start}"), TensorBoardLogger(out, "tensorboard", version="")],
         log_every_n_steps=LOG_EVERY,
@@ -163,11 +167,11 @@ def build_trainer(
     )
 
 
-def choose_precision(precision: str) -> Any:
+def choose_precision(precision: str, accelerator: str) -> Any:
     """Resolve "auto": bfloat16 on a GPU that has it, float16 on another GPU, float32 elsewhere."""
     if precision != "auto":
         return precision
-    if not torch.cuda.is_available():
+    if accelerator == "cpu" or not torch.cuda.is_available():
         return "32-true"
     return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
 

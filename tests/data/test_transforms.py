@@ -310,3 +310,20 @@ def test_evaluation_never_touches_the_mask(size):
     assert item.image.shape == ((*size, 3) if size else sample.image.shape)
     if size is None:
         np.testing.assert_array_equal(item.image, sample.image)
+
+
+def test_a_crowd_is_never_cropped_into_background():
+    image = np.zeros((100, 100, 3), np.uint8)
+    boxes = [[0, 0, 100, 60], [70, 70, 90, 90]]
+    sample = detection_sample(image, boxes, labels=[0, 1], crowd=[True, False])
+    image[:60] = 255  # the crowd is white
+    transform, cut = DetectionTransform((64, 64), train=True, color=0.0), 0
+    for seed in range(60):
+        item = transform(sample, seed)
+        white = np.argwhere(item.image[..., 0] > 200)
+        if len(white):
+            assert item.crowd.any()
+            low, high = white.min(0), white.max(0) + 1
+            np.testing.assert_allclose(item.boxes[item.crowd][0], [low[1], low[0], high[1], high[0]], atol=1.5)
+            cut += high[0] - low[0] < 30
+    assert cut > 3
