@@ -21,6 +21,9 @@ class Description:
         preprocessing: how images enter it.
         postprocessing: how detections leave it; None for a segmenter.
         dataset: the configuration of the data that it was trained on, plain values.
+
+    Raises:
+        ValueError: if a detector has no input size or no postprocessing.
     """
 
     arch: Arch
@@ -28,6 +31,10 @@ class Description:
     preprocessing: Preprocessing
     postprocessing: Postprocessing | None
     dataset: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        if self.arch.head == "ssdlite" and (self.preprocessing.size is None or self.postprocessing is None):
+            raise ValueError("ssdlite: no input size or no postprocessing; expected both")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, with the version of this layout."""

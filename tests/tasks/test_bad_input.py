@@ -205,6 +205,7 @@ def spoiled_description(run: Path, tmp_path: Path, change: Any) -> Path:
         (lambda content: content["bneck"]["classes"]["names"].pop(), "class names"),
         (lambda content: content["bneck"]["arch"].update(num_classes=2), "6 classes for 2 outputs"),
         (lambda content: content["bneck"]["preprocessing"].update(size=[]), "size"),
+        (lambda content: content["bneck"]["preprocessing"].update(size=None), "input size"),
         (lambda content: content["bneck"]["preprocessing"].update(std=[1.0]), "std"),
         (lambda content: content["bneck"].update(dataset={}), "name"),
         (lambda content: content.update(state_dict=3), "bneck"),

@@ -1,0 +1,16 @@
+from pathlib import Path
+
+import pytest
+
+from tasks.training import train
+from tests.tasks.runs import load_config
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("experiment", "metric", "least"), [("demo_ssdlite", "mAP", 0.50), ("demo_lraspp", "mIoU", 0.60)]
+)
+def test_the_demo_learns_its_scenes(experiment: str, metric: str, least: float, tmp_path: Path) -> None:
+    places = [f"dataset.root={tmp_path / 'synthetic'}", f"out={tmp_path / 'run'}", "trainer.progress_bar=false"]
+    assert train(load_config("train", f"experiment={experiment}", *places))[metric] >= least
