@@ -74,6 +74,7 @@ def check_numbers(config: dict[str, Any]) -> None:
         ("batch_size", config["batch_size"], 1),
         ("seed", config["seed"], 0),
         ("trainer.max_epochs", trainer["max_epochs"], 1),
+        ("trainer.check_val_every_n_epoch", trainer["check_val_every_n_epoch"], 1),
         ("trainer.accumulate_grad_batches", trainer["accumulate_grad_batches"], 1),
         ("dataset.workers", count_workers(dataset), 0),
     ):

@@ -142,6 +142,8 @@ def build_trainer(
     settings = dict(config["trainer"])
     precision, ema_decay = settings.pop("precision"), settings.pop("ema_decay")
     patience, bar = settings.pop("early_stopping"), settings.pop("progress_bar")
+    # A run shorter than the interval is evaluated too: without it there is no best checkpoint.
+    settings["check_val_every_n_epoch"] = min(settings["check_val_every_n_epoch"], settings["max_epochs"])
     folder = out / CHECKPOINTS
     callbacks: list[L.Callback] = [
         Describe(description),

@@ -120,6 +120,13 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
     assert all(torch.equal(best[0][name], best[1][name]) for name in best[0])
 
 
+def test_a_run_shorter_than_the_evaluation_interval_has_a_best_checkpoint(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    metrics = train(small_run("ssdlite", out, "trainer.max_epochs=1", "trainer.check_val_every_n_epoch=5"))
+    assert (out / "checkpoints/best.ckpt").is_file()
+    assert json.loads((out / "metrics.json").read_text()) == metrics
+
+
 def test_the_number_of_workers_does_not_change_the_weights(tmp_path: Path) -> None:
     for workers in (0, 2):
         train(small_run("ssdlite", tmp_path / str(workers), f"dataset.workers={workers}"))
