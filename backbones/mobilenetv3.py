@@ -78,14 +78,16 @@ TABLES = {
 TAIL = {"large": 13, "small": 9}
 
 # Where the paper's heads take their maps: SSDLite C4 and C5 (section 6.3), LR-ASPP C5 and skip (section 6.4).
+# "low" is what torchvision's LR-ASPP takes for a skip: the output of the row that reaches stride 8.
 TAPS: dict[str, dict[str, TapPoint]] = {
-    "large": {"C4": (13, "expand"), "C5": ("last", "out"), "skip": (6, "depthwise")},
-    "small": {"C4": (9, "expand"), "C5": ("last", "out"), "skip": (3, "depthwise")},
+    "large": {"C4": (13, "expand"), "C5": ("last", "out"), "skip": (6, "depthwise"), "low": (4, "out")},
+    "small": {"C4": (9, "expand"), "C5": ("last", "out"), "skip": (3, "depthwise"), "low": (2, "out")},
 }
-
 
 HALVINGS = ("none", "detection", "segmentation")
 OUTPUT_STRIDES = (16, 32)
+PADDINGS = ("symmetric", "same")
+SE_ORDERS = ("after_act", "before_act")
 
 
 def halve_tail(table: Table, tail: int, rule: str) -> Table:
@@ -130,20 +132,52 @@ def strip_to_minimal(table: Table) -> Table:
     return Table(tuple(row._replace(kernel=3, se=NO_SE, act=RE) for row in table.rows), table.last)
 
 
+class Place(NamedTuple):
+    """How a row runs at an output stride."""
+
+    stride: int
+    dilation: int
+    total_stride: int  # of its output, in pixels of the image
+
+
+def place_rows(table: Table, *, output_stride: int, dilate_strided: bool) -> list[Place]:
+    """Give up strides for dilation where they would pass the output stride.
+
+    Args:
+        table: the rows, after a stem of stride 2.
+        output_stride: the largest stride of a map.
+        dilate_strided: whether a row that gives up its stride is dilated itself (torchvision), or the later ones only.
+
+    Returns:
+        One place a row.
+    """
+    places, total, dilation = [], 2, 1
+    for row in table.rows:
+        stride = row.stride if total * row.stride <= output_stride else 1
+        later = dilation * row.stride // stride
+        total *= stride
+        places.append(Place(stride, later if dilate_strided else dilation, total))
+        dilation = later
+    return places
+
+
 class MobileNetV3(nn.Module):
     """The convolutional part of MobileNetV3, giving the feature maps that are asked for.
 
-    Padding is symmetric, so that any input from 32 pixels up works, odd sizes included; TensorFlow pads the
-    right and bottom only where a strided layer meets an even size.
+    Any input from 32 pixels up works, odd sizes included.
 
     Args:
         name: "large" or "small".
-        taps: name -> (row number from 1 or "last", part), parts as in `BlockMaps`; the whole `TAPS[name]` by default.
+        taps: name -> (row number from 1 or "last", part), parts as in `BlockMaps`; C4, C5 and skip by default.
         width: multiplier of the channels.
         minimalistic: no squeeze-and-excite, h-swish or 5x5 kernels.
         halving: rule for the channels between C4 and C5, see `halve_tail`.
-        output_stride: stride of C5. At 16 the last strided row runs at stride 1 and only the rows after it are
-            dilated, as in TensorFlow; torchvision dilates the strided row too.
+        output_stride: stride of C5. At 16 the last strided row runs at stride 1 and the rows after it are dilated.
+        dilate_strided: dilate that strided row too, as torchvision does; TensorFlow does not.
+        padding: of strided convolutions: "symmetric", or "same" as in TensorFlow, which pads the right and bottom only
+            where a stride meets an even size. Weights from there need it.
+        se: where squeeze-and-excite stands in rows with an expansion: "after_act" of the depthwise convolution (the
+            paper, TensorFlow, torchvision, timm), or "before_act" (d-li14/mobilenetv3.pytorch).
         bn_eps: added to the variance in batch normalisation.
         bn_momentum: 1 - TensorFlow's decay.
 
@@ -160,11 +194,20 @@ class MobileNetV3(nn.Module):
         minimalistic: bool = False,
         halving: str = "none",
         output_stride: int = 32,
+        dilate_strided: bool = False,
+        padding: str = "symmetric",
+        se: str = "after_act",
         bn_eps: float = 0.001,
         bn_momentum: float = 0.01,
     ) -> None:
         super().__init__()
-        for value, allowed in ((name, tuple(TABLES)), (halving, HALVINGS), (output_stride, OUTPUT_STRIDES)):
+        for value, allowed in (
+            (name, tuple(TABLES)),
+            (halving, HALVINGS),
+            (output_stride, OUTPUT_STRIDES),
+            (padding, PADDINGS),
+            (se, SE_ORDERS),
+        ):
             if value not in allowed:
                 raise ValueError(f"unknown {value!r}; choose from {allowed}")
         table = scale_width(halve_tail(TABLES[name], TAIL[name], halving), width)
@@ -173,33 +216,32 @@ class MobileNetV3(nn.Module):
         act = RE if minimalistic else HS
         norm = make_norm(eps=bn_eps, momentum=bn_momentum)
         channels = make_divisible(STEM * width)
-        self.stem = ConvNormAct(3, channels, kernel=3, stride=2, norm=norm, act=act)
+        self.stem = ConvNormAct(3, channels, kernel=3, stride=2, norm=norm, act=act, padding=padding)
         self.blocks = nn.ModuleList()
         maps: dict[TapPoint, tuple[int, int]] = {}  # tap point -> channels, stride
-        stride, dilation = 2, 1
-        for number, row in enumerate(table.rows, start=1):
-            maps[number, "expand"] = row.expanded, stride
-            row_stride = row.stride if stride * row.stride <= output_stride else 1
-            self.blocks.append(
-                InvertedResidual(
-                    channels,
-                    row.expanded,
-                    row.out,
-                    kernel=row.kernel,
-                    stride=row_stride,
-                    dilation=dilation,
-                    se=row.se,
-                    act=row.act,
-                    norm=norm,
-                )
+        placed = place_rows(table, output_stride=output_stride, dilate_strided=dilate_strided)
+        for number, (row, place) in enumerate(zip(table.rows, placed, strict=True), start=1):
+            block = InvertedResidual(
+                channels,
+                row.expanded,
+                row.out,
+                kernel=row.kernel,
+                stride=place.stride,
+                dilation=place.dilation,
+                se=row.se,
+                act=row.act,
+                norm=norm,
+                padding=padding,
+                se_first=se == "before_act" and row.expanded != channels,
             )
-            dilation *= row.stride // row_stride
-            channels, stride = row.out, stride * row_stride
-            maps[number, "depthwise"] = row.expanded, stride
-            maps[number, "out"] = row.out, stride
+            self.blocks.append(block)
+            maps[number, "expand"] = row.expanded, place.total_stride // place.stride
+            maps[number, "depthwise"] = row.expanded, place.total_stride
+            maps[number, "out"] = row.out, place.total_stride
+            channels = row.out
         self.last = ConvNormAct(channels, table.last, kernel=1, norm=norm, act=act)
-        maps["last", "out"] = table.last, stride
-        self.tap_points = dict(TAPS[name] if taps is None else taps)
+        maps["last", "out"] = table.last, placed[-1].total_stride
+        self.tap_points = dict({tap: TAPS[name][tap] for tap in ("C4", "C5", "skip")} if taps is None else taps)
         unknown = [point for point in self.tap_points.values() if point not in maps]
         if unknown:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""From a reader's sample to what goes into a batch: Albumentations pipelines for training and evaluation.
+"""From a reader's sample to what goes into a batch: Albumentations pipelines for training, a resize for evaluation.
 
 The random state of a pipeline is set for every sample, so what happens to a sample depends on its seed alone.
 """
@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from albumentations.augmentations.crops.transforms import BaseCrop
 
+from data.resizing import Size, resize_image
 from data.samples import IGNORE, DetectionSample, SegmentationSample
 
 CROWD_COLUMN = 5  # of the boxes inside a pipeline: 4 coordinates, position, crowd
@@ -112,21 +113,17 @@ def photometric(probability: float) -> A.ColorJitter:
 
 
 class DetectionTransform:
-    """Crop as SSD does, mirror, resize to the network's size, distort colours; in evaluation only resize.
+    """Crop as SSD does, mirror, resize to the network's size, distort colours.
 
     Args:
         size: (height, width) of the network's input in pixels.
-        train: whether to augment.
         crop: probability of a crop.
         color: probability of a change of colours.
     """
 
-    def __init__(self, size: tuple[int, int], *, train: bool, crop: float = 1.0, color: float = 0.5) -> None:
-        height, width = size
-        resize = A.Resize(height, width, interpolation=cv2.INTER_LINEAR, area_for_downscale="image")
-        steps: Sequence[A.BasicTransform] = (resize,)
-        if train:
-            steps = (SSDRandomCrop(p=crop), A.HorizontalFlip(p=0.5), resize, photometric(color))
+    def __init__(self, size: Size, *, crop: float = 1.0, color: float = 0.5) -> None:
+        resize = A.Resize(*size, interpolation=cv2.INTER_LINEAR, area_for_downscale="image")
+        steps = (SSDRandomCrop(p=crop), A.HorizontalFlip(p=0.5), resize, photometric(color))
         boxes = A.BboxParams(format="pascal_voc", label_fields=["kept", "crowd"], clip=True, filter_invalid_bboxes=True)
         self.pipeline = A.Compose(steps, bbox_params=boxes)
 
@@ -143,42 +140,64 @@ class DetectionTransform:
 
 
 class SegmentationTransform:
-    """Scale, crop, mirror and distort colours in training; in evaluation resize the image at most, never the mask.
+    """Scale, crop, mirror and distort colours.
 
     Args:
-        size: (height, width) in pixels: of the crop in training, of the input in evaluation (None: as it is).
-        train: whether to augment.
+        size: (height, width) of the crop in pixels.
         scales: of the random resize before the crop, as factors.
         color: probability of a change of colours.
     """
 
-    def __init__(
-        self,
-        size: tuple[int, int] | None,
-        *,
-        train: bool,
-        scales: Sequence[float] = (0.5, 2.0),
-        color: float = 0.5,
-    ) -> None:
-        self.train = train
-        steps: Sequence[A.BasicTransform] = ()
-        if train and size is not None:
-            low, high = scales
-            steps = (
-                A.RandomScale((low - 1, high - 1), interpolation=cv2.INTER_LINEAR, p=1.0),
-                A.PadIfNeeded(*size, position="random", fill=127, fill_mask=IGNORE),
-                A.RandomCrop(*size),
-                A.HorizontalFlip(p=0.5),
-                photometric(color),
-            )
-        elif size is not None:
-            steps = (A.Resize(*size, interpolation=cv2.INTER_LINEAR, area_for_downscale="image"),)
+    def __init__(self, size: Size, *, scales: Sequence[float] = (0.5, 2.0), color: float = 0.5) -> None:
+        low, high = scales
+        steps = (
+            A.RandomScale((low - 1, high - 1), interpolation=cv2.INTER_LINEAR, p=1.0),
+            A.PadIfNeeded(*size, position="random", fill=127, fill_mask=IGNORE),
+            A.RandomCrop(*size),
+            A.HorizontalFlip(p=0.5),
+            photometric(color),
+        )
         self.pipeline = A.Compose(steps)
 
     def __call__(self, sample: SegmentationSample, seed: int) -> SegmentationItem:
         """Transform one sample; the same seed does the same."""
         self.pipeline.set_random_state(np.random.default_rng(seed), random.Random(seed))
-        if not self.train:
-            return SegmentationItem(self.pipeline(image=sample.image)["image"], sample.mask)
         out = self.pipeline(image=sample.image, mask=sample.mask)
         return SegmentationItem(out["image"], out["mask"])
+
+
+class DetectionResize:
+    """For evaluation: resize the image, and its boxes with it.
+
+    Args:
+        size: see `data.resizing.find_size`.
+        rule: key of `data.resizing.RESIZES`.
+    """
+
+    def __init__(self, size: Size | int | None, *, rule: str) -> None:
+        self.size = size
+        self.rule = rule
+
+    def __call__(self, sample: DetectionSample, seed: int) -> DetectionItem:
+        """Resize one sample; the seed changes nothing."""
+        image = resize_image(sample.image, self.size, rule=self.rule)
+        scale = np.array([image.shape[1] / sample.image.shape[1], image.shape[0] / sample.image.shape[0]] * 2)
+        boxes = (sample.boxes * scale).astype(np.float32)  # (G, 4)
+        return DetectionItem(image, boxes, sample.labels, sample.crowd)
+
+
+class SegmentationResize:
+    """For evaluation: resize the image, never the mask.
+
+    Args:
+        size: see `data.resizing.find_size`.
+        rule: key of `data.resizing.RESIZES`.
+    """
+
+    def __init__(self, size: Size | int | None, *, rule: str) -> None:
+        self.size = size
+        self.rule = rule
+
+    def __call__(self, sample: SegmentationSample, seed: int) -> SegmentationItem:
+        """Resize one sample; the seed changes nothing."""
+        return SegmentationItem(resize_image(sample.image, self.size, rule=self.rule), sample.mask)

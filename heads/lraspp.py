@@ -1,6 +1,7 @@
-"""LR-ASPP (arXiv:1905.02244, section 6.4 and figure 10), as TensorFlow DeepLab builds it."""
+"""LR-ASPP (arXiv:1905.02244, section 6.4 and figure 10), as TensorFlow DeepLab builds it, and as torchvision does."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -12,9 +13,31 @@ POOL_KERNEL = 49  # covers the whole map of a 769-pixel crop at stride 16
 POOL_STRIDE = (16, 20)
 
 
-def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize (N, C, h, w) to (N, C, *size), bilinear with aligned corners, as everywhere in the paper's segmenter."""
-    return F.interpolate(x, size=size, mode="bilinear", align_corners=True)
+class Convention(NamedTuple):
+    """What differs between the two.
+
+    Attributes:
+        gate_bias: whether the gate's convolution has a bias.
+        gate: its non-linearity.
+        windows: whether the gate pools 49 x 49 windows; the whole map otherwise.
+        align_corners: of every bilinear resize.
+    """
+
+    gate_bias: bool
+    gate: type[nn.Module]
+    windows: bool
+    align_corners: bool
+
+
+CONVENTIONS = {
+    "tensorflow": Convention(gate_bias=True, gate=nn.Hardsigmoid, windows=True, align_corners=True),
+    "torchvision": Convention(gate_bias=False, gate=nn.Sigmoid, windows=False, align_corners=False),
+}
+
+
+def resize(x: Tensor, size: tuple[int, int], *, align_corners: bool = True) -> Tensor:
+    """Resize (N, C, h, w) to (N, C, *size), bilinear; with aligned corners as everywhere in the paper's segmenters."""
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=align_corners)
 
 
 class LRASPP(nn.Module):
@@ -24,11 +47,13 @@ class LRASPP(nn.Module):
         taps: of the backbone; C5 and skip are used.
         num_classes: K.
         filters: width F of the two branches, 128 or 256 in the paper.
+        convention: key of `CONVENTIONS`.
         bn_eps: added to the variance in batch normalisation.
         bn_momentum: 1 - TensorFlow's decay.
 
     Attributes:
         TAPS: names of the feature maps that it takes.
+        align_corners: how its logits are to be resized.
     """
 
     TAPS = ("C5", "skip")
@@ -39,14 +64,17 @@ class LRASPP(nn.Module):
         *,
         num_classes: int,
         filters: int = 128,
+        convention: str = "tensorflow",
         bn_eps: float = 0.001,
         bn_momentum: float = 0.01,
     ) -> None:
         super().__init__()
         c5, skip = (taps[name] for name in self.TAPS)
+        rules = CONVENTIONS[convention]
         norm = make_norm(eps=bn_eps, momentum=bn_momentum)
+        self.windows, self.align_corners = rules.windows, rules.align_corners
         self.project = ConvNormAct(c5.channels, filters, kernel=1, norm=norm, act=nn.ReLU)
-        self.gate = nn.Sequential(nn.Conv2d(c5.channels, filters, 1), nn.Hardsigmoid())
+        self.gate = nn.Sequential(nn.Conv2d(c5.channels, filters, 1, bias=rules.gate_bias), rules.gate())
         self.classify = nn.Conv2d(filters, num_classes, 1)
         self.classify_skip = nn.Conv2d(skip.channels, num_classes, 1)
         init_kaiming(self)
@@ -54,10 +82,15 @@ class LRASPP(nn.Module):
     def forward(self, features: Mapping[str, Tensor]) -> Tensor:
         """Turn C5 (N, C, h, w) and skip (N, C', h', w') into logits (N, K, h', w'); resize them where wanted."""
         c5, skip = (features[name] for name in self.TAPS)
-        height, width = c5.shape[-2:]
-        kernel = min(POOL_KERNEL, height), min(POOL_KERNEL, width)
+        gate = self.gate(self._pool(c5))
+        if gate.shape[2:] != (1, 1):
+            gate = resize(gate, (c5.shape[2], c5.shape[3]), align_corners=self.align_corners)
+        x = resize(self.project(c5) * gate, (skip.shape[2], skip.shape[3]), align_corners=self.align_corners)
+        return self.classify(x) + self.classify_skip(skip)
+
+    def _pool(self, c5: Tensor) -> Tensor:
+        if not self.windows:
+            return c5.mean((2, 3), keepdim=True)  # (N, C, 1, 1)
+        kernel = min(POOL_KERNEL, c5.shape[2]), min(POOL_KERNEL, c5.shape[3])
         # With ceil_mode, cells past the last whole window count too. At the paper's 1025 x 2049 there are none.
-        context = self.gate(F.avg_pool2d(c5, kernel, POOL_STRIDE, ceil_mode=True))
-        x = self.project(c5) * resize(context, (height, width))
-        skip_height, skip_width = skip.shape[-2:]
-        return self.classify(resize(x, (skip_height, skip_width))) + self.classify_skip(skip)
+        return F.avg_pool2d(c5, kernel, POOL_STRIDE, ceil_mode=True)

@@ -11,6 +11,7 @@ from backbones.taps import Tap
 from heads.anchors import LAYOUTS, build_anchors
 
 EXTRAS = (512, 256, 256, 128)  # channels of the levels after C5, each at half the resolution of the one before
+MIN_EXTRA = 16  # channels that a narrow network keeps there
 INIT_STD = 0.03
 CLASS_BIAS = -4.6  # sigmoid(-4.6) = .01; TensorFlow's class_prediction_bias_init. A softmax does not see it
 
@@ -22,12 +23,16 @@ class RawDetections(NamedTuple):
     deltas: Tensor  # (N, A, 4), unitless: dx, dy, dw, dh
 
 
-def build_extra(in_channels: int, out_channels: int, *, norm: Norm) -> nn.Sequential:
+def scale_extra(channels: float, width: float) -> int:
+    """Scale the channels of an extra level (TensorFlow `feature_map_generators.py`, `get_depth_fn`)."""
+    return max(int(channels * width), MIN_EXTRA)
+
+
+def build_extra(in_channels: int, half: int, out_channels: int, *, norm: Norm, padding: str) -> nn.Sequential:
     """Return 1x1 to half the channels, 3x3 depthwise of stride 2, 1x1 to all."""
-    half = out_channels // 2
     return nn.Sequential(
         ConvNormAct(in_channels, half, kernel=1, norm=norm, act=nn.ReLU6),
-        ConvNormAct(half, half, kernel=3, stride=2, groups=half, norm=norm, act=nn.ReLU6),
+        ConvNormAct(half, half, kernel=3, stride=2, groups=half, norm=norm, act=nn.ReLU6, padding=padding),
         ConvNormAct(half, out_channels, kernel=1, norm=norm, act=nn.ReLU6),
     )
 
@@ -54,6 +59,8 @@ class SSDLite(nn.Module):
         taps: of the backbone; C4 and C5 are used.
         num_classes: K, without background.
         layout: key of `heads.anchors.LAYOUTS`.
+        width: multiplier of the extra levels' channels.
+        padding: of the extra levels' strided convolutions, "symmetric" or TensorFlow's "same".
         bn_eps: added to the variance in batch normalisation.
         bn_momentum: 1 - TensorFlow's decay.
 
@@ -71,17 +78,23 @@ class SSDLite(nn.Module):
         *,
         num_classes: int,
         layout: str = "tensorflow",
+        width: float = 1.0,
+        padding: str = "symmetric",
         bn_eps: float = 0.001,
         bn_momentum: float = 0.03,
     ) -> None:
         super().__init__()
         norm = make_norm(eps=bn_eps, momentum=bn_momentum)
         c4, c5 = (taps[name] for name in self.TAPS)
-        channels = (c4.channels, c5.channels, *EXTRAS)
+        extras = [(scale_extra(out / 2, width), scale_extra(out, width)) for out in EXTRAS]
+        channels = (c4.channels, c5.channels, *(out for _, out in extras))
         self.layout = LAYOUTS[layout]
         self.strides = (c4.stride, *(c5.stride * 2**level for level in range(len(EXTRAS) + 1)))
         self.slots = 1 + num_classes
-        self.extras = nn.ModuleList(build_extra(i, o, norm=norm) for i, o in zip(channels[1:], EXTRAS, strict=False))
+        self.extras = nn.ModuleList(
+            build_extra(before, half, out, norm=norm, padding=padding)
+            for before, (half, out) in zip(channels[1:], extras, strict=False)
+        )
         per_cell = self.layout.per_cell
         self.class_predictors = nn.ModuleList(
             build_predictor(c, a * self.slots, norm=norm) for c, a in zip(channels, per_cell, strict=True)

@@ -10,13 +10,13 @@ from torch.utils.data import DataLoader
 from data.datasets import DatasetConfig, open_reader
 from data.errors import InputError
 from data.loading import Transformed, build_loader, collate_detection, collate_segmentation
-from data.transforms import DetectionTransform, SegmentationTransform
+from data.transforms import DetectionResize, DetectionTransform, SegmentationResize, SegmentationTransform
 from tasks.description import Description
 from tasks.detection.module import DetectionModule
 from tasks.detection.postprocess import Postprocessing
 from tasks.detection.report import write_report as write_detection_report
 from tasks.model import Arch
-from tasks.options import Size, count_workers, parse, parse_size
+from tasks.options import Size, count_workers, parse, parse_eval_size, parse_size
 from tasks.preprocessing import Preprocessing
 from tasks.segmentation.module import SegmentationModule
 from tasks.segmentation.report import write_report as write_segmentation_report
@@ -28,16 +28,24 @@ class Task:
 
     kind: str
     module: type[DetectionModule] | type[SegmentationModule]
-    transform: Callable[..., Any]
+    augment: Callable[..., Any]
+    resize: Callable[..., Any]
     collate: Callable[[Any], Any]
     write_report: Callable[[Path, Any, Any], dict[str, Any]]
 
 
-DETECTION = Task("detection", DetectionModule, DetectionTransform, collate_detection, write_detection_report)
-SEGMENTATION = Task(
-    "segmentation", SegmentationModule, SegmentationTransform, collate_segmentation, write_segmentation_report
+DETECTION = Task(
+    "detection", DetectionModule, DetectionTransform, DetectionResize, collate_detection, write_detection_report
 )
-TASKS = {"ssdlite": DETECTION, "lraspp": SEGMENTATION}
+SEGMENTATION = Task(
+    "segmentation",
+    SegmentationModule,
+    SegmentationTransform,
+    SegmentationResize,
+    collate_segmentation,
+    write_segmentation_report,
+)
+TASKS = {"ssdlite": DETECTION, "lraspp": SEGMENTATION, "raspp": SEGMENTATION}
 
 
 def find_task(head: str) -> Task:
@@ -55,13 +63,14 @@ def describe(config: dict[str, Any], classes: Any) -> Description:
     """Describe the model that a training configuration asks for, for data of these classes."""
     task = find_task(config["model"]["head"])
     if task is DETECTION:
-        size: Size | None = parse_size(config["size"], "size")
+        size: Size | int | None = parse_size(config["size"], "size")
     else:
-        size = None if config["eval_size"] is None else parse_size(config["eval_size"], "eval_size")
+        size = parse_eval_size(config["eval_size"], "eval_size")
+    normalization = {name: tuple(v) if isinstance(v, list) else v for name, v in config["preprocessing"].items()}
     return Description(
         arch=parse(Arch, {**config["model"], "num_classes": len(classes)}, "model"),
         classes=classes,
-        preprocessing=Preprocessing(size),
+        preprocessing=parse(Preprocessing, {"size": size, **normalization}, "preprocessing"),
         postprocessing=parse(Postprocessing, config["postprocessing"], "postprocessing") if task is DETECTION else None,
         dataset=config["dataset"],
     )
@@ -77,8 +86,8 @@ def open_split(head: str, dataset: dict[str, Any], split: Literal["train", "val"
 def build_train_loader(reader: Any, config: dict[str, Any]) -> DataLoader:
     """Return the loader of augmented, shuffled batches."""
     task = find_task(config["model"]["head"])
-    settings = {"size": parse_size(config["size"], "size"), "train": True, **config["augmentation"]}
-    data = Transformed(reader, parse(task.transform, settings, "augmentation"), seed=config["seed"])
+    settings = {"size": parse_size(config["size"], "size"), **config["augmentation"]}
+    data = Transformed(reader, parse(task.augment, settings, "augmentation"), seed=config["seed"])
     workers, batch_size = count_workers(config["dataset"]), config["batch_size"]
     return build_loader(data, collate=task.collate, batch_size=batch_size, shuffle=True, workers=workers)
 
@@ -86,7 +95,7 @@ def build_train_loader(reader: Any, config: dict[str, Any]) -> DataLoader:
 def build_eval_loader(reader: Any, description: Description, *, batch_size: int, workers: int) -> DataLoader:
     """Return the loader of whole images in their own order; segmenters take them one by one, each at its size."""
     task = find_task(description.arch.head)
-    size = description.preprocessing.size
-    data = Transformed(reader, task.transform(size, train=False), seed=0)
+    resize = task.resize(description.preprocessing.size, rule=description.preprocessing.resize)
+    data = Transformed(reader, resize, seed=0)
     batch = batch_size if task is DETECTION else 1
     return build_loader(data, collate=task.collate, batch_size=batch, shuffle=False, workers=workers)

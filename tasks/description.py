@@ -33,7 +33,7 @@ class Description:
     dataset: dict[str, Any]
 
     def __post_init__(self) -> None:
-        if self.arch.head == "ssdlite" and (self.preprocessing.size is None or self.postprocessing is None):
+        if self.arch.head == "ssdlite" and not (isinstance(self.preprocessing.size, tuple) and self.postprocessing):
             raise ValueError("ssdlite: no input size or no postprocessing; expected both")
 
     def to_dict(self) -> dict[str, Any]:
@@ -60,7 +60,10 @@ class Description:
         arch, classes = Arch(**values["arch"]), ClassTable.from_dict(values["classes"])
         if len(classes) != arch.num_classes:
             raise ValueError(f"{len(classes)} classes for {arch.num_classes} outputs")
-        preprocessing = {key: value and tuple(value) for key, value in values["preprocessing"].items()}
+        preprocessing: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list | tuple) else value
+            for key, value in values["preprocessing"].items()
+        }
         postprocessing = values["postprocessing"]
         return cls(
             arch,

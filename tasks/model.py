@@ -2,14 +2,22 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 
-from backbones.mobilenetv3 import HALVINGS, OUTPUT_STRIDES, TABLES, TAPS, MobileNetV3
+from backbones import mobilenetv3, zoo
+from backbones.blocks import make_divisible
+from backbones.mobilenetv3 import HALVINGS, OUTPUT_STRIDES, PADDINGS, SE_ORDERS, TABLES, MobileNetV3
 from backbones.taps import Tap
+from backbones.zoo import BASELINES, TimmBackbone, list_halvings, list_widths
 from heads.anchors import LAYOUTS
-from heads.lraspp import LRASPP
+from heads.classifier import Classifier
+from heads.lraspp import CONVENTIONS, LRASPP
+from heads.raspp import RASPP
 from heads.ssdlite import RawDetections, SSDLite
+
+HIDDEN = {"large": 1280, "small": 1024}  # of the classifier
 
 
 @dataclass(frozen=True)
@@ -17,18 +25,21 @@ class Arch:
     """Everything that decides which layers a model has.
 
     Attributes:
-        head: "ssdlite" or "lraspp".
-        backbone: "large" or "small".
+        head: "ssdlite", "lraspp", "raspp" or "classifier".
+        backbone: "large" or "small" (MobileNetV3), or one of `backbones.zoo.BASELINES`.
         num_classes: K, without background.
         width: multiplier of the backbone's channels.
-        minimalistic: no squeeze-and-excite, h-swish or 5x5 kernels.
+        minimalistic: no squeeze-and-excite, h-swish or 5x5 kernels (MobileNetV3).
         halving: rule for the channels between C4 and C5: "none", "detection" or "segmentation".
         output_stride: stride of C5, 32 or 16.
         bn_eps: added to the variance in batch normalisation.
         bn_momentum: 1 - TensorFlow's decay.
+        padding: of strided convolutions, "symmetric" or TensorFlow's "same" (MobileNetV3).
+        se: squeeze-and-excite "after_act" or "before_act" of the depthwise convolution (MobileNetV3).
         anchors: of SSDLite: key of `heads.anchors.LAYOUTS`.
         scores: of SSDLite: how its class logits are read: "softmax" or "sigmoid".
-        filters: of LR-ASPP: width of its branches.
+        filters: of LR-ASPP and R-ASPP: width of the branches.
+        aspp: of LR-ASPP: "tensorflow" or "torchvision" (MobileNetV3): skip, gate, resizing, and which rows are dilated.
 
     Raises:
         ValueError: naming the field, what it held and what is allowed.
@@ -43,31 +54,59 @@ class Arch:
     output_stride: int = 32
     bn_eps: float = 0.001
     bn_momentum: float = 0.01
+    padding: str = "symmetric"
+    se: str = "after_act"
     anchors: str = "tensorflow"
     scores: str = "softmax"
     filters: int = 128
+    aspp: str = "tensorflow"
 
     def __post_init__(self) -> None:
         choices: dict[str, tuple[object, ...]] = {
             "head": tuple(HEADS),
-            "backbone": tuple(TABLES),
+            "backbone": (*TABLES, *BASELINES),
             "halving": HALVINGS,
             "output_stride": OUTPUT_STRIDES,
+            "padding": PADDINGS,
+            "se": SE_ORDERS,
             "anchors": tuple(LAYOUTS),
             "scores": ("sigmoid", "softmax"),
+            "aspp": tuple(CONVENTIONS),
         }
         for field, allowed in choices.items():
-            if getattr(self, field) not in allowed:
-                raise ValueError(f"model.{field}: unknown {getattr(self, field)!r}; choose from {list(allowed)}")
+            self._check(field, allowed)
         for field in ("num_classes", "width", "bn_eps", "bn_momentum", "filters"):
             if not getattr(self, field) > 0:
                 raise ValueError(f"model.{field}: {getattr(self, field)!r}; expected a number above 0")
+        if self.backbone in BASELINES:
+            self._check_baseline()
+
+    def _check(self, field: str, allowed: tuple[object, ...], *, owner: str = "") -> None:
+        if getattr(self, field) not in allowed:
+            choose = f"{owner}; choose from" if owner else "; choose from"
+            raise ValueError(f"model.{field}: unknown {getattr(self, field)!r}{choose} {list(allowed)}")
+
+    def _check_baseline(self) -> None:
+        """Refuse what only MobileNetV3 has."""
+        owner = f" with backbone {self.backbone}"
+        allowed: dict[str, tuple[object, ...] | None] = {
+            "head": tuple(head for head in HEADS if head != "classifier"),
+            "width": list_widths(self.backbone),
+            "halving": list_halvings(self.backbone),
+            "minimalistic": (False,),
+            "padding": ("symmetric",),
+            "se": ("after_act",),
+            "aspp": ("tensorflow",),
+        }
+        for field, values in allowed.items():
+            if values is not None:
+                self._check(field, values, owner=owner)
 
 
 class Model(nn.Module):
     """A head on a backbone: images (N, 3, H, W), normalised -> the head's raw predictions."""
 
-    def __init__(self, backbone: MobileNetV3, head: nn.Module) -> None:
+    def __init__(self, backbone: MobileNetV3 | TimmBackbone, head: nn.Module) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
@@ -80,35 +119,86 @@ class Model(nn.Module):
 def build_ssdlite(arch: Arch, taps: Mapping[str, Tap]) -> SSDLite:
     """Return the detection head of `arch`."""
     return SSDLite(
-        taps, num_classes=arch.num_classes, layout=arch.anchors, bn_eps=arch.bn_eps, bn_momentum=arch.bn_momentum
+        taps,
+        num_classes=arch.num_classes,
+        layout=arch.anchors,
+        width=arch.width,
+        padding=arch.padding,
+        bn_eps=arch.bn_eps,
+        bn_momentum=arch.bn_momentum,
     )
 
 
 def build_lraspp(arch: Arch, taps: Mapping[str, Tap]) -> LRASPP:
     """Return the segmentation head of `arch`."""
     return LRASPP(
+        taps,
+        num_classes=arch.num_classes,
+        filters=arch.filters,
+        convention=arch.aspp,
+        bn_eps=arch.bn_eps,
+        bn_momentum=arch.bn_momentum,
+    )
+
+
+def build_raspp(arch: Arch, taps: Mapping[str, Tap]) -> RASPP:
+    """Return the older segmentation head of `arch`."""
+    return RASPP(
         taps, num_classes=arch.num_classes, filters=arch.filters, bn_eps=arch.bn_eps, bn_momentum=arch.bn_momentum
     )
+
+
+def build_classifier(arch: Arch, taps: Mapping[str, Tap]) -> Classifier:
+    """Return the ImageNet classifier of `arch`."""
+    hidden = make_divisible(HIDDEN[arch.backbone] * max(1.0, arch.width))
+    return Classifier(taps, num_classes=arch.num_classes, hidden=hidden)
 
 
 BuildHead = Callable[[Arch, Mapping[str, Tap]], nn.Module]
 HEADS: dict[str, tuple[tuple[str, ...], BuildHead]] = {
     "ssdlite": (SSDLite.TAPS, build_ssdlite),
     "lraspp": (LRASPP.TAPS, build_lraspp),
+    "raspp": (RASPP.TAPS, build_raspp),
+    "classifier": (Classifier.TAPS, build_classifier),
 }
 
 
-def build_model(arch: Arch) -> Model:
-    """Build the network that `arch` describes, freshly initialised from torch's random state."""
-    taps, build_head = HEADS[arch.head]
-    backbone = MobileNetV3(
+def choose_taps(arch: Arch) -> dict[str, Any]:
+    """Return where the head's maps come from: name -> the backbone's tap point."""
+    if arch.backbone in BASELINES:
+        points: dict[str, Any] = dict(zoo.TAPS[arch.backbone])
+        if arch.head in ("lraspp", "raspp"):
+            points["C5"] = points["body"]
+    else:
+        points = dict(mobilenetv3.TAPS[arch.backbone])
+        if arch.aspp == "torchvision":
+            points["skip"] = points["low"]
+    return {tap: points[tap] for tap in HEADS[arch.head][0]}
+
+
+def build_backbone(arch: Arch) -> MobileNetV3 | TimmBackbone:
+    """Return the backbone of `arch`, with the taps of its head."""
+    shared: dict[str, Any] = {
+        "taps": choose_taps(arch),
+        **{field: getattr(arch, field) for field in ("width", "halving", "output_stride", "bn_eps", "bn_momentum")},
+    }
+    if arch.backbone in BASELINES:
+        return TimmBackbone(arch.backbone, **shared)
+    return MobileNetV3(
         arch.backbone,
-        taps={name: TAPS[arch.backbone][name] for name in taps},
-        width=arch.width,
+        **shared,
         minimalistic=arch.minimalistic,
-        halving=arch.halving,
-        output_stride=arch.output_stride,
-        bn_eps=arch.bn_eps,
-        bn_momentum=arch.bn_momentum,
+        dilate_strided=arch.aspp == "torchvision",
+        padding=arch.padding,
+        se=arch.se,
     )
-    return Model(backbone, build_head(arch, backbone.taps))
+
+
+def build_model(arch: Arch) -> Model:
+    """Build the network that `arch` describes, freshly initialised from torch's random state.
+
+    Raises:
+        ValueError: if a baseline is asked for and timm is not installed.
+    """
+    backbone = build_backbone(arch)
+    return Model(backbone, HEADS[arch.head][1](arch, backbone.taps))

@@ -37,6 +37,17 @@ def parse_size(value: Any, field: str) -> Size:
     return sides[0], sides[1]
 
 
+def parse_eval_size(value: Any, field: str) -> Size | int | None:
+    """Check the size of a segmenter's input: N for the shorter side, [height, width], or None for each image's own.
+
+    Raises:
+        InputError: if it is none of these, or a side is below 32.
+    """
+    return (
+        value if value is None else parse_size(value, field)[0] if isinstance(value, int) else parse_size(value, field)
+    )
+
+
 def parse(build: Any, values: dict[str, Any], field: str) -> Any:
     """Call a constructor with a part of the configuration.
 

@@ -5,27 +5,35 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from data.resizing import RESIZES
+
 
 @dataclass(frozen=True)
 class Preprocessing:
     """What happens to an image before the network.
 
     Attributes:
-        size: (height, width) in pixels that images are resized to, whatever their shape; None leaves them as they are.
+        size: (height, width) in pixels that images are resized to, whatever their shape; or the length in pixels of the
+            shorter side, with their shape kept; None leaves them as they are.
         mean: per channel (RGB), of values scaled to 0..1.
         std: per channel (RGB), likewise.
+        resize: key of `data.resizing.RESIZES`, how they are resized.
 
     Raises:
         ValueError: if a field is not of this form.
     """
 
-    size: tuple[int, int] | None
+    size: tuple[int, int] | int | None
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    resize: str = "area"
 
     def __post_init__(self) -> None:
-        if self.size is not None and not (len(self.size) == 2 and all(type(s) is int and s > 0 for s in self.size)):
-            raise ValueError(f"size: {self.size!r}; expected (height, width) or None")
+        sides = (self.size,) if isinstance(self.size, int) else (1, 1) if self.size is None else self.size
+        if not (len(sides) <= 2 and all(type(s) is int and s > 0 for s in sides)):
+            raise ValueError(f"size: {self.size!r}; expected (height, width), the shorter side or None")
+        if self.resize not in RESIZES:
+            raise ValueError(f"resize: unknown {self.resize!r}; choose from {sorted(RESIZES)}")
         for values, least in ((self.mean, 0.0), (self.std, 1e-6)):
             if not (len(values) == 3 and all(type(v) is float and v >= least for v in values)):
                 raise ValueError(f"mean or std: {values!r}; expected three numbers, std above 0")

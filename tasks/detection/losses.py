@@ -18,7 +18,6 @@ from heads.ssdlite import RawDetections
 from tasks.detection.matcher import BACKGROUND, IGNORED
 
 NEGATIVES_PER_POSITIVE = 3
-MIN_NEGATIVES = 3  # of an image without a match: it still teaches what is background
 
 
 class DetectionLoss(NamedTuple):
@@ -35,6 +34,8 @@ class LossSettings:
     Attributes:
         matching_iou: overlap from which an anchor takes a box.
         box_weight: factor of the box loss; 1 / 4 in TensorFlow, which goes with the focal loss there.
+        min_negatives: hardest negatives that an image without a match gives all the same, for softmax scores: it still
+            teaches what is background; 0 in torchvision.
 
     Raises:
         ValueError: if one is out of range.
@@ -42,10 +43,11 @@ class LossSettings:
 
     matching_iou: float
     box_weight: float
+    min_negatives: int = 3
 
     def __post_init__(self) -> None:
-        if not 0 < self.matching_iou <= 1 or not self.box_weight > 0:
-            raise ValueError(f"{self}; expected matching_iou in (0, 1] and box_weight above 0")
+        if not 0 < self.matching_iou <= 1 or not self.box_weight > 0 or self.min_negatives < 0:
+            raise ValueError(f"{self}; expected matching_iou in (0, 1], box_weight above 0, min_negatives from 0")
 
 
 def assign_slots(matches: Tensor, labels: Tensor) -> Tensor:
@@ -75,19 +77,20 @@ def focal_loss(class_logits: Tensor, slots: Tensor, *, alpha: float = 0.75, gamm
     return (loss.sum(-1) * counted).sum()
 
 
-def hard_negative_loss(class_logits: Tensor, slots: Tensor) -> Tensor:
+def hard_negative_loss(class_logits: Tensor, slots: Tensor, *, min_negatives: int = 3) -> Tensor:
     """Sum the cross-entropy over the positives and each image's hardest negatives, three for each positive.
 
     Args:
         class_logits: (N, A, 1 + K).
         slots: (N, A) int64, from `assign_slots`.
+        min_negatives: of an image with fewer positives than a third of them.
 
     Returns:
-        A scalar. An image without positives gives its MIN_NEGATIVES hardest (torchvision gives it none).
+        A scalar.
     """
     loss = F.cross_entropy(class_logits.transpose(1, 2), slots.clamp(min=0), reduction="none")  # (N, A)
     positive = slots > 0
-    quota = (NEGATIVES_PER_POSITIVE * positive.sum(1, keepdim=True)).clamp(min=MIN_NEGATIVES)  # (N, 1)
+    quota = (NEGATIVES_PER_POSITIVE * positive.sum(1, keepdim=True)).clamp(min=min_negatives)  # (N, 1)
     hardness = loss.detach().masked_fill(slots != 0, -1.0)
     rank = hardness.argsort(dim=1, descending=True, stable=True).argsort(dim=1)  # (N, A)
     chosen = positive | ((rank < quota) & (slots == 0))
@@ -114,9 +117,6 @@ def box_loss(deltas: Tensor, anchors: Tensor, *, boxes: Tensor, matches: Tensor)
     return (F.smooth_l1_loss(deltas, targets, reduction="none") * positive).sum()
 
 
-CLASS_LOSSES = {"sigmoid": focal_loss, "softmax": hard_negative_loss}
-
-
 def detection_loss(
     raw: RawDetections,
     anchors: Tensor,
@@ -125,7 +125,7 @@ def detection_loss(
     labels: Tensor,
     matches: Tensor,
     scores: str,
-    box_weight: float,
+    settings: LossSettings,
 ) -> DetectionLoss:
     """Compute both losses of a batch in float32, over the batch's number of matched anchors.
 
@@ -136,12 +136,16 @@ def detection_loss(
         labels: (N, G), class indices; negative where padded.
         matches: (N, A) int64, from `match`.
         scores: "sigmoid" or "softmax", as the model's logits are read.
-        box_weight: factor of the box loss; TensorFlow's is 1 / 4.
+        settings: weight of the box loss, least number of negatives.
 
     Returns:
         Scalars.
     """
     positives = (matches >= 0).sum().clamp(min=1)
-    classification = CLASS_LOSSES[scores](raw.class_logits.float(), assign_slots(matches, labels))
+    class_logits, slots = raw.class_logits.float(), assign_slots(matches, labels)
+    if scores == "sigmoid":
+        classification = focal_loss(class_logits, slots)
+    else:
+        classification = hard_negative_loss(class_logits, slots, min_negatives=settings.min_negatives)
     box = box_loss(raw.deltas.float(), anchors, boxes=boxes, matches=matches)
-    return DetectionLoss(classification / positives, box_weight * box / positives)
+    return DetectionLoss(classification / positives, settings.box_weight * box / positives)

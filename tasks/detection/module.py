@@ -47,7 +47,7 @@ class DetectionModule(L.LightningModule):
         self.loss = loss
         self.model = build_model(description.arch)
         head, size = self.model.head, description.preprocessing.size
-        if not isinstance(head, SSDLite) or size is None or description.postprocessing is None:
+        if not isinstance(head, SSDLite) or not isinstance(size, tuple) or description.postprocessing is None:
             raise ValueError(f"a detector needs an SSDLite head, an input size and postprocessing; got {description}")
         self.size = size
         self.postprocessing = description.postprocessing
@@ -80,7 +80,7 @@ class DetectionModule(L.LightningModule):
                 labels=batch.labels,
                 matches=matches,
                 scores=self.description.arch.scores,
-                box_weight=self.loss.box_weight,
+                settings=self.loss,
             )
         total = loss.classification + loss.box
         parts = {"train/loss_class": loss.classification, "train/loss_box": loss.box}

@@ -20,6 +20,7 @@ class Postprocessing:
         iou_threshold: two boxes of one class that overlap more are one object.
         candidates: pairs of anchor and class, best first, that go into suppression, an image.
         max_detections: detections kept, an image.
+        per_class: anchors of one class, best first, that may be among the candidates; None for all.
 
     Raises:
         ValueError: naming the field, what it held and what is allowed.
@@ -29,13 +30,14 @@ class Postprocessing:
     iou_threshold: float = 0.6
     candidates: int = 1000
     max_detections: int = 100
+    per_class: int | None = None
 
     def __post_init__(self) -> None:
         for field in ("score_threshold", "iou_threshold"):
             if not 0 <= getattr(self, field) <= 1:
                 raise ValueError(f"{field}: {getattr(self, field)!r}; expected 0 to 1")
-        for field in ("candidates", "max_detections"):
-            if getattr(self, field) < 1:
+        for field in ("candidates", "max_detections", "per_class"):
+            if getattr(self, field) is not None and getattr(self, field) < 1:
                 raise ValueError(f"{field}: {getattr(self, field)!r}; expected a whole number from 1")
 
 
@@ -52,6 +54,22 @@ def read_scores(class_logits: Tensor, scores: str) -> Tensor:
     logits = class_logits.float()
     read = logits.sigmoid() if scores == "sigmoid" else logits.softmax(-1)
     return read[..., 1:]
+
+
+def choose_candidates(class_scores: Tensor, settings: Postprocessing) -> tuple[Tensor, Tensor, Tensor]:
+    """Choose the best pairs of anchor and class from scores (N, A, K).
+
+    Returns:
+        Scores, anchors and classes, (N, M) each, best first.
+    """
+    n, a, k = class_scores.shape
+    if settings.per_class is None:
+        best, pair = class_scores.flatten(1).topk(min(settings.candidates, a * k), dim=1)
+        return best, pair // k, pair % k
+    rows = min(settings.per_class, a)
+    best, anchor = class_scores.topk(rows, dim=1)  # (N, rows, K)
+    best, pair = best.flatten(1).topk(min(settings.candidates, rows * k), dim=1)  # (N, M)
+    return best, anchor.flatten(1).gather(1, pair), pair % k
 
 
 @torch.no_grad()
@@ -71,9 +89,8 @@ def postprocess(
         N entries.
     """
     class_scores = read_scores(raw.class_logits, scores)
-    n, a, k = class_scores.shape
-    best, pair = class_scores.flatten(1).topk(min(settings.candidates, a * k), dim=1)  # (N, M)
-    anchor, label = pair // k, pair % k
+    n, _, k = class_scores.shape
+    best, anchor, label = choose_candidates(class_scores, settings)  # (N, M) each
     deltas = raw.deltas.gather(1, anchor[..., None].expand(-1, -1, 4))  # (N, M, 4)
     boxes = clip_boxes_to_image(decode(deltas, anchors[anchor]), size)
     image, slot = (best > settings.score_threshold).nonzero(as_tuple=True)

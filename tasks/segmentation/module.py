@@ -6,7 +6,8 @@ import lightning as L
 from torch import Tensor
 
 from data.loading import SegmentationBatch
-from heads.lraspp import resize
+from heads.lraspp import LRASPP, resize
+from heads.raspp import RASPP
 from tasks.description import Description
 from tasks.model import build_model
 from tasks.optimizers import Optimization, build_optimizer
@@ -35,6 +36,9 @@ class SegmentationModule(L.LightningModule):
         self.description = description
         self.optimization = optimization
         self.model = build_model(description.arch)
+        if not isinstance(self.model.head, LRASPP | RASPP):
+            raise ValueError(f"a segmenter needs the head lraspp or raspp; got {description.arch.head}")
+        self.align_corners = self.model.head.align_corners
         self.confusion = ConfusionMatrix(len(description.classes))
         self.metrics: SegmentationMetrics | None = None
 
@@ -47,11 +51,11 @@ class SegmentationModule(L.LightningModule):
     def forward(self, images: Tensor) -> Tensor:
         """Predict logits (N, K, H, W) float32 from images (N, 3, H, W) uint8."""
         height, width = images.shape[-2:]
-        padded = pad_to_grid(
-            self.description.preprocessing.normalize(images), stride=self.description.arch.output_stride
-        )
-        logits = self.model(padded).float()  # (N, K, h, w) at the skip's stride
-        return resize(logits, (padded.shape[-2], padded.shape[-1]))[..., :height, :width]
+        x = self.description.preprocessing.normalize(images)
+        if self.align_corners:
+            x = pad_to_grid(x, stride=self.description.arch.output_stride)
+        logits = self.model(x).float()  # (N, K, h, w) at a stride of the head
+        return resize(logits, (x.shape[-2], x.shape[-1]), align_corners=self.align_corners)[..., :height, :width]
 
     def training_step(self, batch: SegmentationBatch, batch_idx: int) -> Tensor:
         """Return the loss of a batch."""

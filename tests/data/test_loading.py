@@ -10,7 +10,14 @@ from data.loading import (
     collate_segmentation,
 )
 from data.samples import IGNORE, DetectionSample, SegmentationSample
-from data.transforms import DetectionItem, DetectionTransform, SegmentationItem, SegmentationTransform
+from data.transforms import (
+    DetectionItem,
+    DetectionResize,
+    DetectionTransform,
+    SegmentationItem,
+    SegmentationResize,
+    SegmentationTransform,
+)
 
 
 class Boxes:
@@ -38,14 +45,15 @@ class Masks(Boxes):
 
 
 KINDS = {
-    "detection": (Boxes, DetectionTransform, collate_detection),
-    "segmentation": (Masks, SegmentationTransform, collate_segmentation),
+    "detection": (Boxes, DetectionTransform, DetectionResize, collate_detection),
+    "segmentation": (Masks, SegmentationTransform, SegmentationResize, collate_segmentation),
 }
 
 
 def loader(kind="detection", *, length=10, batch_size=4, shuffle=True, workers=0, seed=0):
-    reader, transform, collate = KINDS[kind]
-    data = Transformed(reader(length), transform((32, 32), train=shuffle), seed=seed)
+    reader, augment, resize, collate = KINDS[kind]
+    transform = augment((32, 32)) if shuffle else resize((32, 32), rule="area")
+    data = Transformed(reader(length), transform, seed=seed)
     return build_loader(data, collate=collate, batch_size=batch_size, shuffle=shuffle, workers=workers)
 
 

@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 
 from data.samples import IGNORE, DetectionSample, SegmentationSample
-from data.transforms import DetectionTransform, SegmentationTransform, SSDRandomCrop, centers_inside, iou_with_crop
+from data.resizing import find_size
+from data.transforms import (
+    DetectionResize,
+    DetectionTransform,
+    SegmentationResize,
+    SegmentationTransform,
+    SSDRandomCrop,
+    centers_inside,
+    iou_with_crop,
+)
 
 HEIGHT, WIDTH = 120, 168
 SIZE = (96, 128)
@@ -91,7 +100,7 @@ def assert_same(one, other):
 
 
 def test_the_same_seed_does_the_same_whatever_came_before():
-    transform, other, sample = DetectionTransform(SIZE, train=True), DetectionTransform(SIZE, train=True), scene(0)
+    transform, other, sample = DetectionTransform(SIZE), DetectionTransform(SIZE), scene(0)
     first = [transform(sample, seed) for seed in range(8)]
     for seed in reversed(range(8)):
         assert_same(other(sample, seed), first[seed])
@@ -101,14 +110,14 @@ def test_the_same_seed_does_the_same_whatever_came_before():
 def test_a_sample_is_not_changed_by_its_transform():
     sample, untouched = scene(3), scene(3)
     for seed in range(10):
-        DetectionTransform(SIZE, train=True)(sample, seed)
+        DetectionTransform(SIZE)(sample, seed)
     np.testing.assert_array_equal(sample.image, untouched.image)
     np.testing.assert_array_equal(sample.boxes, untouched.boxes)
 
 
 @pytest.mark.parametrize("first", [0, 50, 100])
 def test_boxes_labels_and_crowd_flags_follow_the_image(first):
-    transform, seen, cropped = DetectionTransform(SIZE, train=True), 0, 0
+    transform, seen, cropped = DetectionTransform(SIZE), 0, 0
     for seed in range(first, first + 50):
         item = transform(scene(seed), seed)
         assert item.image.shape == (*SIZE, 3)
@@ -124,7 +133,7 @@ def test_boxes_labels_and_crowd_flags_follow_the_image(first):
 def test_training_mirrors_half_of_the_images_with_their_boxes():
     sample, sides = scene(0), []
     for seed in range(200):
-        item = DetectionTransform(SIZE, train=True)(sample, seed)
+        item = DetectionTransform(SIZE)(sample, seed)
         centers = {int(k): (b[0] + b[2]) / 2 for k, b in zip(item.labels, item.boxes, strict=True)}
         first, last = int(sample.labels[0]), int(sample.labels[2])  # the leftmost and the rightmost
         if first in centers and last in centers:
@@ -135,14 +144,14 @@ def test_training_mirrors_half_of_the_images_with_their_boxes():
 
 def test_detection_mirrors_and_distorts_independently():
     sample = detection_sample(halves(), [])
-    assert_independent(decisions(DetectionTransform((64, 64), train=True), sample))
+    assert_independent(decisions(DetectionTransform((64, 64)), sample))
 
 
 def test_an_image_without_boxes_stays_whole():
     image = np.full((40, 60, 3), 50, dtype=np.uint8)
     image[:5], image[-5:], image[:, :5], image[:, -5:] = 200, 200, 200, 200
     for seed in range(20):
-        item = DetectionTransform((40, 60), train=True)(detection_sample(image, []), seed)
+        item = DetectionTransform((40, 60))(detection_sample(image, []), seed)
         assert (item.boxes.shape, item.labels.shape, item.crowd.shape) == ((0, 4), (0,), (0,))
         assert (item.boxes.dtype, item.labels.dtype, item.crowd.dtype) == (np.float32, np.int64, bool)
         bright = item.image[..., 0] > item.image[20, 30, 0].astype(int) + 20
@@ -151,22 +160,26 @@ def test_an_image_without_boxes_stays_whole():
         assert not bright[5:-5, 5:-5].any()
 
 
-def test_evaluation_only_resizes():
+@pytest.mark.parametrize("rule", ["area", "bilinear", "antialias"])
+def test_evaluation_only_resizes(rule):
     sample = scene(1)
-    item = DetectionTransform((HEIGHT // 2, WIDTH * 2), train=False)(sample, 0)
+    item = DetectionResize((HEIGHT // 2, WIDTH * 2), rule=rule)(sample, 0)
     np.testing.assert_allclose(item.boxes, sample.boxes * (2, 0.5, 2, 0.5), rtol=1e-5)
     np.testing.assert_array_equal(item.labels, sample.labels)
     np.testing.assert_array_equal(item.crowd, sample.crowd)
-    same = DetectionTransform((HEIGHT, WIDTH), train=False)(sample, 1)
+    assert item.boxes.dtype == np.float32
+    same = DetectionResize((HEIGHT, WIDTH), rule=rule)(sample, 1)
     np.testing.assert_array_equal(same.image, sample.image)
 
 
 def test_boxes_below_one_pixel_and_of_no_area_are_left_out():
     boxes = [[10, 10, 11.5, 60], [20, 20, 24, 24], [30, 30, 30, 50], [-8, -8, 40, 40]]
     image = np.zeros((100, 100, 3), dtype=np.uint8)
-    item = DetectionTransform((50, 50), train=False)(detection_sample(image, boxes, labels=[0, 1, 2, 3]), 0)
+    item = DetectionTransform((50, 50), crop=0.0, color=0.0)(detection_sample(image, boxes, labels=[0, 1, 2, 3]), 0)
     assert item.labels.tolist() == [1, 3]
-    np.testing.assert_allclose(item.boxes, [[10, 10, 12, 12], [0, 0, 20, 20]], atol=1e-4)
+    mirrored = item.boxes[1, 2] == 50
+    expected = [[38, 10, 40, 12], [30, 0, 50, 20]] if mirrored else [[10, 10, 12, 12], [0, 0, 20, 20]]
+    np.testing.assert_allclose(item.boxes, expected, atol=1e-4)
 
 
 def test_the_crop_keeps_just_the_boxes_whose_centre_it_holds():
@@ -250,7 +263,7 @@ def uniform(mask, reach):
 
 
 def test_masks_follow_the_image_and_padding_is_ignored():
-    transform, padded, whole = SegmentationTransform(SIZE, train=True), 0, 0
+    transform, padded, whole = SegmentationTransform(SIZE), 0, 0
     for seed in range(80):
         item = transform(striped(seed), seed)
         assert item.image.shape == (*SIZE, 3)
@@ -269,7 +282,7 @@ def test_scales_span_the_given_range():
     image = np.zeros((100, 100, 3), dtype=np.uint8)
     image[40:60, 40:60] = 255
     mask = (image[..., 0] > 0).astype(np.uint8)
-    transform = SegmentationTransform((256, 256), train=True, scales=(0.5, 2.0))
+    transform = SegmentationTransform((256, 256), scales=(0.5, 2.0))
     sides = [(transform(SegmentationSample(image, mask, ""), s).mask == 1).any(axis=0).sum() / 20 for s in range(150)]
     assert 0.45 <= min(sides) < 0.65
     assert 1.85 < max(sides) <= 2.05
@@ -280,7 +293,7 @@ def test_segmentation_crops_differ_and_reach_every_border():
     image = np.zeros((60, 90, 3), dtype=np.uint8)
     mask = np.zeros((60, 90), dtype=np.uint8)
     mask[:6], mask[-6:], mask[:, :6], mask[:, -6:] = 1, 1, 1, 1
-    transform = SegmentationTransform((30, 30), train=True, scales=(1.0, 1.0))
+    transform = SegmentationTransform((30, 30), scales=(1.0, 1.0))
     masks = [transform(SegmentationSample(image, mask, ""), seed).mask for seed in range(60)]
     assert len({item.tobytes() for item in masks}) > 15  # all those from the middle look alike
     for edge in ((0, slice(None)), (-1, slice(None)), (slice(None), 0), (slice(None), -1)):
@@ -288,26 +301,26 @@ def test_segmentation_crops_differ_and_reach_every_border():
 
 
 def test_segmentation_mirrors_and_distorts_independently():
-    transform = SegmentationTransform((64, 64), train=True, scales=(1.0, 1.0))
+    transform = SegmentationTransform((64, 64), scales=(1.0, 1.0))
     sample = SegmentationSample(halves(), np.zeros((64, 64), dtype=np.uint8), "")
     assert_independent(decisions(transform, sample))
 
 
 def test_segmentation_repeats_itself_with_the_seed():
     sample = striped(0)
-    first = [SegmentationTransform(SIZE, train=True)(sample, seed) for seed in range(6)]
-    transform = SegmentationTransform(SIZE, train=True)
+    first = [SegmentationTransform(SIZE)(sample, seed) for seed in range(6)]
+    transform = SegmentationTransform(SIZE)
     for seed in reversed(range(6)):
         assert_same(transform(sample, seed), first[seed])
     assert len({item.image.tobytes() for item in first}) == 6
 
 
-@pytest.mark.parametrize("size", [None, (50, 70)])
+@pytest.mark.parametrize("size", [None, (50, 70), 40])
 def test_evaluation_never_touches_the_mask(size):
     sample = striped(2)
-    item = SegmentationTransform(size, train=False)(sample, 0)
+    item = SegmentationResize(size, rule="area")(sample, 0)
     np.testing.assert_array_equal(item.mask, striped(2).mask)
-    assert item.image.shape == ((*size, 3) if size else sample.image.shape)
+    assert item.image.shape[:2] == (size if isinstance(size, tuple) else find_size(sample.image.shape[:2], size))
     if size is None:
         np.testing.assert_array_equal(item.image, sample.image)
 
@@ -317,7 +330,7 @@ def test_a_crowd_is_never_cropped_into_background():
     boxes = [[0, 0, 100, 60], [70, 70, 90, 90]]
     sample = detection_sample(image, boxes, labels=[0, 1], crowd=[True, False])
     image[:60] = 255  # the crowd is white
-    transform, cut = DetectionTransform((64, 64), train=True, color=0.0), 0
+    transform, cut = DetectionTransform((64, 64), color=0.0), 0
     for seed in range(60):
         item = transform(sample, seed)
         white = np.argwhere(item.image[..., 0] > 200)

@@ -25,7 +25,7 @@ def overrides_of_groups() -> list[tuple[str, ...]]:
         (f"{name}={option}",) for name in ("backbone", "optimizer", "trainer", "experiment") for option in group(name)
     ]
     pairs = [(f"task={task}", f"dataset={dataset}") for task in group("task") for dataset in group("dataset")]
-    servable = [pair for pair in pairs if pair != ("task=lraspp", "dataset=coco") and "checkpoint" not in pair[1]]
+    servable = [(t, d) for t, d in pairs if ("ssdlite" in t or d != "dataset=coco") and "checkpoint" not in d]
     return choices + servable
 
 

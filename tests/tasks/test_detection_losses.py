@@ -7,7 +7,7 @@ from torchvision.models.detection._utils import BoxCoder
 from torchvision.models.detection.ssd import SSD
 
 from heads.ssdlite import RawDetections
-from tasks.detection.losses import assign_slots, box_loss, detection_loss, focal_loss, hard_negative_loss
+from tasks.detection.losses import LossSettings, assign_slots, box_loss, detection_loss, focal_loss, hard_negative_loss
 from tasks.detection.matcher import BACKGROUND, IGNORED
 
 A, K = 200, 5
@@ -41,7 +41,13 @@ def batch(positives, *, seed=0):
 
 def ours(raw, anchors, boxes, labels, matches, *, scores, box_weight=1.0):
     return detection_loss(
-        raw, anchors, boxes=boxes, labels=labels, matches=matches, scores=scores, box_weight=box_weight
+        raw,
+        anchors,
+        boxes=boxes,
+        labels=labels,
+        matches=matches,
+        scores=scores,
+        settings=LossSettings(matching_iou=0.5, box_weight=box_weight),
     )
 
 
