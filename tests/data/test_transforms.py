@@ -4,8 +4,8 @@ import albumentations as A
 import numpy as np
 import pytest
 
-from data.samples import IGNORE, DetectionSample, SegmentationSample
 from data.resizing import find_size
+from data.samples import IGNORE, DetectionSample, SegmentationSample
 from data.transforms import (
     DetectionResize,
     DetectionTransform,

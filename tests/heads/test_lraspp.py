@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torchvision.models.segmentation.lraspp import LRASPPHead
 
 from backbones.taps import Tap
 from heads.lraspp import LRASPP, resize
@@ -123,3 +124,19 @@ def test_any_size_gives_logits_at_stride_8(randomize, size):
     assert logits.shape == (1, 5, -(-size[0] // 8), -(-size[1] // 8))
     assert logits.isfinite().all()
     assert logits.std() > 0.05
+
+
+@pytest.mark.parametrize("size", [(8, 12), (65, 129)])
+def test_torchvisions_convention_gives_its_logits(randomize, size):
+    theirs = randomize(LRASPPHead(2, 3, 4, 5))
+    ours = LRASPP(TINY, num_classes=4, filters=5, convention="torchvision", bn_eps=1e-5)
+    names = {"project.conv": "cbr.0", "project.norm": "cbr.1", "gate.0": "scale.1"}
+    names |= {"classify": "high_classifier", "classify_skip": "low_classifier"}
+    weights = theirs.state_dict()
+    parts = [(key, *key.rsplit(".", 1)) for key in ours.state_dict()]
+    ours.load_state_dict({key: weights[f"{names[layer]}.{value}"] for key, layer, value in parts})
+    c5, skip = noise(2, 3, *size), noise(2, 2, 2 * size[0], 2 * size[1] - 1, seed=1)
+    with torch.no_grad():
+        logits, expected = ours.eval()({"C5": c5, "skip": skip}), theirs({"low": skip, "high": c5})
+    assert expected.std() > 0.05
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-5)

@@ -58,6 +58,20 @@ def test_there_is_one_prediction_for_each_anchor(size, layout):
     assert raw.deltas.shape == (2, count, 4)
 
 
+@pytest.mark.parametrize(
+    ("width", "channels"),
+    [
+        (1.0, [(256, 512), (128, 256), (128, 256), (64, 128)]),
+        (0.5, [(128, 256), (64, 128), (64, 128), (32, 64)]),
+        (0.35, [(89, 179), (44, 89), (44, 89), (22, 44)]),
+        (0.1, [(25, 51), (16, 25), (16, 25), (16, 16)]),  # none below 16
+    ],
+)
+def test_extra_levels_scale_with_the_width(width, channels):
+    extras = SSDLite(TINY, num_classes=2, width=width).extras
+    assert [(extra[0].conv.out_channels, extra[2].conv.out_channels) for extra in extras] == channels
+
+
 def test_strides_follow_those_of_the_backbone():
     assert SSDLite(TINY, num_classes=2).strides == (16, 32, 64, 128, 256, 512)
     dilated = {**TINY, "C5": Tap("C5", 6, 16)}

@@ -99,19 +99,28 @@ def test_the_best_detections_of_each_image_are_kept(limit):
         assert torch.equal(found.boxes, full.boxes[:limit])
 
 
+@pytest.mark.parametrize("per_class", [None, 8])
 @pytest.mark.parametrize("seed", range(5))
-def test_detections_equal_those_of_torchvision(seed):
+def test_detections_equal_those_of_torchvision(seed, per_class):
     raw, anchors = random_raw(2, seed=seed)
     coder = BoxCoder(weights=(10.0, 10.0, 5.0, 5.0))
-    ssd = SimpleNamespace(
-        box_coder=coder, score_thresh=0.05, topk_candidates=10**4, nms_thresh=0.5, detections_per_img=50
-    )
+    limits = {"topk_candidates": per_class or 10**4, "detections_per_img": 50}
+    ssd = SimpleNamespace(box_coder=coder, score_thresh=0.05, nms_thresh=0.5, **limits)
     outputs = {"cls_logits": raw.class_logits, "bbox_regression": raw.deltas}
     expected = SSD.postprocess_detections(ssd, outputs, [anchors] * 2, [SIZE] * 2)
-    found = run(raw, anchors, score_threshold=0.05, iou_threshold=0.5, candidates=10**4, max_detections=50)
+    settings = {"candidates": 10**4, "max_detections": 50, "per_class": per_class}
+    found = run(raw, anchors, score_threshold=0.05, iou_threshold=0.5, **settings)
     for ours, theirs in zip(found, expected, strict=True):
         assert len(ours.scores) > 10
         assert_equal(ours, SimpleNamespace(**{**theirs, "labels": theirs["labels"] - 1}), rtol=1e-5, atol=1e-3)
+
+
+def test_a_class_may_be_held_to_its_best_anchors():
+    anchors = [[0, 0, 10, 10], [20, 0, 30, 10], [40, 0, 50, 10]]
+    scores = [[0.9, 0.3], [0.8, 0.2], [0.7, 0.6]]
+    assert by_hand(scores, anchors)[1] == [0.9, 0.8, 0.7, 0.6, 0.3, 0.2]
+    assert by_hand(scores, anchors, per_class=2)[1] == [0.9, 0.8, 0.6, 0.3]
+    assert by_hand(scores, anchors, per_class=2, candidates=3)[1] == [0.9, 0.8, 0.6]
 
 
 @pytest.mark.parametrize("scores", ["sigmoid", "softmax"])

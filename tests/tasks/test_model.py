@@ -7,6 +7,7 @@ from heads.ssdlite import RawDetections
 from tasks.model import Arch, build_model
 
 HEADS = ("ssdlite", "lraspp")
+BASELINES = ("mobilenetv1", "mobilenetv2", "mnasnet_a1", "mobilenetv4_conv_small")
 
 
 def images(batch, height=64, width=64):
@@ -54,6 +55,9 @@ def test_a_model_computes_only_the_maps_that_its_head_takes(head):
         ("halving", "all"),
         ("output_stride", 8),
         ("anchors", "paddle"),
+        ("padding", "valid"),
+        ("se", "last"),
+        ("aspp", "paddle"),
         ("scores", "logits"),
         ("num_classes", 0),
         ("width", -1.0),
@@ -66,6 +70,44 @@ def test_unknown_values_are_refused_by_name(field, value):
     values = {"head": "ssdlite", "backbone": "large", "num_classes": 2, field: value}
     with pytest.raises(ValueError, match=rf"^model\.{field}: (unknown )?{value!r}; (choose from|expected)"):
         Arch(**values)
+
+
+@pytest.mark.parametrize("head", [*HEADS, "raspp"])
+@pytest.mark.parametrize("backbone", BASELINES)
+def test_every_head_runs_on_every_baseline(randomize, backbone, head):
+    model = randomize(build_model(Arch(head, backbone, 5, output_stride=32 if head == "ssdlite" else 16)))
+    with torch.no_grad():
+        out = model(images(1, 48, 65))
+    if head == "ssdlite":
+        assert out.class_logits.shape == (1, len(model.head.anchors((48, 65))), 6)
+    else:
+        assert out.shape == ((1, 5, 6, 9) if head == "lraspp" else (1, 5, 3, 5))
+    assert (out[0] if head == "ssdlite" else out).std() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("halving", "detection"),
+        ("width", 0.5),
+        ("minimalistic", True),
+        ("padding", "same"),
+        ("se", "before_act"),
+        ("aspp", "torchvision"),
+        ("head", "classifier"),
+    ],
+)
+def test_what_a_baseline_lacks_is_refused_by_name(field, value):
+    values = {"head": "ssdlite", "backbone": "mobilenetv1", "num_classes": 2, field: value}
+    with pytest.raises(ValueError, match=rf"^model\.{field}: unknown {value!r} with backbone mobilenetv1; choose from"):
+        Arch(**values)
+
+
+@pytest.mark.parametrize(("backbone", "row", "channels"), [("large", 4, 40), ("small", 2, 24)])
+def test_torchvisions_segmenter_taps_the_row_that_reaches_stride_8(backbone, row, channels):
+    model = build_model(Arch("lraspp", backbone, 2, output_stride=16, aspp="torchvision"))
+    assert model.backbone.tap_points["skip"] == (row, "out")
+    assert model.backbone.taps["skip"] == ("skip", channels, 8)
 
 
 def test_an_unknown_field_is_refused():
