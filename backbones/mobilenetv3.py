@@ -260,6 +260,7 @@ class MobileNetV3(nn.Module):
             for tap, (row, part) in self.tap_points.items():
                 if row == number:
                     features[tap] = getattr(maps, part)
+            del maps  # or they would take memory while the next block runs
         x = self.last(x)
         features |= {tap: x for tap, (row, _) in self.tap_points.items() if row == "last"}
         return {tap: features[tap] for tap in self.tap_points}
