@@ -42,7 +42,7 @@ class SameConv2d(nn.Conv2d):
 class ConvNormAct(nn.Sequential):
     """Convolution without bias, normalisation, activation; stride 1 keeps the size.
 
-    Padding "symmetric" is the same on all sides; "same" is TensorFlow's, which differs where a stride meets an even side.
+    Padding "symmetric" is the same on all sides; "same" is TensorFlow's: it differs where a stride meets an even side.
     """
 
     def __init__(

@@ -92,13 +92,12 @@ def import_timm() -> ModuleType:
     """Import timm.
 
     Raises:
-        ValueError: saying how to install it.
+        ModuleNotFoundError: saying how to install it.
     """
     try:
         import timm
-    except ImportError as error:
-        names = ", ".join(BASELINES)
-        raise ValueError(f"{names} need timm, which is not installed: pip install 'bneck[timm]'") from error
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError("needs timm: pip install 'bneck[timm]'") from error
     return timm
 
 
@@ -145,7 +144,8 @@ class TimmBackbone(nn.Module):
         taps: name -> Tap, in the order asked for.
 
     Raises:
-        ValueError: if timm is missing, or has no such width or halving.
+        ModuleNotFoundError: if timm is not installed.
+        ValueError: if there is no such width or halving.
     """
 
     def __init__(
@@ -183,7 +183,7 @@ class TimmBackbone(nn.Module):
 
 
 def cut(net: nn.Module, points: Mapping[str, str]) -> nn.Module:
-    """Return a network that gives the outputs of the named layers, tap -> layer, and has no layer more than they need."""
+    """Return a network that gives the outputs of the named layers, tap -> layer, and has no more than they need."""
     from timm.layers.norm_act import BatchNormAct2d
 
     return create_feature_extractor(

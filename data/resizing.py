@@ -19,7 +19,7 @@ def resize_bilinear(image: np.ndarray, size: Size) -> np.ndarray:
 
 
 def resize_antialias(image: np.ndarray, size: Size) -> np.ndarray:
-    """Weigh pixels by a triangle as wide as a new pixel (Pillow's bilinear: torchvision's segmenters and classifiers)."""
+    """Weigh pixels by a triangle as wide as a new pixel (Pillow's bilinear: torchvision's segmenters)."""
     return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
 
 

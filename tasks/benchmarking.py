@@ -16,10 +16,10 @@ from tasks.build import DETECTION, describe, find_task
 from tasks.checkpoint import load_checkpoint, load_model
 from tasks.costs.comparison import compare, list_versions, markdown, render_table
 from tasks.costs.counting import CONVENTIONS, count_madds, count_parameters, count_stages, measure_activations
+from tasks.costs.latency import STEPS, Module, measure_latency, name_processor, summarize
 from tasks.description import Description
 from tasks.evaluation import make_trainer
 from tasks.files import write_json
-from tasks.costs.latency import STEPS, Module, measure_latency, name_processor, summarize
 from tasks.model import Arch, build_model
 from tasks.options import Size, check_least, parse_size, to_plain
 
@@ -100,23 +100,11 @@ def build_module(config: dict[str, Any]) -> Module:
     if config["checkpoint"] is None:
         kind = find_task(config["model"]["head"]).kind
         description = describe(config, name_classes(config["num_classes"] or CLASSES[kind]))
-        return build_task_module(description)
+        return find_task(description.arch.head).module(description).eval()
     description, weights = load_checkpoint(Path(str(config["checkpoint"])))
-    module = build_task_module(description)
+    module = find_task(description.arch.head).module(description).eval()
     module.model = load_model(description, weights)
     return module
-
-
-def build_task_module(description: Description) -> Module:
-    """Return a model with random weights and all that is around it, in evaluation mode.
-
-    Raises:
-        InputError: if it needs a package that is missing.
-    """
-    try:
-        return find_task(description.arch.head).module(description).eval()
-    except ValueError as error:
-        raise InputError(str(error)) from error
 
 
 def name_classes(count: int) -> ClassTable:

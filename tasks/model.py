@@ -11,6 +11,7 @@ from backbones.blocks import make_divisible
 from backbones.mobilenetv3 import HALVINGS, OUTPUT_STRIDES, PADDINGS, SE_ORDERS, TABLES, MobileNetV3
 from backbones.taps import Tap
 from backbones.zoo import BASELINES, TimmBackbone, list_halvings, list_widths
+from data.errors import InputError
 from heads.anchors import LAYOUTS
 from heads.classifier import Classifier
 from heads.lraspp import CONVENTIONS, LRASPP
@@ -198,7 +199,10 @@ def build_model(arch: Arch) -> Model:
     """Build the network that `arch` describes, freshly initialised from torch's random state.
 
     Raises:
-        ValueError: if a baseline is asked for and timm is not installed.
+        InputError: if the backbone needs timm, which is not installed.
     """
-    backbone = build_backbone(arch)
+    try:
+        backbone = build_backbone(arch)
+    except ModuleNotFoundError as error:
+        raise InputError(f"model.backbone: {arch.backbone} {error}") from error
     return Model(backbone, HEADS[arch.head][1](arch, backbone.taps))

@@ -9,8 +9,8 @@ from torch import nn
 from backbones.zoo import BASELINES, import_timm
 from data.errors import InputError
 from tasks.costs.counting import CONVENTIONS, count_madds, count_parameters
-from tasks.model import Arch, build_model
 from tasks.costs.paper import TABLES, Row, Table
+from tasks.model import Arch, build_model
 
 UNITS = {"M": 1e6, "B": 1e9}
 
@@ -70,15 +70,12 @@ def build_row(row: Row) -> nn.Module:
     Raises:
         ModuleNotFoundError: if it needs timm and that is not installed.
     """
+    network = row.network
+    if not isinstance(network, Arch) or network.backbone in BASELINES:
+        timm = import_timm()
     with torch.device("meta"):
-        if isinstance(row.network, Arch) and row.network.backbone not in BASELINES:
-            return build_model(row.network).eval()
-        try:
-            timm = import_timm()
-        except ValueError as error:
-            raise ModuleNotFoundError("needs timm: pip install 'bneck[timm]'") from error
-        model = build_model(row.network) if isinstance(row.network, Arch) else timm.create_model(row.network)
-        return model.eval()
+        model = build_model(network) if isinstance(network, Arch) else timm.create_model(network)
+    return model.eval()
 
 
 def rounds_to(count: int | None, printed: str, unit: str) -> bool | None:
@@ -99,7 +96,7 @@ def list_versions() -> dict[str, str]:
     versions = {"torch": str(torch.__version__)}
     try:
         return {**versions, "timm": str(import_timm().__version__)}
-    except ValueError:
+    except ModuleNotFoundError:
         return versions
 
 

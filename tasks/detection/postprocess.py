@@ -62,7 +62,7 @@ def choose_candidates(class_scores: Tensor, settings: Postprocessing) -> tuple[T
     Returns:
         Scores, anchors and classes, (N, M) each, best first.
     """
-    n, a, k = class_scores.shape
+    _, a, k = class_scores.shape
     if settings.per_class is None:
         best, pair = class_scores.flatten(1).topk(min(settings.candidates, a * k), dim=1)
         return best, pair // k, pair % k

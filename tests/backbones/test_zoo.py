@@ -119,5 +119,5 @@ def test_a_width_that_timm_lacks_is_refused():
 @pytest.mark.parametrize("name", BASELINES)
 def test_without_timm_the_error_says_how_to_install_it(monkeypatch, name):
     monkeypatch.setitem(sys.modules, "timm", None)
-    with pytest.raises(ValueError, match=r"need timm.*pip install 'bneck\[timm\]'"):
+    with pytest.raises(ModuleNotFoundError, match=r"needs timm: pip install 'bneck\[timm\]'"):
         build(name)

@@ -10,10 +10,10 @@ from data.classes import ClassTable
 from data.errors import InputError
 from tasks.benchmarking import benchmark
 from tasks.checkpoint import save_safetensors
+from tasks.costs.paper import TABLES
 from tasks.description import Description
 from tasks.detection.postprocess import Postprocessing
 from tasks.model import Arch, build_model
-from tasks.costs.paper import TABLES
 from tasks.preprocessing import Preprocessing
 from tests.tasks.runs import load_config
 
