@@ -7,8 +7,8 @@ import pytest
 
 from backbones.zoo import BASELINES
 from tasks.costs.comparison import compare_row, rounds_to
-from tasks.model import Arch
 from tasks.costs.paper import TABLES, Row
+from tasks.model import Arch
 
 
 def is_v3(row: Row) -> bool:
