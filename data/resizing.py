@@ -14,8 +14,8 @@ def resize_area(image: np.ndarray, size: Size) -> np.ndarray:
 
 
 def resize_bilinear(image: np.ndarray, size: Size) -> np.ndarray:
-    """Mix the four nearest pixels, however much the image shrinks (torchvision's detectors)."""
-    return cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR)
+    """Mix the four nearest pixels, however much the image shrinks, without rounding (torchvision's detectors)."""
+    return cv2.resize(image.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR)
 
 
 def resize_antialias(image: np.ndarray, size: Size) -> np.ndarray:
@@ -43,6 +43,10 @@ def find_size(original: Size, size: Size | int | None) -> Size:
 
 
 def resize_image(image: np.ndarray, size: Size | int | None, *, rule: str) -> np.ndarray:
-    """Resize an image (H, W, 3) uint8 to `size`, see `find_size`, by a rule of `RESIZES`."""
+    """Resize an image (H, W, 3) uint8 to `size`, see `find_size`, by a rule of `RESIZES`.
+
+    Returns:
+        (height, width, 3) uint8; float32, 0 to 255, by "bilinear".
+    """
     target = find_size((image.shape[0], image.shape[1]), size)
     return image if target == image.shape[:2] else RESIZES[rule](image, target)

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from backbones.blocks import Activation
 from backbones.taps import Tap
 
 DROPOUT = 0.2
 
 
 class Classifier(nn.Module):
-    """Global mean of C5, a hidden layer with h-swish, one logit a class.
+    """Global mean of C5, a hidden layer with its activation, one logit a class.
 
     Published ImageNet weights hold it, and the paper's Table 3 counts it; nothing here trains it.
 
@@ -18,6 +19,7 @@ class Classifier(nn.Module):
         taps: of the backbone; C5 is used.
         num_classes: K.
         hidden: width of the hidden layer, which a width multiplier below 1 leaves alone.
+        act: after it; a ReLU in minimalistic networks.
 
     Attributes:
         TAPS: names of the feature maps that it takes.
@@ -25,10 +27,10 @@ class Classifier(nn.Module):
 
     TAPS = ("C5",)
 
-    def __init__(self, taps: Mapping[str, Tap], *, num_classes: int, hidden: int) -> None:
+    def __init__(self, taps: Mapping[str, Tap], *, num_classes: int, hidden: int, act: Activation) -> None:
         super().__init__()
         self.hidden = nn.Linear(taps["C5"].channels, hidden)
-        self.act = nn.Hardswish()
+        self.act = act()
         self.dropout = nn.Dropout(DROPOUT)
         self.classify = nn.Linear(hidden, num_classes)
 

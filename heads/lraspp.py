@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from backbones.blocks import ConvNormAct, init_kaiming, make_norm
 from backbones.taps import Tap
 
+BN_EPS = 0.00001  # of the heads' norms, in TensorFlow and in torchvision, whatever the backbone's
 POOL_KERNEL = 49  # covers the whole map of a 769-pixel crop at stride 16
 POOL_STRIDE = (16, 20)
 
@@ -48,7 +49,6 @@ class LRASPP(nn.Module):
         num_classes: K.
         filters: width F of the two branches, 128 or 256 in the paper.
         convention: key of `CONVENTIONS`.
-        bn_eps: added to the variance in batch normalisation.
         bn_momentum: 1 - TensorFlow's decay.
 
     Attributes:
@@ -65,13 +65,12 @@ class LRASPP(nn.Module):
         num_classes: int,
         filters: int = 128,
         convention: str = "tensorflow",
-        bn_eps: float = 0.001,
         bn_momentum: float = 0.01,
     ) -> None:
         super().__init__()
         c5, skip = (taps[name] for name in self.TAPS)
         rules = CONVENTIONS[convention]
-        norm = make_norm(eps=bn_eps, momentum=bn_momentum)
+        norm = make_norm(eps=BN_EPS, momentum=bn_momentum)
         self.windows, self.align_corners = rules.windows, rules.align_corners
         self.project = ConvNormAct(c5.channels, filters, kernel=1, norm=norm, act=nn.ReLU)
         self.gate = nn.Sequential(nn.Conv2d(c5.channels, filters, 1, bias=rules.gate_bias), rules.gate())

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from backbones.blocks import ConvNormAct, init_kaiming, make_norm
 from backbones.taps import Tap
+from heads.lraspp import BN_EPS
 
 DROPOUT = 0.1
 
@@ -18,7 +19,6 @@ class RASPP(nn.Module):
         taps: of the backbone; C5 is used.
         num_classes: K.
         filters: width F of the branches, 256 in the paper.
-        bn_eps: added to the variance in batch normalisation.
         bn_momentum: 1 - TensorFlow's decay.
 
     Attributes:
@@ -35,12 +35,11 @@ class RASPP(nn.Module):
         *,
         num_classes: int,
         filters: int = 256,
-        bn_eps: float = 0.001,
         bn_momentum: float = 0.01,
     ) -> None:
         super().__init__()
         channels = taps["C5"].channels
-        norm = make_norm(eps=bn_eps, momentum=bn_momentum)
+        norm = make_norm(eps=BN_EPS, momentum=bn_momentum)
         self.pool = ConvNormAct(channels, filters, kernel=1, norm=norm, act=nn.ReLU)
         self.project = ConvNormAct(channels, filters, kernel=1, norm=norm, act=nn.ReLU)
         self.fuse = ConvNormAct(2 * filters, filters, kernel=1, norm=norm, act=nn.ReLU)

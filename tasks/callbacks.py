@@ -9,8 +9,9 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar, WeightAveraging
 from torch import Tensor
 
-from tasks.checkpoint import KEY
 from tasks.description import Description
+from tasks.pretrained.freezing import list_frozen
+from tasks.pretrained.state_files import KEY
 
 
 class AveragedWeights(WeightAveraging):
@@ -64,6 +65,24 @@ class Describe(L.Callback):
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add the entry that `load_checkpoint` reads."""
         checkpoint[KEY] = self.description.to_dict()
+
+
+class KeepFrozen(L.Callback):
+    """Keeps the norms of frozen parts on the statistics that they came with, in training too.
+
+    Args:
+        freeze: as `tasks.pretrained.freezing.list_frozen` takes it.
+    """
+
+    def __init__(self, freeze: Any) -> None:
+        self.freeze = freeze
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Put the frozen parts into evaluation mode, whatever has switched them since the last step."""
+        for part in list_frozen(pl_module.model, self.freeze):  # type: ignore[arg-type]
+            part.eval()
 
 
 class ProgressBar(TQDMProgressBar):

@@ -2,65 +2,70 @@
 
 A training checkpoint (`.ckpt`, Lightning's container) holds the description under "bneck", averaged weights under
 "state_dict" and the raw ones under "current_model_state". `model.safetensors` holds the same description as JSON
-in its metadata, and the averaged weights.
+in its metadata, and the averaged weights. torchvision's detector and segmenter are read too: "coco", "voc" or a file.
 """
 
 import json
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from data.errors import InputError
 from tasks.description import Description
 from tasks.model import Model, build_model
-
-KEY = "bneck"
-PREFIX = "model."  # of the weights in a LightningModule
+from tasks.pretrained.identification import read_state
+from tasks.pretrained.layouts import LAYOUTS, recognize
+from tasks.pretrained.published import GUESSES, WHOLE, describe_whole, fetch, with_classes
+from tasks.pretrained.state_files import KEY, read_state_file
 
 
 def load_checkpoint(path: Path) -> tuple[Description, dict[str, Tensor]]:
-    """Read a `.ckpt` or `.safetensors` file of this project.
+    """Read a `.ckpt` or `.safetensors` file of this project, or torchvision's SSDLite or LR-ASPP.
+
+    Args:
+        path: of the file; "coco" and "voc" are torchvision's published weights.
 
     Returns:
         The description, and the (averaged) weights by name, for `load_model`.
 
     Raises:
-        InputError: if the file is missing, is no checkpoint of this project, or holds more than plain values.
+        InputError: if the file is missing, is no checkpoint of these kinds, or holds more than plain values.
     """
+    if str(path) in WHOLE:
+        weights = fetch(str(path), GUESSES["ssdlite"])
+        return describe_whole(weights), weights.tensors
     if not path.is_file():
-        raise InputError(f"checkpoint: no file {path}; expected a .ckpt or .safetensors file of an earlier run")
-    values, weights = _read_safetensors(path) if path.suffix == ".safetensors" else _read_ckpt(path)
+        raise InputError(f"checkpoint: no file {path}; expected a file of an earlier run, or one of {', '.join(WHOLE)}")
+    file = read_state_file(path)
+    if file.values is None:
+        return _read_whole(path, file.tensors)
+    return read_description(path, file.values), file.tensors
+
+
+def read_description(path: Path, values: dict[str, Any]) -> Description:
+    """Rebuild the description that a file holds.
+
+    Raises:
+        InputError: naming the field that is missing or wrong.
+    """
     try:
-        return Description.from_dict(values), weights
+        return Description.from_dict(values)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: the description of the model is not readable: {error}") from error
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _read_whole(path: Path, state: dict[str, Tensor]) -> tuple[Description, dict[str, Tensor]]:
+    heads = {name: layout.head for name, layout in LAYOUTS.items() if layout.head in GUESSES}
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if KEY not in metadata:
-                raise InputError(f"{path}: no {KEY!r} in its metadata; expected a model.safetensors of this project")
-            return json.loads(metadata[KEY]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, json.JSONDecodeError) as error:
-        raise InputError(f"{path}: not a readable safetensors file: {error}") from error
-
-
-def _read_ckpt(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a file that is no checkpoint can fail anywhere in the unpickler
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: not a readable checkpoint of plain values and tensors: {reason}") from error
-    if not isinstance(content, dict) or KEY not in content or not isinstance(content.get("state_dict"), dict):
-        raise InputError(f"{path}: no {KEY!r} entry; expected a checkpoint that tasks.train wrote")
-    state = content["state_dict"]
-    return content[KEY], {name.removeprefix(PREFIX): value for name, value in state.items() if name.startswith(PREFIX)}
+        head = heads.get(recognize(state, str(path)))
+    except InputError as error:
+        raise InputError(f"{error} (it holds no description under {KEY!r})") from error
+    if head is None:
+        raise InputError(f"{path}: weights of a classifier; for training: weights={path}")
+    weights = with_classes(read_state(str(path), state, arch=GUESSES[head]))
+    return describe_whole(weights), weights.tensors
 
 
 def load_model(description: Description, weights: dict[str, Tensor]) -> Model:

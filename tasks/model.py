@@ -33,7 +33,7 @@ class Arch:
         minimalistic: no squeeze-and-excite, h-swish or 5x5 kernels (MobileNetV3).
         halving: rule for the channels between C4 and C5: "none", "detection" or "segmentation".
         output_stride: stride of C5, 32 or 16.
-        bn_eps: added to the variance in batch normalisation.
+        bn_eps: added to the variance in the batch normalisation of the backbone and of SSDLite.
         bn_momentum: 1 - TensorFlow's decay.
         padding: of strided convolutions, "symmetric" or TensorFlow's "same" (MobileNetV3).
         se: squeeze-and-excite "after_act" or "before_act" of the depthwise convolution (MobileNetV3).
@@ -137,22 +137,20 @@ def build_lraspp(arch: Arch, taps: Mapping[str, Tap]) -> LRASPP:
         num_classes=arch.num_classes,
         filters=arch.filters,
         convention=arch.aspp,
-        bn_eps=arch.bn_eps,
         bn_momentum=arch.bn_momentum,
     )
 
 
 def build_raspp(arch: Arch, taps: Mapping[str, Tap]) -> RASPP:
     """Return the older segmentation head of `arch`."""
-    return RASPP(
-        taps, num_classes=arch.num_classes, filters=arch.filters, bn_eps=arch.bn_eps, bn_momentum=arch.bn_momentum
-    )
+    return RASPP(taps, num_classes=arch.num_classes, filters=arch.filters, bn_momentum=arch.bn_momentum)
 
 
 def build_classifier(arch: Arch, taps: Mapping[str, Tap]) -> Classifier:
     """Return the ImageNet classifier of `arch`."""
     hidden = make_divisible(HIDDEN[arch.backbone] * max(1.0, arch.width))
-    return Classifier(taps, num_classes=arch.num_classes, hidden=hidden)
+    act = nn.ReLU if arch.minimalistic else nn.Hardswish
+    return Classifier(taps, num_classes=arch.num_classes, hidden=hidden, act=act)
 
 
 BuildHead = Callable[[Arch, Mapping[str, Tap]], nn.Module]

@@ -59,13 +59,18 @@ SCHEDULES = {
 
 
 def split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Split into (decayed, not decayed): full convolutions decay; norms, biases and depthwise weights do not."""
+    """Split into (decayed, not decayed): full convolutions decay; norms, biases and depthwise weights do not.
+
+    Frozen parameters are in neither.
+    """
     decayed: list[nn.Parameter] = []
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d) and not (layer.groups == layer.in_channels > 1):
             decayed.append(layer.weight)  # type: ignore[arg-type]
+    decayed = [parameter for parameter in decayed if parameter.requires_grad]
     chosen = {id(parameter) for parameter in decayed}
-    return decayed, [parameter for parameter in model.parameters() if id(parameter) not in chosen]
+    trained = (parameter for parameter in model.parameters() if parameter.requires_grad)
+    return decayed, [parameter for parameter in trained if id(parameter) not in chosen]
 
 
 def lr_factor(step: int, *, schedule: str, warmup_steps: int, steps: int) -> float:

@@ -29,8 +29,9 @@ class Preprocessing:
     resize: str = "area"
 
     def __post_init__(self) -> None:
-        sides = (self.size,) if isinstance(self.size, int) else (1, 1) if self.size is None else self.size
-        if not (len(sides) <= 2 and all(type(s) is int and s > 0 for s in sides)):
+        whole = isinstance(self.size, tuple) and len(self.size) == 2
+        sides = self.size if whole else (self.size,)
+        if self.size is not None and not all(type(side) is int and side > 0 for side in sides):  # type: ignore[union-attr]
             raise ValueError(f"size: {self.size!r}; expected (height, width), the shorter side or None")
         if self.resize not in RESIZES:
             raise ValueError(f"resize: unknown {self.resize!r}; choose from {sorted(RESIZES)}")
@@ -39,7 +40,7 @@ class Preprocessing:
                 raise ValueError(f"mean or std: {values!r}; expected three numbers, std above 0")
 
     def normalize(self, images: Tensor) -> Tensor:
-        """Turn images (N, 3, H, W) uint8 into float32 of the network's range, on their device."""
+        """Turn images (N, 3, H, W), 0 to 255, into float32 of the network's range, on their device."""
         mean = torch.tensor(self.mean, device=images.device).reshape(3, 1, 1) * 255
         std = torch.tensor(self.std, device=images.device).reshape(3, 1, 1) * 255
         return (images.float() - mean) / std

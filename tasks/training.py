@@ -14,10 +14,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from data.classes import ClassTable
 from data.datasets import check_serves
 from data.errors import InputError
 from tasks.build import build_eval_loader, build_train_loader, describe, find_task, open_split
-from tasks.callbacks import AveragedWeights, Checkpoints, Describe, Progress, ProgressBar
+from tasks.callbacks import AveragedWeights, Checkpoints, Describe, KeepFrozen, Progress, ProgressBar
 from tasks.checkpoint import load_checkpoint, save_safetensors
 from tasks.command import check_new
 from tasks.curves import plot_curves
@@ -26,6 +27,9 @@ from tasks.detection.losses import LossSettings
 from tasks.evaluation import evaluate_to, log_metrics, make_trainer
 from tasks.optimizers import Optimization
 from tasks.options import check_numbers, count_workers, parse, to_plain
+from tasks.pretrained.freezing import NONE, freeze_model
+from tasks.pretrained.identification import Weights
+from tasks.pretrained.loading import adopt, load_weights, read_weights
 
 logger = logging.getLogger(__name__)
 
@@ -51,14 +55,14 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     announce_synthetic(dataset)
     reader = open_split(head, dataset, "train")
     val_reader = open_split(head, dataset, "val", classes=reader.classes)
-    description = describe(config, reader.classes)
+    description, weights = describe_start(config, reader.classes, last=last)
     loader = build_train_loader(reader, config)
     if min(len(reader), config["batch_size"]) < 2:
         raise InputError(f"batch_size: {config['batch_size']} of {len(reader)} images; batch norm needs at least 2")
     workers = count_workers(dataset)
     val_loader = build_eval_loader(val_reader, description, batch_size=config["batch_size"], workers=workers)
     steps = math.ceil(len(loader) / config["trainer"]["accumulate_grad_batches"]) * config["trainer"]["max_epochs"]
-    module = build_module(config, description, steps=steps)
+    module = build_module(config, description, weights=weights, steps=steps)
     trainer = build_trainer(
         config, out, description=description, metric=f"val/{module.metric}", resumed=last is not None
     )
@@ -121,8 +125,30 @@ def announce_synthetic(dataset: dict[str, Any]) -> None:
         )
 
 
-def build_module(config: dict[str, Any], description: Description, *, steps: int) -> Any:
-    """Build the Lightning module with its optimization."""
+def describe_start(
+    config: dict[str, Any], classes: ClassTable, *, last: Path | None
+) -> tuple[Description, Weights | None]:
+    """Describe the model and read the weights that it starts from; a resumed run has both in its checkpoint.
+
+    Returns:
+        The description, with what it takes over from the weights, and the weights, if any.
+
+    Raises:
+        InputError: if the weights do not fit, or something is to be frozen that no weights give.
+    """
+    description, source = describe(config, classes), config.get("weights")
+    if source is None:
+        if config.get("freeze") not in (None, NONE):
+            raise InputError(f"freeze={config['freeze']}: no weights given, it would freeze random ones; give weights=")
+        return description, None
+    if last is not None:
+        return load_checkpoint(last)[0], None
+    weights = read_weights(str(source), description.arch)
+    return adopt(weights, description), weights
+
+
+def build_module(config: dict[str, Any], description: Description, *, weights: Weights | None, steps: int) -> Any:
+    """Build the Lightning module with its optimization, its first weights and its frozen parts."""
     optimization = {
         **config["optimizer"],
         **{key: config[key] for key in ("lr", "schedule", "warmup")},
@@ -132,6 +158,9 @@ def build_module(config: dict[str, Any], description: Description, *, steps: int
     if "loss" in config:
         settings["loss"] = parse(LossSettings, config["loss"], "loss")
     module = find_task(config["model"]["head"]).module(description, **settings)
+    if weights is not None:
+        load_weights(module.model, weights, description)
+    freeze_model(module.model, config.get("freeze", NONE))
     return module.to(memory_format=torch.channels_last)
 
 
@@ -148,6 +177,7 @@ def build_trainer(
     callbacks: list[L.Callback] = [
         Describe(description),
         Progress(),
+        KeepFrozen(config.get("freeze", NONE)),
         Checkpoints(folder, filename="best", monitor=metric, mode="max", enable_version_counter=False),
         Checkpoints(folder, filename="last", enable_version_counter=False, save_on_train_epoch_end=True),
     ]

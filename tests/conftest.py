@@ -31,6 +31,28 @@ def randomize():
     return _randomize
 
 
+@torch.no_grad()
+def _settle(module, run):
+    norms = [layer for layer in module.modules() if isinstance(layer, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
+    module.train()
+    run()
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    return module.eval()
+
+
+@pytest.fixture
+def settle():
+    """Return a function that runs a network once in training mode and keeps the norm statistics of that run.
+
+    After it no activation saturates: where a network's values are large, h-swish and ReLU are the same function.
+    """
+    return _settle
+
+
 @pytest.fixture
 def copy_by_order():
     """Return a function that copies one module's tensors to another's, in order; shapes must agree."""

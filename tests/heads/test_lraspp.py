@@ -14,7 +14,7 @@ def noise(*shape, seed=0):
 
 
 def tiny(randomize):
-    return randomize(LRASPP(TINY, num_classes=4, filters=5, bn_eps=0.01))
+    return randomize(LRASPP(TINY, num_classes=4, filters=5))
 
 
 def pooled_by(head, features):
@@ -70,7 +70,7 @@ def test_the_forward_pass_by_hand(randomize):
     with torch.no_grad():
         logits = head({"C5": c5, "skip": skip})
         x = apply_1x1(head.project.conv, c5)
-        x = (x - norm.running_mean[:, None, None]) / (norm.running_var[:, None, None] + 0.01).sqrt()
+        x = (x - norm.running_mean[:, None, None]) / (norm.running_var[:, None, None] + 1e-5).sqrt()
         x = (x * norm.weight[:, None, None] + norm.bias[:, None, None]).clamp(min=0)
         gate = (apply_1x1(head.gate[0], c5.mean((2, 3), keepdim=True)) + 3).clamp(0, 6) / 6
         x = torch.einsum("ah,nchw,bw->ncab", weights_of(3, 6), x * gate, weights_of(5, 9))
@@ -129,7 +129,7 @@ def test_any_size_gives_logits_at_stride_8(randomize, size):
 @pytest.mark.parametrize("size", [(8, 12), (65, 129)])
 def test_torchvisions_convention_gives_its_logits(randomize, size):
     theirs = randomize(LRASPPHead(2, 3, 4, 5))
-    ours = LRASPP(TINY, num_classes=4, filters=5, convention="torchvision", bn_eps=1e-5)
+    ours = LRASPP(TINY, num_classes=4, filters=5, convention="torchvision")
     names = {"project.conv": "cbr.0", "project.norm": "cbr.1", "gate.0": "scale.1"}
     names |= {"classify": "high_classifier", "classify_skip": "low_classifier"}
     weights = theirs.state_dict()

@@ -1,0 +1,1 @@
+"""Weights that others publish or an earlier run left, and how a run starts from them."""

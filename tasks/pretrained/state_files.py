@@ -1,0 +1,84 @@
+"""Files of weights, opened safely: a state dict out of .safetensors or of what torch.save wrote."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from data.errors import InputError
+
+KEY = "bneck"  # of the description, in files of this project
+# Where training checkpoints keep their weights, averaged ones first: timm, torchvision's references, Lightning, others.
+ENTRIES = ("state_dict_ema", "model_ema", "state_dict", "model", "model_state_dict")
+PREFIXES = ("module.", "model.")  # of every name, where a wrapper was saved
+COUNTER = "n_averaged"  # of torch.optim.swa_utils.AveragedModel
+
+
+@dataclass(frozen=True)
+class StateFile:
+    """What a file holds.
+
+    Attributes:
+        tensors: by name, without the prefixes of wrappers.
+        values: the description that files of this project hold; None elsewhere.
+    """
+
+    tensors: dict[str, Tensor]
+    values: dict[str, Any] | None
+
+
+def read_state_file(path: Path) -> StateFile:
+    """Read a file of weights.
+
+    Raises:
+        InputError: if the file is missing, damaged, or holds no state dict or more than plain values and tensors.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected a file of weights")
+    return _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+
+
+def _read_safetensors(path: Path) -> StateFile:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            values = json.loads(metadata[KEY]) if KEY in metadata else None
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, json.JSONDecodeError) as error:
+        raise InputError(f"{path}: not a readable safetensors file: {error}") from error
+    return StateFile(tensors if values is not None else unwrap(tensors), values)
+
+
+def _read_pickle(path: Path) -> StateFile:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a file that is no checkpoint can fail anywhere in the unpickler
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: not a readable checkpoint of plain values and tensors: {reason}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds a {type(content).__name__}; expected a state dict")
+    entry = next((entry for entry in ENTRIES if isinstance(content.get(entry), dict)), None)
+    state = content if entry is None else content[entry]
+    tensors = {name: value for name, value in state.items() if isinstance(name, str) and isinstance(value, Tensor)}
+    if not tensors:
+        raise InputError(f"{path}: holds {describe_keys(content)}; expected tensors by name, or {KEY!r} and state_dict")
+    return StateFile(unwrap(tensors), content.get(KEY))
+
+
+def unwrap(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Remove the prefixes that every name has, and the counter of averaged models."""
+    tensors = {name: value for name, value in tensors.items() if name != COUNTER}
+    for prefix in PREFIXES:
+        if tensors and all(name.startswith(prefix) for name in tensors):
+            tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
+    return tensors
+
+
+def describe_keys(values: dict[Any, Any]) -> str:
+    """Return the first few keys of a file for a message."""
+    keys = [str(key) for key in values]
+    return ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "") if keys else "nothing"

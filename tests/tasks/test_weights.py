@@ -1,0 +1,319 @@
+"""What happens to weights between a file and a model: what is taken over, what is refused, which rows are carried."""
+
+import json
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+from torchvision.models import mobilenet_v3_large, mobilenet_v3_small
+from torchvision.models.detection import ssdlite320_mobilenet_v3_large
+from torchvision.models.segmentation import lraspp_mobilenet_v3_large
+
+from data.classes import ClassTable
+from data.errors import InputError
+from tasks.build import describe
+from tasks.checkpoint import save_safetensors
+from tasks.description import Description
+from tasks.model import Model, build_model
+from tasks.options import to_plain
+from tasks.pretrained.loading import adopt, load_weights, read_weights
+from tasks.pretrained.timm_names import read_settings
+from tests.backbones.dli14 import DLi14
+from tests.tasks.runs import load_config
+
+CLASSES = ClassTable.create(["person", "rider", "car"], [24, 25, 26])
+
+
+def describe_run(*options: str, classes: ClassTable = CLASSES) -> Description:
+    """Describe the model of a training command."""
+    return describe(to_plain(load_config("train", *options)), classes)
+
+
+def save(build: Any, path: Path) -> str:
+    """Write the tensors of a freshly initialised network."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = build.state_dict()
+    save_file(tensors, path) if path.suffix == ".safetensors" else torch.save(tensors, path)
+    return str(path)
+
+
+def start(source: str, description: Description) -> tuple[Description, Model]:
+    """Do what a training run does with its weights."""
+    torch.manual_seed(1)
+    weights = read_weights(source, description.arch)
+    adopted = adopt(weights, description)
+    model = build_model(adopted.arch)
+    load_weights(model, weights, adopted)
+    return adopted, model
+
+
+def build_detector(slots: int = 91) -> torch.nn.Module:
+    return ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=slots)
+
+
+def build_segmenter(classes: int = 21) -> torch.nn.Module:
+    return lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=classes)
+
+
+PLAIN = ("task=ssdlite", "model.halving=none")
+
+
+@pytest.mark.parametrize(
+    ("name", "build", "options", "message"),
+    [
+        ("a", mobilenet_v3_large, ["task=ssdlite"], "model.halving: 'none' in.*'detection' here.*model.halving=none"),
+        (
+            "a",
+            mobilenet_v3_small,
+            [*PLAIN, "backbone=large"],
+            "backbone: 'small' in.*'large' here.*backbone=small",
+        ),
+        ("a", mobilenet_v3_large, [*PLAIN, "model.width=0.75"], "model.width: 1.0 in.*0.75 here.*model.width=1.0"),
+        (
+            "tf_mobilenetv3_small_minimal_100",
+            lambda: timm.create_model("tf_mobilenetv3_small_minimal_100"),
+            [*PLAIN, "backbone=small"],
+            "model.minimalistic: True in.*False here.*model.minimalistic=true",
+        ),
+        (
+            "mobilenetv3_small_075",
+            lambda: timm.create_model("mobilenetv3_small_075"),
+            [*PLAIN, "backbone=small"],
+            "model.width: 0.75 in.*1.0 here.*model.width=0.75",
+        ),
+        (
+            "mobilenetv2_100",
+            lambda: timm.create_model("mobilenetv2_100"),
+            ["task=ssdlite", "backbone=mobilenetv2", "model.halving=detection"],
+            "model.halving: 'none' in.*'detection' here.*model.halving=none",
+        ),
+        ("a", build_detector, ["task=ssdlite"], "model.anchors: 'torchvision' in.*'tensorflow' here"),
+        (
+            "a",
+            build_segmenter,
+            ["task=lraspp", "model.halving=none"],
+            "model.aspp: 'torchvision' in.*'tensorflow' here",
+        ),
+        ("a", build_segmenter, ["task=lraspp_torchvision", "model.filters=64"], "model.filters: 128 in.*64 here"),
+    ],
+)
+def test_what_differs_is_named_with_the_option_that_fits(
+    name: str, build: Any, options: list[str], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=message):
+        start(save(build(), tmp_path / f"{name}.pth"), describe_run(*options))
+
+
+@pytest.mark.parametrize("model", ["mobilenetv3_small_050", "mobilenetv3_rw"])
+def test_networks_that_are_not_here_are_refused_by_the_first_tensor(model: str, tmp_path: Path) -> None:
+    source = save(timm.create_model(model), tmp_path / f"{model}.pth")
+    with pytest.raises(
+        InputError, match=r"no MobileNetV3 that this project has: for backbone=large.* (missing|shape|place)"
+    ):
+        start(source, describe_run(*PLAIN, "backbone=large"))
+
+
+def test_what_changes_no_shape_is_taken_over_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    description = describe_run(*PLAIN, "backbone=small")
+    with caplog.at_level(logging.INFO):
+        adopted, _ = start(save(DLi14("small"), tmp_path / "a.pth"), description)
+    assert adopted.arch == replace(description.arch, bn_eps=1e-5, se="before_act")
+    entry = description.preprocessing
+    assert adopted.preprocessing == replace(
+        entry, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), resize="antialias"
+    )
+    assert "bn_eps 1e-05, padding symmetric, se before_act, mean (0.485" in caplog.text
+
+
+def test_tensorflows_weights_bring_their_padding(tmp_path: Path) -> None:
+    source = save(timm.create_model("tf_mobilenetv3_small_075"), tmp_path / "tf_mobilenetv3_small_075.in1k.safetensors")
+    adopted, _ = start(source, describe_run(*PLAIN, "backbone=small", "model.width=0.75"))
+    assert (adopted.arch.padding, adopted.arch.bn_eps, adopted.preprocessing.mean) == ("same", 1e-3, (0.5, 0.5, 0.5))
+
+
+def test_weights_of_timm_without_a_name_are_refused(tmp_path: Path) -> None:
+    source = save(timm.create_model("mobilenetv3_small_100"), tmp_path / "model.safetensors")
+    with pytest.raises(InputError, match=r"model.safetensors: weights of timm.*epsilon.*mobilenetv3_large_100.ra_in1k"):
+        start(source, describe_run(*PLAIN, "backbone=small"))
+
+
+def test_the_name_of_timms_weights_may_stand_in_hugging_faces_folders(tmp_path: Path) -> None:
+    folder = tmp_path / "models--timm--mobilenetv3_small_100.lamb_in1k/snapshots/1f2e3d"
+    source = save(timm.create_model("mobilenetv3_small_100"), folder / "model.safetensors")
+    assert read_weights(source, describe_run().arch).arch.bn_eps == 1e-5
+
+
+def test_timms_own_configuration_beside_the_file_is_read(tmp_path: Path) -> None:
+    source = save(timm.create_model("mobilenetv3_small_100"), tmp_path / "model.safetensors")
+    config = {"architecture": "mobilenetv3_small_100", "pretrained_cfg": {"tag": "x", "mean": [0, 0.1, 0.2]}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    weights = read_weights(source, describe_run().arch)
+    assert (weights.preprocessing.mean, weights.arch.bn_eps) == ((0.0, 0.1, 0.2), 1e-5)
+
+
+def test_the_table_of_timms_names_agrees_with_timm() -> None:
+    families = ("mobilenetv1_*", "mobilenetv2_*", "mobilenetv3_*", "tf_mobilenetv3_*", "mobilenetv4_*", "semnasnet_*")
+    names = [name for family in families for name in timm.list_models(family, pretrained=True)]
+    assert len(names) > 30
+    for name in names:
+        cfg, settings = timm.get_pretrained_cfg(name), read_settings(name)
+        assert (settings.mean, settings.std) == (tuple(cfg.mean), tuple(cfg.std)), name
+
+
+@pytest.mark.parametrize("name", ["mobilenetv3_small_100", "tf_mobilenetv3_small_100"])
+def test_the_epsilons_of_timms_names_agree_with_timm(name: str) -> None:
+    assert read_settings(name).bn_eps == timm.create_model(name).bn1.eps
+
+
+@pytest.mark.parametrize(
+    ("tensors", "message"),
+    [
+        ({"layer1.0.weight": torch.zeros(1)}, "holds layer1.0.weight; known are .*torchvision.*d-li14.*timm"),
+        ({"backbone.stem.conv.weight": torch.zeros(1)}, "without their description.*model.safetensors"),
+        ({}, "expected tensors by name"),
+        (
+            {"features.0.0.weight": torch.zeros(1), "features.1.block.0.0.weight": torch.zeros(1)},
+            "classifier.3.bias is",
+        ),
+    ],
+)
+def test_files_of_no_known_layout_are_refused(tensors: dict[str, Any], message: str, tmp_path: Path) -> None:
+    torch.save(tensors, tmp_path / "a.pth")
+    with pytest.raises(InputError, match=message):
+        read_weights(str(tmp_path / "a.pth"), describe_run().arch)
+
+
+def test_a_missing_file_is_refused_with_what_there_is() -> None:
+    with pytest.raises(
+        InputError, match=r"weights: no file imagnet; expected a file of weights, or one of imagenet, coco"
+    ):
+        read_weights("imagnet", describe_run().arch)
+
+
+@pytest.mark.parametrize("entry", ["state_dict", "model", "model_state_dict", "model_ema"])
+def test_weights_are_found_inside_training_checkpoints(entry: str, tmp_path: Path) -> None:
+    peer = mobilenet_v3_small()
+    state: dict[str, Any] = {f"module.{name}": value for name, value in peer.state_dict().items()}
+    content = {entry: {**state, "n_averaged": torch.tensor(1)}, "epoch": 3}
+    torch.save(content, tmp_path / "checkpoint.pth")
+    weights = read_weights(str(tmp_path / "checkpoint.pth"), describe_run().arch)
+    assert torch.equal(weights.tensors["backbone.stem.conv.weight"], peer.features[0][0].weight)
+
+
+def test_a_classifiers_last_layers_are_left_out_of_a_detector(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    peer = mobilenet_v3_small()
+    with caplog.at_level(logging.INFO):
+        _, model = start(save(peer, tmp_path / "a.pth"), describe_run(*PLAIN, "backbone=small"))
+    assert torch.equal(model.backbone.stem.conv.weight, peer.features[0][0].weight)
+    assert torch.equal(model.backbone.last.conv.weight, peer.features[12][0].weight)
+    assert "the backbone is loaded, the ssdlite is new" in caplog.text
+
+
+def predictor_rows(bias: torch.Tensor, slots: int) -> torch.Tensor:
+    return bias.reshape(6, slots)  # six anchors at each cell
+
+
+def test_rows_of_classes_of_the_same_name_are_carried_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    peer = build_detector()
+    for predictor in peer.head.classification_head.module_list:
+        torch.nn.init.normal_(predictor[1].bias)
+    description = describe_run("task=ssdlite_torchvision", "backbone=large")
+    with caplog.at_level(logging.INFO):
+        adopted, model = start(save(peer, tmp_path / "a.pth"), description)
+    torch.manual_seed(1)
+    fresh = build_model(adopted.arch)
+    for level in range(6):
+        theirs = predictor_rows(peer.head.classification_head.module_list[level][1].bias, 91)
+        found, new = (predictor_rows(m.head.class_predictors[level][1].bias, 4) for m in (model, fresh))
+        assert torch.equal(found[:, [0, 1, 3]], theirs[:, [0, 1, 3]])  # background, person, car
+        assert torch.equal(found[:, 2], new[:, 2])  # rider
+        boxes = peer.head.regression_head.module_list[level][1].weight
+        assert torch.equal(model.head.box_predictors[level][1].weight, boxes)
+    table = caplog.text[caplog.text.index("other classes") :]
+    assert table.splitlines()[1:] == [
+        "  person  carried over",
+        "  rider   new",
+        "  car     carried over",
+        "  and 88 classes of the weights that are not here",
+    ]
+
+
+def test_rows_of_a_segmenter_are_carried_over_too(tmp_path: Path) -> None:
+    peer = build_segmenter()
+    classes = ClassTable.create(["car", "sky", "background"], [1, 2, 3])  # 7 and 0 in VOC's list
+    description = describe_run("task=lraspp_torchvision", "dataset=cityscapes", "backbone=large", classes=classes)
+    _, model = start(save(peer, tmp_path / "a.pth"), description)
+    for ours, theirs in (("classify", "high_classifier"), ("classify_skip", "low_classifier")):
+        found, expected = getattr(model.head, ours), getattr(peer.classifier, theirs)
+        assert torch.equal(found.weight[[0, 2]], expected.weight[[7, 0]])
+        assert torch.equal(found.bias[[0, 2]], expected.bias[[7, 0]])
+        assert not torch.isclose(found.weight[1], expected.weight).all(1).any()
+
+
+def test_another_number_of_classes_without_names_is_refused(tmp_path: Path) -> None:
+    source = save(build_detector(slots=6), tmp_path / "a.pth")
+    with pytest.raises(InputError, match=r"5 classes without names, 3 here"):
+        start(source, describe_run("task=ssdlite_torchvision", "backbone=large"))
+
+
+def test_as_many_classes_without_names_are_taken_in_their_order(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    peer = build_detector(slots=4)
+    with caplog.at_level(logging.INFO):
+        _, model = start(save(peer, tmp_path / "a.pth"), describe_run("task=ssdlite_torchvision", "backbone=large"))
+    weight = peer.head.classification_head.module_list[0][1].weight
+    assert torch.equal(model.head.class_predictors[0][1].weight, weight)
+    assert "3 classes without names, taken in their order" in caplog.text
+
+
+def own_checkpoint(path: Path, description: Description) -> tuple[str, Model]:
+    torch.manual_seed(2)
+    model = build_model(description.arch)
+    save_safetensors(path, description, model.state_dict())
+    return str(path), model
+
+
+def test_an_own_checkpoint_is_loaded_whole(tmp_path: Path) -> None:
+    description = describe_run("task=ssdlite", "backbone=small", "model.bn_eps=0.002", "preprocessing.resize=bilinear")
+    source, peer = own_checkpoint(tmp_path / "model.safetensors", description)
+    adopted, model = start(source, describe_run("task=ssdlite", "backbone=small"))
+    assert (adopted.arch.bn_eps, adopted.preprocessing.resize) == (0.002, "bilinear")
+    state = peer.state_dict()
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+
+
+def test_an_own_checkpoint_of_another_head_gives_its_backbone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source, peer = own_checkpoint(tmp_path / "model.safetensors", describe_run(*PLAIN, "backbone=small"))
+    options = ("task=lraspp", "dataset=cityscapes", "backbone=small", "model.halving=none")
+    with caplog.at_level(logging.INFO):
+        _, model = start(source, describe_run(*options))
+    assert torch.equal(model.backbone.last.conv.weight, peer.backbone.last.conv.weight)
+    assert "the backbone is loaded, the lraspp is new" in caplog.text
+
+
+def test_an_own_checkpoint_of_other_channels_is_refused(tmp_path: Path) -> None:
+    description = describe_run("task=ssdlite", "backbone=small", "model.width=0.5")
+    source, _ = own_checkpoint(tmp_path / "model.safetensors", description)
+    with pytest.raises(InputError, match=r"model.width: 0.5 in the weights, 1.0 here"):
+        start(source, describe_run("task=ssdlite", "backbone=small"))
+
+
+def test_an_own_checkpoint_without_all_its_tensors_is_refused(tmp_path: Path) -> None:
+    description = describe_run("task=ssdlite", "backbone=small")
+    state = build_model(description.arch).state_dict()
+    state.pop("backbone.stem.conv.weight")
+    save_safetensors(tmp_path / "model.safetensors", description, state)
+    with pytest.raises(InputError, match=r"missing or of another shape: backbone.stem.conv.weight"):
+        start(str(tmp_path / "model.safetensors"), description)
+
+
+def test_timms_last_convolution_of_a_narrow_network_is_named(tmp_path: Path) -> None:
+    source = save(timm.create_model("mobilenetv2_050"), tmp_path / "mobilenetv2_050.lamb_in1k.pth")
+    with pytest.raises(InputError, match=r"for backbone=mobilenetv2 model.width=0.5.*conv_head.weight has the shape"):
+        start(source, describe_run(*PLAIN, "backbone=mobilenetv2", "model.width=0.5"))
