@@ -2,6 +2,8 @@
 
 Usage:
     python benchmarks/real_data.py bccd   --data DIR --runs DIR    # COCO layout: train, val, test
+    python benchmarks/real_data.py bccd_tensorflow --data DIR --runs DIR    # the same by TensorFlow's preset
+    python benchmarks/real_data.py bccd_torchvision --data DIR --runs DIR   # and by torchvision's
     python benchmarks/real_data.py camvid --data DIR --runs DIR    # Cityscapes layout: train, val, test
     python benchmarks/real_data.py coco128 --data DIR --runs DIR   # COCO layout: train2017, val2017
 
@@ -29,10 +31,12 @@ from tasks.detection.metrics import SUMMARY
 RESULTS = Path(__file__).parent / "results"
 TRAIN = {
     "bccd": ["experiment=bccd_ssdlite"],
+    "bccd_tensorflow": ["experiment=bccd_ssdlite", "task=ssdlite_tensorflow"],
+    "bccd_torchvision": ["experiment=bccd_ssdlite", "task=ssdlite_torchvision"],
     "camvid": ["experiment=camvid_lraspp"],
     "coco128": ["task=ssdlite", "backbone=large", "dataset=coco", "trainer.max_epochs=5", "batch_size=16", "lr=0.05"],
 }
-SPLIT = {"bccd": "test", "camvid": "test", "coco128": "val2017"}
+SPLIT = {"coco128": "val2017", **dict.fromkeys(("bccd", "bccd_tensorflow", "bccd_torchvision", "camvid"), "test")}
 
 
 def run_command(name: str, options: list[str]) -> float:

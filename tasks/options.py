@@ -60,7 +60,8 @@ def parse(build: Any, values: dict[str, Any], field: str) -> Any:
     try:
         return build(**values)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{field}: {error}") from error
+        said = str(error)
+        raise InputError(said if said.startswith(f"{field}.") else f"{field}: {said}") from error
 
 
 def check_type(value: Any, expected: Any, field: str) -> None:

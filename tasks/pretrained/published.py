@@ -101,7 +101,7 @@ def fetch_torchvision(source: Any) -> dict[str, Tensor]:
     except Exception as error:  # no network, a wrong checksum, a damaged file in the cache, a folder not writable
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            f"{source.url}: cannot be had ({reason}); put the file into {path.parent}, or give its path: weights=FILE"
+            f"{source.url}: cannot be had ({reason}); put the file into {path.parent}, or give its path in place of the name"
         ) from error
     check_cached(path)
     return state
@@ -135,7 +135,7 @@ def fetch_timm(arch: Arch) -> Weights:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
             f"https://huggingface.co/{cfg.hf_hub_id}: cannot be had ({reason}); put the file into Hugging Face's cache "
-            f"({hugging_face_cache()}), or give its path: weights=FILE"
+            f"({hugging_face_cache()}), or give its path in place of the name"
         ) from error
     return read_state("imagenet", state, arch=arch, path=Path(f"{cfg.architecture}.{cfg.tag}"))
 
