@@ -46,11 +46,12 @@ def per_input(operations: int) -> Formula:
     return lambda x, *_, **__: operations * math.prod(x)
 
 
-# A norm folded into the convolution before it leaves that convolution a bias.
+# A norm folded into the convolution before it leaves that convolution a bias. Which of the two norms
+# it is depends on torch's version.
 BIASES: dict[Any, Formula] = {
     aten.convolution: count_convolution,
     aten.addmm: count_linear,
-    aten.native_batch_norm: per_input(1),
+    **dict.fromkeys((aten.native_batch_norm, aten._native_batch_norm_legit_no_training), per_input(1)),
 }
 # TensorFlow's profiler (tensorflow/python/profiler/internal/flops_registry.py) counts these and, of what these networks
 # do, nothing else: no ReLU, sigmoid, resizing or concatenation. It sees h-swish as x * relu6(x + 3) / 6.
