@@ -135,7 +135,7 @@ def strip(shape: Iterable[int]) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def find_unused(state: Iterable[str], names: Mapping[str, str]) -> list[str]:
-    """Return the publisher's tensors that belong to none of the modules in `names`."""
-    modules = set(names.values())
-    return [name for name in state if name.rpartition(".")[0] not in modules]
+def find_unused(state: Iterable[str], names: Mapping[str, str], *, like: Iterable[str]) -> list[str]:
+    """Return the publisher's tensors that `convert` has no use for, but for the counters of batch normalisation."""
+    used = {f"{names[module]}.{leaf}" for module, _, leaf in (name.rpartition(".") for name in like)}
+    return [name for name in state if name not in used and not name.endswith(COUNT)]

@@ -28,7 +28,7 @@ class Reader(Protocol):
 class DetectionBatch(NamedTuple):
     """N images of one size, with their boxes padded to the longest list."""
 
-    images: Tensor  # (N, 3, H, W) uint8, channels last in memory
+    images: Tensor  # (N, 3, H, W) uint8, or float32 where the resize does not round; channels last in memory
     boxes: Tensor  # (N, G, 4) float32, xyxy in pixels
     labels: Tensor  # (N, G) int64; -1 where padded
     crowd: Tensor  # (N, G) bool
@@ -38,7 +38,7 @@ class DetectionBatch(NamedTuple):
 class SegmentationBatch(NamedTuple):
     """N images of one size, with their masks."""
 
-    images: Tensor  # (N, 3, H, W) uint8, channels last in memory
+    images: Tensor  # (N, 3, H, W) uint8, or float32 where the resize does not round; channels last in memory
     masks: Tensor  # (N, h, w) uint8, class indices or IGNORE
     indices: Tensor  # (N,) int64, positions in the reader
 

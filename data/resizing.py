@@ -48,5 +48,6 @@ def resize_image(image: np.ndarray, size: Size | int | None, *, rule: str) -> np
     Returns:
         (height, width, 3) uint8; float32, 0 to 255, by "bilinear".
     """
-    target = find_size((image.shape[0], image.shape[1]), size)
-    return image if target == image.shape[:2] else RESIZES[rule](image, target)
+    if size is None:
+        return image
+    return RESIZES[rule](image, find_size((image.shape[0], image.shape[1]), size))

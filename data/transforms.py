@@ -25,7 +25,7 @@ MIN_SIDE = 1.0  # pixels of the network's input; smaller boxes are left out of t
 class DetectionItem(NamedTuple):
     """One image as the network takes it."""
 
-    image: np.ndarray  # (H, W, 3) uint8, RGB
+    image: np.ndarray  # (H, W, 3), RGB, 0 to 255: uint8, or float32 where the resize does not round
     boxes: np.ndarray  # (G, 4) float32, xyxy in pixels of `image`
     labels: np.ndarray  # (G,) int64
     crowd: np.ndarray  # (G,) bool
@@ -34,7 +34,7 @@ class DetectionItem(NamedTuple):
 class SegmentationItem(NamedTuple):
     """One image as the network takes it."""
 
-    image: np.ndarray  # (H, W, 3) uint8, RGB
+    image: np.ndarray  # (H, W, 3), RGB, 0 to 255: uint8, or float32 where the resize does not round
     mask: np.ndarray  # (H, W) uint8 in training; (h, w), at the label's own size, in evaluation
 
 
@@ -106,6 +106,18 @@ def iou_with_crop(boxes: np.ndarray, crop: tuple[int, int, int, int]) -> np.ndar
     return inside / (areas + (crop[2] - crop[0]) * (crop[3] - crop[1]) - inside)
 
 
+class RuleResize(A.Resize):
+    """Resize by a rule of `data.resizing.RESIZES`; rounded, as the steps after it take whole numbers."""
+
+    def __init__(self, height: int, width: int, *, rule: str) -> None:
+        super().__init__(height, width)
+        self.rule = rule
+
+    def apply(self, img: np.ndarray, **params: Any) -> np.ndarray:
+        """Resize an image (H, W, 3) uint8."""
+        return np.rint(resize_image(img, (self.height, self.width), rule=self.rule)).astype(np.uint8)
+
+
 def photometric(probability: float) -> A.ColorJitter:
     """Return a random change of brightness, contrast, saturation (by up to 30 %) and hue."""
     scale = (0.7, 1.3)
@@ -119,10 +131,11 @@ class DetectionTransform:
         size: (height, width) of the network's input in pixels.
         crop: probability of a crop.
         color: probability of a change of colours.
+        rule: of the resize, key of `data.resizing.RESIZES`.
     """
 
-    def __init__(self, size: Size, *, crop: float = 1.0, color: float = 0.5) -> None:
-        resize = A.Resize(*size, interpolation=cv2.INTER_LINEAR, area_for_downscale="image")
+    def __init__(self, size: Size, *, crop: float = 1.0, color: float = 0.5, rule: str = "area") -> None:
+        resize = RuleResize(*size, rule=rule)
         steps = (SSDRandomCrop(p=crop), A.HorizontalFlip(p=0.5), resize, photometric(color))
         boxes = A.BboxParams(format="pascal_voc", label_fields=["kept", "crowd"], clip=True, filter_invalid_bboxes=True)
         self.pipeline = A.Compose(steps, bbox_params=boxes)

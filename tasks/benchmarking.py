@@ -99,6 +99,8 @@ def build_module(config: dict[str, Any]) -> Module:
     """Return the configured or saved model with all that is around it, in evaluation mode."""
     if config["checkpoint"] is None:
         kind = find_task(config["model"]["head"]).kind
+        if config["eval_size"] is None:
+            config = {**config, "eval_size": config["size"]}
         description = describe(config, name_classes(config["num_classes"] or CLASSES[kind]))
         return find_task(description.arch.head).module(description).eval()
     description, weights = load_checkpoint(Path(str(config["checkpoint"])))

@@ -87,6 +87,8 @@ def build_train_loader(reader: Any, config: dict[str, Any]) -> DataLoader:
     """Return the loader of augmented, shuffled batches."""
     task = find_task(config["model"]["head"])
     settings = {"size": parse_size(config["size"], "size"), **config["augmentation"]}
+    if task is DETECTION:
+        settings["rule"] = config["preprocessing"]["resize"]
     data = Transformed(reader, parse(task.augment, settings, "augmentation"), seed=config["seed"])
     workers, batch_size = count_workers(config["dataset"]), config["batch_size"]
     return build_loader(data, collate=task.collate, batch_size=batch_size, shuffle=True, workers=workers)

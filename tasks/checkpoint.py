@@ -64,7 +64,7 @@ def _read_whole(path: Path, state: dict[str, Tensor]) -> tuple[Description, dict
         raise InputError(f"{error} (it holds no description under {KEY!r})") from error
     if head is None:
         raise InputError(f"{path}: weights of a classifier; for training: weights={path}")
-    weights = with_classes(read_state(str(path), state, arch=GUESSES[head]))
+    weights = with_classes(read_state(str(path), state, arch=GUESSES[head]), path=path)
     return describe_whole(weights), weights.tensors
 
 

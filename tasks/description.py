@@ -8,7 +8,7 @@ from tasks.detection.postprocess import Postprocessing
 from tasks.model import Arch
 from tasks.preprocessing import Preprocessing
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)

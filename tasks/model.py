@@ -79,6 +79,8 @@ class Arch:
         for field in ("num_classes", "width", "bn_eps", "bn_momentum", "filters"):
             if not getattr(self, field) > 0:
                 raise ValueError(f"model.{field}: {getattr(self, field)!r}; expected a number above 0")
+        if self.head == "raspp":
+            self._check("aspp", ("tensorflow",), owner=" with head raspp")
         if self.backbone in BASELINES:
             self._check_baseline()
 

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from tasks.optimizers import Optimization
 from tasks.options import check_numbers, count_workers, parse, to_plain
 from tasks.pretrained.freezing import NONE, freeze_model
 from tasks.pretrained.identification import Weights
-from tasks.pretrained.loading import adopt, load_weights, read_weights
+from tasks.pretrained.loading import TAKEN_OVER, adopt, load_weights, read_weights
 
 logger = logging.getLogger(__name__)
 
@@ -110,6 +111,8 @@ def load_config(path: Path) -> dict[str, Any]:
     try:
         config = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
         check_numbers(config)  # type: ignore[arg-type]
+        if "preprocessing" not in config:  # type: ignore[operator]
+            raise KeyError("preprocessing")
     except (YAMLError, OmegaConfBaseException, OSError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not the configuration of a run: {error}") from error
     return config  # type: ignore[return-value]
@@ -130,6 +133,8 @@ def describe_start(
 ) -> tuple[Description, Weights | None]:
     """Describe the model and read the weights that it starts from; a resumed run has both in its checkpoint.
 
+    What the description takes over from the weights, the configuration does too.
+
     Returns:
         The description, with what it takes over from the weights, and the weights, if any.
 
@@ -144,7 +149,11 @@ def describe_start(
     if last is not None:
         return load_checkpoint(last)[0], None
     weights = read_weights(str(source), description.arch)
-    return adopt(weights, description), weights
+    adopted = adopt(weights, description)
+    arch, entry = asdict(adopted.arch), asdict(adopted.preprocessing)
+    config["model"] |= {field: arch[field] for field in TAKEN_OVER}
+    config["preprocessing"] |= {field: entry[field] for field in config["preprocessing"]}
+    return adopted, weights
 
 
 def build_module(config: dict[str, Any], description: Description, *, weights: Weights | None, steps: int) -> Any:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.costs.comparison import compare_row, render_table
+from tasks.costs.comparison import compare, render_table
 from tasks.costs.paper import TABLES
 
 ROOT = Path(__file__).parent.parent
@@ -23,8 +23,6 @@ def test_the_document_shows_the_committed_tables(number: int) -> None:
 
 
 @pytest.mark.parametrize("number", TABLES)
-def test_the_committed_rows_are_counted_again(number: int) -> None:
-    rows = load(number)["rows"]
-    assert [row["name"] for row in rows] == [row.name for row in TABLES[number].rows]
-    for row, committed in list(zip(TABLES[number].rows, rows, strict=True))[::3]:
-        assert compare_row(row, TABLES[number]) == committed
+def test_the_committed_tables_are_counted_again(number: int) -> None:
+    counted, committed = compare(number), load(number)
+    assert {key for key, value in counted.items() if committed[key] != value} <= {"versions"}

@@ -186,7 +186,9 @@ def name_stage(path: str) -> str:
     """Name the stage that the module at `path` belongs to: a part of backbone or head, blocks one by one."""
     parts = [part for part in path.split(".") if part != "net"]
     depth = 3 if "blocks" in parts[:2] else 2
-    return ".".join(ALIASES.get(part, part) for part in parts[:depth])
+    stage = ".".join(ALIASES.get(part, part) for part in parts[:depth])
+    # Products of two maps, in MobileNetV4's hybrids, belong to no layer of the traced network.
+    return "backbone.attention" if stage == "backbone" else stage
 
 
 class LiveTensors(TorchDispatchMode):

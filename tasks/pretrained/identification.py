@@ -1,5 +1,6 @@
 """Which network a publisher's tensors are of, and the tensors under our names."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
@@ -10,8 +11,8 @@ import torch
 from torch import Tensor
 
 from backbones.mobilenetv3 import HALVINGS, TABLES, MobileNetV3
-from backbones.weights import COUNT, MismatchError, convert, find_unused
-from backbones.zoo import BASELINES, list_halvings, list_widths
+from backbones.weights import MismatchError, convert, find_unused
+from backbones.zoo import BASELINES, NAMED, list_halvings, list_widths
 from data.classes import ClassTable
 from data.errors import InputError
 from tasks.model import Arch, Model, build_model
@@ -64,23 +65,26 @@ def read_state(source: str, state: Mapping[str, Tensor], *, arch: Arch, path: Pa
         settings = find_settings(Path(source) if path is None else path)
         fields = {"bn_eps": settings.bn_eps, "padding": settings.padding}
         preprocessing = Preprocessing(None, settings.mean, settings.std, resize="antialias")
-    if name == "timm" and arch.backbone in BASELINES:
-        found, tensors = identify_baseline(state, replace(arch, bn_eps=fields["bn_eps"]), source=source)
-    else:
-        guess = Arch(layout.head, "large", count_classes(state, layout, source), **fields)
-        if layout.head == "lraspp":
-            guess = replace(guess, filters=state["classifier.cbr.0.weight"].shape[0])
-        found, tensors = identify(state, layout, guess=guess, arch=arch, source=f"{source} ({name})")
+        if arch.backbone in BASELINES:
+            check_architecture(settings.architecture, arch.backbone, source=source)
+            found, tensors = identify_baseline(state, replace(arch, bn_eps=settings.bn_eps), source=source)
+            return Weights(source, found, tensors, None, preprocessing)
+    guess = Arch(layout.head, "large", count_classes(state, layout, source), **fields)
+    if layout.head == "lraspp":
+        guess = replace(guess, filters=state["classifier.cbr.0.weight"].shape[0])
+    found, tensors = identify(state, layout, guess=guess, arch=arch, source=f"{source} ({name})")
     return Weights(source, found, tensors, None, preprocessing)
 
 
 def count_classes(state: Mapping[str, Tensor], layout: Layout, source: str) -> int:
-    """Return K, without the background of a detector.
+    """Return K, without the background of a detector; 1 where a classifier was cut off.
 
     Raises:
-        InputError: if the file lacks the last layer.
+        InputError: if the file of a detector or segmenter lacks the last layer.
     """
     if layout.outputs not in state:
+        if layout.head == "classifier":
+            return 1
         raise InputError(f"{source}: {layout.outputs} is missing; expected the whole model, its last layer included")
     slots = len(state[layout.outputs])
     return slots // 6 - 1 if layout.head == "ssdlite" else slots
@@ -104,9 +108,11 @@ def identify(
     for candidate in list_candidates(guess, arch):
         model = build_empty(candidate)
         names = layout.name_modules(cast(MobileNetV3, model.backbone))
+        whole = layout.outputs in state
+        like = {name: value for name, value in model.state_dict().items() if whole or name.startswith("backbone.")}
         try:
-            tensors = convert(state, names, like=model.state_dict())
-            unused = [name for name in find_unused(state, names) if not name.endswith(COUNT)]
+            tensors = convert(state, names, like=like)
+            unused = find_unused(state, names, like=like)
             if not unused:
                 return candidate, tensors
             raise MismatchError(f"{unused[0]} has no place")
@@ -124,6 +130,21 @@ def list_candidates(guess: Arch, arch: Arch) -> Iterator[Arch]:
         yield replace(guess, backbone=backbone, width=width, minimalistic=minimalistic, halving=halving)
 
 
+# timm's names of the networks in `INVERTED`; the others' are in `NAMED`.
+INVERTED_NAMES = {"mobilenetv2": re.compile(r"mobilenetv2_\d{3}"), "mnasnet_a1": re.compile(r"semnasnet_\d{3}")}
+
+
+def check_architecture(name: str, backbone: str, *, source: str) -> None:
+    """Check that timm's name is that of a baseline: some of its variants have the same tensors, or more.
+
+    Raises:
+        InputError: naming both.
+    """
+    pattern = INVERTED_NAMES.get(backbone)
+    if not (pattern.fullmatch(name) if pattern else name in NAMED[backbone].values()):
+        raise InputError(f"{source}: weights of timm's {name}, which is not backbone={backbone}")
+
+
 def identify_baseline(state: Mapping[str, Tensor], arch: Arch, *, source: str) -> tuple[Arch, dict[str, Tensor]]:
     """Find the width and halving of a baseline, whose layers have timm's names; the backbone's tensors alone.
 
@@ -139,7 +160,11 @@ def identify_baseline(state: Mapping[str, Tensor], arch: Arch, *, source: str) -
         }
         names = {name.rpartition(".")[0]: name.removeprefix("backbone.net.").rpartition(".")[0] for name in like}
         try:
-            return candidate, convert(state, names, like=like)
+            tensors = convert(state, names, like=like)
+            unused = [key for key in find_unused(state, names, like=like) if key.startswith(("blocks.", "conv_stem."))]
+            if not unused:
+                return candidate, tensors
+            raise MismatchError(f"{unused[0]} has no place")
         except MismatchError as error:
             first = first or f"for {describe_network(candidate)}, {error}"
     raise InputError(f"{source}: no {arch.backbone} that this project has: {first}")

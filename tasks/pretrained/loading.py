@@ -2,7 +2,7 @@
 
 import logging
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from torch import Tensor
@@ -22,8 +22,8 @@ logger = logging.getLogger(__name__)
 BACKBONE_FIELDS = ("backbone", "width", "minimalistic", "halving")
 HEAD_FIELDS: dict[str, tuple[str, ...]] = {
     "ssdlite": ("anchors", "scores"),
-    "lraspp": ("filters", "aspp"),
-    "raspp": ("filters",),
+    "lraspp": ("filters", "aspp", "output_stride"),
+    "raspp": ("filters", "output_stride"),
     "classifier": (),
 }
 TAKEN_OVER = ("bn_eps", "padding", "se")
@@ -52,7 +52,8 @@ def read_weights(source: str, arch: Arch) -> Weights:
         raise InputError(f"weights: no file {source}; expected a file of weights, or one of {', '.join(SOURCES)}")
     file = read_state_file(path)
     if file.values is None:
-        return with_classes(read_state(source, file.tensors, arch=arch))
+        weights = read_state(source, file.tensors, arch=arch)
+        return with_classes(weights, path=path, wanted=arch.num_classes)
     known = read_description(path, file.values)
     return Weights(source, known.arch, file.tensors, known.classes, known.preprocessing)
 
@@ -75,7 +76,9 @@ def adopt(weights: Weights, description: Description) -> Description:
         arch=replace(description.arch, **fields),
         preprocessing=replace(description.preprocessing, **entry),
     )
-    said = ", ".join(f"{field} {value}" for field, value in {**fields, **entry}.items())
+    before = {**{field: getattr(description.arch, field) for field in fields}, **asdict(description.preprocessing)}
+    changed = {field: value for field, value in {**fields, **entry}.items() if value != before[field]}
+    said = ", ".join(f"{field} {value} instead of {before[field]}" for field, value in changed.items()) or "nothing"
     logger.info("weights=%s: taken over from them: %s", weights.source, said)
     return adopted
 
@@ -124,7 +127,7 @@ def load_weights(model: Model, weights: Weights, description: Description) -> No
         description: that `adopt` returned.
 
     Raises:
-        InputError: naming the first tensors that are missing or of another shape.
+        InputError: naming the first tensors that are missing, of another shape or of no place.
     """
     whole = weights.head == description.arch.head
     fresh = {name: value for name, value in model.state_dict().items() if whole or name.startswith(BACKBONE)}
@@ -136,6 +139,9 @@ def load_weights(model: Model, weights: Weights, description: Description) -> No
     wrong = [name for name in fresh if name not in tensors or tensors[name].shape != fresh[name].shape]
     if wrong:
         raise InputError(f"weights={weights.source}: missing or of another shape: {', '.join(wrong[:5])}")
+    unknown = [name for name in weights.tensors if whole and name not in fresh]
+    if unknown:
+        raise InputError(f"weights={weights.source}: not of this model: {', '.join(unknown[:5])}")
     model.load_state_dict(tensors, strict=False)
 
 

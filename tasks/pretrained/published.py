@@ -8,6 +8,7 @@ import hashlib
 import logging
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,10 +84,21 @@ def fetch(name: str, arch: Arch) -> Weights:
     return with_classes(weights)
 
 
-def with_classes(weights: Weights) -> Weights:
-    """Add the class names of torchvision's published models, where they fit."""
+def with_classes(weights: Weights, *, path: Path | None = None, wanted: int | None = None) -> Weights:
+    """Add the class names of torchvision's published models, where they fit.
+
+    Args:
+        weights: in torchvision's layout.
+        path: of the file that they come from; None if they are torchvision's own.
+        wanted: number of classes of the model that is to take them. A file that is not torchvision's own and has as
+            many is taken to have just those, and stays without names.
+    """
     classes = known_classes(weights.arch.head, weights.arch.num_classes)
-    return Weights(weights.source, weights.arch, weights.tensors, classes, weights.preprocessing)
+    if classes is not None and path is not None and not is_published(path):
+        if len(classes) == wanted:
+            return weights
+        logger.warning("%s: taken to have the %d classes of torchvision's published model", path, len(classes))
+    return replace(weights, classes=classes)
 
 
 def fetch_torchvision(source: Any) -> dict[str, Tensor]:
@@ -101,17 +113,18 @@ def fetch_torchvision(source: Any) -> dict[str, Tensor]:
     except Exception as error:  # no network, a wrong checksum, a damaged file in the cache, a folder not writable
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            f"{source.url}: cannot be had ({reason}); put the file into {path.parent}, or give its path in place of the name"
+            f"{source.url}: cannot be had ({reason}); put the file into {path.parent}, or give its path in place of "
+            "the name"
         ) from error
-    check_cached(path)
+    if not is_published(path):  # a download is checked before it gets there
+        logger.warning("%s: its checksum is not the one in its name, so this is not the published file", path)
     return state
 
 
-def check_cached(path: Path) -> None:
-    """Warn of a file in the cache that is not the published one; a download is checked before it gets there."""
+def is_published(path: Path) -> bool:
+    """Tell whether a file's name holds its checksum, as torchvision's do."""
     expected = re.search(r"-([0-9a-f]{8,})\.", path.name)
-    if expected and not hashlib.sha256(path.read_bytes()).hexdigest().startswith(expected[1]):
-        logger.warning("%s: its checksum is not the one in its name, so this is not the published file", path)
+    return expected is not None and hashlib.sha256(path.read_bytes()).hexdigest().startswith(expected[1])
 
 
 def fetch_timm(arch: Arch) -> Weights:
@@ -120,7 +133,10 @@ def fetch_timm(arch: Arch) -> Weights:
     Raises:
         InputError: if timm has none for this backbone and width, or they cannot be had.
     """
-    timm = import_timm()
+    try:
+        timm = import_timm()
+    except ModuleNotFoundError as error:
+        raise InputError(f"weights=imagenet: backbone={arch.backbone} {error}") from error
     names = {**NAMED, **TIMM_NAMES}[arch.backbone]
     published = {width: cfg for width, name in names.items() if (cfg := timm.get_pretrained_cfg(name)).hf_hub_id}
     if arch.width not in published:

@@ -14,7 +14,7 @@ from data.errors import InputError
 KEY = "bneck"  # of the description, in files of this project
 # Where training checkpoints keep their weights, averaged ones first: timm, torchvision's references, Lightning, others.
 ENTRIES = ("state_dict_ema", "model_ema", "state_dict", "model", "model_state_dict")
-PREFIXES = ("module.", "model.")  # of every name, where a wrapper was saved
+PREFIXES = ("module.", "model.", "_orig_mod.")  # of every name, where wrappers were saved
 COUNTER = "n_averaged"  # of torch.optim.swa_utils.AveragedModel
 
 
@@ -35,11 +35,14 @@ def read_state_file(path: Path) -> StateFile:
     """Read a file of weights.
 
     Raises:
-        InputError: if the file is missing, damaged, or holds no state dict or more than plain values and tensors.
+        InputError: if the file is missing, damaged, holds no state dict or more than plain values and tensors, or
+            tensors that no network can take.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a file of weights")
-    return _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    file = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    check_tensors(path, file.tensors)
+    return file
 
 
 def _read_safetensors(path: Path) -> StateFile:
@@ -74,8 +77,21 @@ def unwrap(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     tensors = {name: value for name, value in tensors.items() if name != COUNTER}
     for prefix in PREFIXES:
         if tensors and all(name.startswith(prefix) for name in tensors):
-            tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
+            return unwrap({name.removeprefix(prefix): value for name, value in tensors.items()})
     return tensors
+
+
+def check_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
+    """Check that tensors are such as a network can take.
+
+    Raises:
+        InputError: naming the first that is not.
+    """
+    for name, value in tensors.items():
+        if value.layout != torch.strided or not (value.is_floating_point() or value.ndim == 0):
+            raise InputError(f"{path}: {name} is {value.layout}, {value.dtype}; expected dense floating-point numbers")
+        if not value.isfinite().all():
+            raise InputError(f"{path}: {name} holds NaN or infinite values; expected finite ones")
 
 
 def describe_keys(values: dict[Any, Any]) -> str:

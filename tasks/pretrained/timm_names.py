@@ -11,8 +11,13 @@ from typing import Any, NamedTuple
 
 from data.errors import InputError
 
-NAME = re.compile(r"(?:tf_)?(?:mobilenetv[1-4]|semnasnet|mnasnet)_[\w.]*[0-9a-z]")
-PARENTS = 4  # folders above a file that may hold the name: Hugging Face's cache has models--timm--NAME/snapshots/HASH
+ARCHITECTURE = (
+    r"(?:(?:tf_)?mobilenetv3_(?:small|large)(?:_minimal)?_\d{3}d?|mobilenetv3_rw|mobilenetv[12]_\d{3}[dh]?"
+    r"|mobilenetv4_(?:conv|hybrid)_[a-z_]*?(?:small|medium|large)(?:_\d{3})?|(?:se)?mnasnet_(?:\d{3}|small))"
+)
+NAME = re.compile(rf"(?<!tf[-. ]){ARCHITECTURE}(?![0-9A-Za-z])[\w.]*")
+FOLDER = re.compile(rf"(?:models--timm--)?({ARCHITECTURE}(?:\.\w+)?)")
+PARENTS = 4  # folders above a file that may be the name: Hugging Face's cache has models--timm--NAME/snapshots/HASH
 Channels = tuple[float, float, float]
 IMAGENET: tuple[Channels, Channels] = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALF: tuple[Channels, Channels] = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
@@ -20,7 +25,6 @@ PLAIN: tuple[Channels, Channels] = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 
 # A part of the name -> mean and std; ImageNet's where none fits (timm `default_cfgs`).
 RANGES = {
-    "tf_": HALF,
     "ra4_": HALF,
     "miil": PLAIN,
     "mobilenetv4_conv_small.e3600": HALF,
@@ -37,19 +41,26 @@ class TimmSettings(NamedTuple):
     mean: Channels
     std: Channels
 
+    @property
+    def architecture(self) -> str:
+        """Timm's name of the network, without the tag of the weights."""
+        found = re.match(ARCHITECTURE, self.name)
+        return found[0] if found else self.name
+
 
 def read_settings(name: str) -> TimmSettings:
     """Return what a name such as "mobilenetv3_large_100.ra_in1k" stands for; "tf_" weights are TensorFlow's."""
-    mean, std = next((values for part, values in RANGES.items() if part in name), IMAGENET)
     if name.startswith("tf_"):
-        return TimmSettings(name, 1e-3, "same", mean, std)
+        return TimmSettings(name, 1e-3, "same", *HALF)
+    mean, std = next((values for part, values in RANGES.items() if part in name), IMAGENET)
     return TimmSettings(name, 1e-5, "symmetric", mean, std)
 
 
 def find_settings(path: Path) -> TimmSettings:
     """Return the settings of the weights in a file.
 
-    The name is looked for in the file's own name, in the config.json beside it that timm writes, and in its folders.
+    The name is looked for in the file's own name, in the config.json beside it that timm writes, and among its folders,
+    which must be called nothing else.
 
     Raises:
         InputError: if the name is nowhere.
@@ -58,15 +69,15 @@ def find_settings(path: Path) -> TimmSettings:
     own = NAME.search(path.name)
     if config and not own:
         return read_config_settings(config, path.with_name("config.json"))
-    texts = (path.name, *(parent.name for parent in list(path.absolute().parents)[:PARENTS]))
-    found = next((match for text in texts if (match := NAME.search(text))), None)
-    if found is None:
+    folders = [parent.name for parent in list(path.absolute().parents)[:PARENTS]]
+    named = [match[1] for folder in folders if (match := FOLDER.fullmatch(folder))]
+    if own is None and not named:
         raise InputError(
             f"{path}: weights of timm, but not of which model: its name is neither in the path nor in a config.json "
             "beside the file. The name decides the norms' epsilon, the padding and the preprocessing, which the "
             "tensors do not show; name the file as timm does, such as mobilenetv3_large_100.ra_in1k.safetensors"
         )
-    return read_settings(found[0])
+    return read_settings(own[0] if own else named[0])
 
 
 def read_config_settings(config: dict[str, Any], path: Path) -> TimmSettings:

@@ -23,7 +23,8 @@ def assert_reproduced(found, expected):
 def copy(state, net, publisher):
     """Load a publisher's tensors into our network; every one of them must have a place."""
     names = NAMINGS[publisher](net)
-    assert find_unused(state, {**names, **CLASSIFIERS[publisher]}) == []
+    classifier = [f"{layer}.{leaf}" for layer in CLASSIFIERS[publisher] for leaf in ("weight", "bias")]
+    assert find_unused(state, {**names, **CLASSIFIERS[publisher]}, like=[*net.state_dict(), *classifier]) == []
     net.load_state_dict(convert(state, names, like=net.state_dict()))
     return net.eval()
 
@@ -123,5 +124,11 @@ def test_tensors_of_other_shapes_are_named(state, message):
 
 
 def test_tensors_without_a_place_are_found():
-    unused = find_unused(["stem.weight", "stem.bias", "extra.0.weight"], {"ours": "stem"})
-    assert unused == ["extra.0.weight"]
+    unused = find_unused(
+        ["stem.weight", "stem.bias", "stem.num_batches_tracked", "extra.0.weight"],
+        {"ours": "stem"},
+        like=["ours.weight"],
+        {"ours": "stem"},
+        like=["ours.weight"],
+    )
+    assert unused == ["stem.bias", "extra.0.weight"]

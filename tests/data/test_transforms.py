@@ -172,6 +172,15 @@ def test_evaluation_only_resizes(rule):
     np.testing.assert_array_equal(same.image, sample.image)
 
 
+@pytest.mark.parametrize("rule", ["area", "bilinear", "antialias"])
+def test_training_resizes_by_the_rule_of_evaluation(rule):
+    sample = scene(1)
+    trained = DetectionTransform((40, 60), crop=0.0, color=0.0, rule=rule)(sample, 0).image
+    evaluated = np.rint(DetectionResize((40, 60), rule=rule)(sample, 0).image)
+    assert trained.dtype == np.uint8
+    assert any(np.array_equal(evaluated, image) for image in (trained, trained[:, ::-1]))
+
+
 def test_boxes_below_one_pixel_and_of_no_area_are_left_out():
     boxes = [[10, 10, 11.5, 60], [20, 20, 24, 24], [30, 30, 30, 50], [-8, -8, 40, 40]]
     image = np.zeros((100, 100, 3), dtype=np.uint8)

@@ -116,3 +116,18 @@ def test_a_baseline_without_timm_is_refused_saying_what_to_install(monkeypatch: 
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(InputError, match=r"pip install 'bneck\[timm\]'"):
         run("task=ssdlite", "backbone=mobilenetv2", "accelerator=cpu")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("task=lraspp_torchvision", "image=[600,800]"), [520, 693]),  # the preset's shorter side
+        (("task=lraspp", "size=[64,128]"), [65, 129]),  # padded to a multiple of 16 plus 1
+        (("task=lraspp", "size=[64,128]", "eval_size=96"), [97, 193]),
+    ],
+)
+def test_a_segmenter_is_measured_at_the_size_that_it_is_evaluated_at(
+    options: tuple[str, ...], expected: list[int]
+) -> None:
+    runs = ("backbone=small", "repeats=1", "warmup_runs=1", "accelerator=cpu")
+    assert benchmark(load_config("benchmark", *options, *runs))["input"] == expected

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from torch import Tensor
 from torchvision.models import mobilenet_v3_small
 
@@ -105,7 +106,18 @@ def test_a_whole_frozen_backbone_stays_and_the_description_tells_of_the_weights(
     for state in (averaged, raw):
         assert torch.equal(state["model.backbone.last.conv.weight"], published["features.12.0.weight"])
         assert torch.equal(state["model.backbone.last.norm.running_var"], published["features.12.1.running_var"])
-    assert description["preprocessing"]["mean"] == (0.485, 0.456, 0.406)
+    config = OmegaConf.load(tmp_path / "run/config.yaml")
+    assert description["preprocessing"]["mean"] == tuple(config.preprocessing.mean) == (0.485, 0.456, 0.406)
+    assert description["preprocessing"]["resize"] == config.preprocessing.resize == "antialias"
+
+
+def test_a_run_of_before_the_weights_is_not_resumed(tmp_path: Path) -> None:
+    train(small_run("ssdlite", tmp_path / "run", "trainer.max_epochs=1"))
+    config = OmegaConf.load(tmp_path / "run/config.yaml")
+    del config["preprocessing"]
+    OmegaConf.save(config, tmp_path / "run/config.yaml")
+    with pytest.raises(InputError, match=r"config.yaml: not the configuration of a run: 'preprocessing'"):
+        train(load_config("train", f"resume={tmp_path / 'run'}"))
 
 
 def test_a_resumed_run_freezes_again_and_needs_no_weights(

@@ -10,7 +10,7 @@ from tests.tasks.runs import load_config
 
 
 def small_module(task: str) -> Module:
-    config = to_plain(load_config("benchmark", f"task={task}", "backbone=small", "size=[64,96]"))
+    config = to_plain(load_config("benchmark", f"task={task}", "backbone=small", "size=[64,96]", "eval_size=[64,96]"))
     description = describe(config, name_classes(3))
     return find_task(description.arch.head).module(description).eval()
 

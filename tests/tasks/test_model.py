@@ -103,6 +103,11 @@ def test_what_a_baseline_lacks_is_refused_by_name(field, value):
         Arch(**values)
 
 
+def test_r_aspp_has_no_convention_of_torchvision():
+    with pytest.raises(ValueError, match=r"^model\.aspp: unknown 'torchvision' with head raspp"):
+        Arch("raspp", "large", 2, aspp="torchvision")
+
+
 @pytest.mark.parametrize(("backbone", "row", "channels"), [("large", 4, 40), ("small", 2, 24)])
 def test_torchvisions_segmenter_taps_the_row_that_reaches_stride_8(backbone, row, channels):
     model = build_model(Arch("lraspp", backbone, 2, output_stride=16, aspp="torchvision"))

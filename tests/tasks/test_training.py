@@ -10,6 +10,7 @@ from safetensors import safe_open
 from data.errors import InputError
 from tasks.callbacks import Progress
 from tasks.checkpoint import load_checkpoint
+from tasks.description import VERSION
 from tasks.evaluation import evaluate
 from tasks.training import train
 from tests.tasks.runs import load_config, small_run
@@ -78,7 +79,7 @@ def test_a_checkpoint_holds_averaged_and_raw_weights_as_plain_values(run: tuple[
     content = torch.load(run[1] / "checkpoints/last.ckpt", weights_only=True)
     name = "model.backbone.stem.conv.weight"
     assert not torch.equal(content["state_dict"][name], content["current_model_state"][name])
-    assert content["bneck"]["version"] == 1
+    assert content["bneck"]["version"] == VERSION
 
 
 def test_a_folder_with_a_run_is_not_overwritten(run: tuple[str, Path, dict[str, Any]]) -> None:

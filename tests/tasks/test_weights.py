@@ -127,7 +127,8 @@ def test_what_changes_no_shape_is_taken_over_and_said(tmp_path: Path, caplog: py
     assert adopted.preprocessing == replace(
         entry, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), resize="antialias"
     )
-    assert "bn_eps 1e-05, padding symmetric, se before_act, mean (0.485" in caplog.text
+    assert "bn_eps 1e-05 instead of 0.001, se before_act instead of after_act, mean (0.485" in caplog.text
+    assert "padding" not in caplog.text
 
 
 def test_tensorflows_weights_bring_their_padding(tmp_path: Path) -> None:
@@ -165,9 +166,48 @@ def test_the_table_of_timms_names_agrees_with_timm() -> None:
         assert (settings.mean, settings.std) == (tuple(cfg.mean), tuple(cfg.std)), name
 
 
-@pytest.mark.parametrize("name", ["mobilenetv3_small_100", "tf_mobilenetv3_small_100"])
-def test_the_epsilons_of_timms_names_agree_with_timm(name: str) -> None:
-    assert read_settings(name).bn_eps == timm.create_model(name).bn1.eps
+def test_the_epsilons_and_paddings_of_timms_names_agree_with_timm() -> None:
+    families = ("mobilenetv[12]_*", "mobilenetv3_[ls]*", "tf_mobilenetv3_*", "mobilenetv4_conv_[sml]*", "semnasnet_*")
+    names = [name for family in families for name in timm.list_models(family)]
+    assert len(names) > 20
+    for name in names:
+        with torch.device("meta"):
+            peer = timm.create_model(name)
+        settings = read_settings(name)
+        assert settings.bn_eps == peer.bn1.eps, name
+        assert (settings.padding == "same") == (type(peer.conv_stem).__name__ == "Conv2dSame"), name
+        assert settings.architecture == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mobilenetv3_project/model.safetensors",
+        "mobilenetv3_large_100_experiments/model.safetensors",
+        "tf-mobilenetv3_small_100.pth",
+        "mobilenetv3.pth",
+    ],
+)
+def test_what_only_looks_like_timms_name_is_none(name: str, tmp_path: Path) -> None:
+    source = save(timm.create_model("mobilenetv3_small_100"), tmp_path / name)
+    with pytest.raises(InputError, match=r"weights of timm, but not of which model"):
+        read_weights(source, describe_run().arch)
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("mobilenetv2_110d", ["task=lraspp", "backbone=mobilenetv2", "model.width=1.1"]),
+        ("mobilenetv4_conv_blur_medium", ["task=ssdlite", "backbone=mobilenetv4_conv_medium"]),
+    ],
+)
+def test_timms_variants_of_a_baseline_are_refused(model: str, options: list[str], tmp_path: Path) -> None:
+    with torch.device("meta"):
+        shapes = timm.create_model(model).state_dict()
+    tensors = {name: torch.zeros(value.shape, dtype=value.dtype) for name, value in shapes.items()}
+    torch.save(tensors, tmp_path / f"{model}.pth")
+    with pytest.raises(InputError, match=rf"weights of timm's {model}, which is not backbone=mobilenetv"):
+        read_weights(str(tmp_path / f"{model}.pth"), describe_run(*options, "dataset=synthetic").arch)
 
 
 @pytest.mark.parametrize(
@@ -178,8 +218,12 @@ def test_the_epsilons_of_timms_names_agree_with_timm(name: str) -> None:
         ({}, "expected tensors by name"),
         (
             {"features.0.0.weight": torch.zeros(1), "features.1.block.0.0.weight": torch.zeros(1)},
-            "classifier.3.bias is",
+            "features.0.0.weight has the shape",
         ),
+        ({"features.0.0.weight": torch.zeros(4, 4).to_sparse()}, "features.0.0.weight is torch.sparse_coo"),
+        ({"features.0.0.weight": torch.zeros(2, 2, dtype=torch.int8)}, "torch.int8; expected dense floating-point"),
+        ({"features.0.0.weight": torch.zeros(2, 2, dtype=torch.complex64)}, "torch.complex64; expected dense"),
+        ({"features.0.0.weight": torch.full((2, 2), torch.nan)}, "features.0.0.weight holds NaN"),
     ],
 )
 def test_files_of_no_known_layout_are_refused(tensors: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -212,6 +256,21 @@ def test_a_classifiers_last_layers_are_left_out_of_a_detector(tmp_path: Path, ca
     assert torch.equal(model.backbone.stem.conv.weight, peer.features[0][0].weight)
     assert torch.equal(model.backbone.last.conv.weight, peer.features[12][0].weight)
     assert "the backbone is loaded, the ssdlite is new" in caplog.text
+
+
+def test_a_backbone_without_its_classifier_is_enough_for_a_detector(tmp_path: Path) -> None:
+    peer = mobilenet_v3_small()
+    state = {f"_orig_mod.module.{k}": v for k, v in peer.state_dict().items() if not k.startswith("classifier.")}
+    torch.save(state, tmp_path / "a.pth")
+    _, model = start(str(tmp_path / "a.pth"), describe_run(*PLAIN, "backbone=small"))
+    assert torch.equal(model.backbone.last.conv.weight, peer.features[12][0].weight)
+
+
+@pytest.mark.parametrize("extra", ["extra.weight", "features.0.0.bias"])
+def test_a_tensor_that_has_no_place_is_refused(extra: str, tmp_path: Path) -> None:
+    torch.save({**mobilenet_v3_small().state_dict(), extra: torch.zeros(3)}, tmp_path / "a.pth")
+    with pytest.raises(InputError, match=rf"no MobileNetV3 that this project has.*{extra} has no place"):
+        start(str(tmp_path / "a.pth"), describe_run(*PLAIN, "backbone=small"))
 
 
 def predictor_rows(bias: torch.Tensor, slots: int) -> torch.Tensor:
@@ -302,6 +361,38 @@ def test_an_own_checkpoint_of_other_channels_is_refused(tmp_path: Path) -> None:
     source, _ = own_checkpoint(tmp_path / "model.safetensors", description)
     with pytest.raises(InputError, match=r"model.width: 0.5 in the weights, 1.0 here"):
         start(source, describe_run("task=ssdlite", "backbone=small"))
+
+
+@pytest.mark.parametrize(
+    ("given", "asked", "message"),
+    [
+        (["model.scores=sigmoid"], [], "model.scores: 'sigmoid' in the weights, 'softmax' here"),
+        (["task=lraspp", "model.output_stride=32"], ["task=lraspp"], "model.output_stride: 32 in the weights, 16 here"),
+    ],
+)
+def test_an_own_checkpoint_of_another_meaning_is_refused(
+    given: list[str], asked: list[str], message: str, tmp_path: Path
+) -> None:
+    source, _ = own_checkpoint(tmp_path / "model.safetensors", describe_run("backbone=small", *given))
+    with pytest.raises(InputError, match=message):
+        start(source, describe_run("backbone=small", *asked))
+
+
+def test_an_own_checkpoint_with_a_tensor_more_is_refused(tmp_path: Path) -> None:
+    description = describe_run("task=ssdlite", "backbone=small")
+    state = build_model(description.arch).state_dict()
+    save_safetensors(tmp_path / "model.safetensors", description, {**state, "backbone.extra.weight": torch.zeros(3)})
+    with pytest.raises(InputError, match=r"not of this model: backbone.extra.weight"):
+        start(str(tmp_path / "model.safetensors"), description)
+
+
+def test_a_strangers_21_classes_stay_the_strangers(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    peer, classes = build_segmenter(), ClassTable.create([f"own {k}" for k in range(21)], range(21))
+    description = describe_run("task=lraspp_torchvision", "backbone=large", classes=classes)
+    with caplog.at_level(logging.INFO):
+        _, model = start(save(peer, tmp_path / "a.pth"), description)
+    assert torch.equal(model.head.classify.weight, peer.classifier.high_classifier.weight)
+    assert "21 classes without names, taken in their order" in caplog.text
 
 
 def test_an_own_checkpoint_without_all_its_tensors_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from tasks.model import Arch, build_model
 from tasks.options import to_plain
 from tasks.prediction import predict
 from tasks.pretrained.loading import read_weights
-from tasks.pretrained.published import coco_classes, voc_classes
+from tasks.pretrained.published import coco_classes, fetch, voc_classes
 from tests.tasks.peers import build_lraspp, build_ssdlite
 from tests.tasks.runs import load_config
 
@@ -148,7 +149,12 @@ def test_cocos_detector_is_evaluated_on_a_data_set_that_is_given(cache: Path, tm
     torch.save(build_ssdlite().state_dict(), cache / Path(WHOLE["coco"].url).name)
     data = ("dataset=synthetic", f"dataset.root={tmp_path / 'scenes'}", "dataset.scenes={train: 1, val: 2}")
     options = ("checkpoint=coco", *data, "dataset.workers=0", "accelerator=cpu", f"out={tmp_path / 'out'}")
-    assert 0 <= evaluate(load_config("evaluate", *options))["mAP"] < 0.2
+    metrics = evaluate(load_config("evaluate", *options))
+    assert "traffic light" in metrics["per_class"]  # matched by name, under COCO's id
+    truth = json.loads((tmp_path / "scenes/coco/annotations/instances_val.json").read_text())
+    results = json.loads((tmp_path / "out/results.json").read_text())
+    assert {result["image_id"] for result in results} == {image["id"] for image in truth["images"]}
+    assert {result["category_id"] for result in results} - {category["id"] for category in truth["categories"]}
 
 
 @pytest.mark.parametrize(
@@ -162,6 +168,12 @@ def test_files_that_cannot_be_used_as_they_are_say_why(peer: Any, message: str, 
     torch.save(peer().state_dict(), tmp_path / "a.pth")
     with pytest.raises(InputError, match=message):
         load_checkpoint(tmp_path / "a.pth")
+
+
+def test_without_timm_a_baselines_imagenet_weights_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(InputError, match=r"backbone=mobilenetv2 needs timm: pip install 'bneck\[timm\]'"):
+        fetch("imagenet", Arch("ssdlite", "mobilenetv2", 2))
 
 
 def test_a_baselines_imagenet_weights_come_through_timm(monkeypatch: pytest.MonkeyPatch) -> None:
