@@ -128,7 +128,5 @@ def test_tensors_without_a_place_are_found():
         ["stem.weight", "stem.bias", "stem.num_batches_tracked", "extra.0.weight"],
         {"ours": "stem"},
         like=["ours.weight"],
-        {"ours": "stem"},
-        like=["ours.weight"],
     )
     assert unused == ["stem.bias", "extra.0.weight"]
