@@ -5,10 +5,13 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torchvision.ops import batched_nms, clip_boxes_to_image
 
 from heads.box_coder import decode
 from heads.ssdlite import RawDetections
+
+FIRST_CANDIDATES = 1000  # pairs of anchor and class that go into suppression, an image, unless it needs more
 
 
 @dataclass(frozen=True)
@@ -18,9 +21,8 @@ class Postprocessing:
     Attributes:
         score_threshold: lowest score kept.
         iou_threshold: two boxes of one class that overlap more are one object.
-        candidates: pairs of anchor and class, best first, that go into suppression, an image.
         max_detections: detections kept, an image.
-        per_class: anchors of one class, best first, that may be among the candidates; None for all.
+        per_class: anchors of one class, best first, that go into suppression; None for all.
 
     Raises:
         ValueError: naming the field, what it held and what is allowed.
@@ -28,7 +30,6 @@ class Postprocessing:
 
     score_threshold: float = 0.001
     iou_threshold: float = 0.6
-    candidates: int = 1000
     max_detections: int = 100
     per_class: int | None = None
 
@@ -36,7 +37,7 @@ class Postprocessing:
         for field in ("score_threshold", "iou_threshold"):
             if not 0 <= getattr(self, field) <= 1:
                 raise ValueError(f"{field}: {getattr(self, field)!r}; expected 0 to 1")
-        for field in ("candidates", "max_detections", "per_class"):
+        for field in ("max_detections", "per_class"):
             if getattr(self, field) is not None and getattr(self, field) < 1:
                 raise ValueError(f"{field}: {getattr(self, field)!r}; expected a whole number from 1")
 
@@ -56,20 +57,26 @@ def read_scores(class_logits: Tensor, scores: str) -> Tensor:
     return read[..., 1:]
 
 
-def choose_candidates(class_scores: Tensor, settings: Postprocessing) -> tuple[Tensor, Tensor, Tensor]:
-    """Choose the best pairs of anchor and class from scores (N, A, K).
+class Candidates(NamedTuple):
+    """Pairs of anchor and class that may be detections, M an image, best first."""
 
-    Returns:
-        Scores, anchors and classes, (N, M) each, best first.
-    """
-    _, a, k = class_scores.shape
-    if settings.per_class is None:
-        best, pair = class_scores.flatten(1).topk(min(settings.candidates, a * k), dim=1)
-        return best, pair // k, pair % k
-    rows = min(settings.per_class, a)
-    best, anchor = class_scores.topk(rows, dim=1)  # (N, rows, K)
-    best, pair = best.flatten(1).topk(min(settings.candidates, rows * k), dim=1)  # (N, M)
-    return best, anchor.flatten(1).gather(1, pair), pair % k
+    scores: Tensor  # (N, M)
+    anchors: Tensor  # (N, M) int64, indices
+    labels: Tensor  # (N, M) int64, class indices
+
+
+def choose_candidates(class_scores: Tensor, count: int) -> Candidates:
+    """Choose the best `count` pairs of each image from scores (N, A, K)."""
+    best, pair = class_scores.flatten(1).topk(count, dim=1)  # (N, M)
+    k = class_scores.shape[2]
+    return Candidates(best, pair // k, pair % k)
+
+
+def limit_classes(candidates: Candidates, per_class: int, *, k: int) -> Tensor:
+    """Return the candidates' scores (N, M), those behind the best `per_class` of their class set to 0."""
+    counts = F.one_hot(candidates.labels, k).cumsum(1)  # (N, M, K)
+    place = counts.gather(2, candidates.labels[..., None]).squeeze(2)  # (N, M), from 1
+    return candidates.scores.masked_fill(place > per_class, 0.0)
 
 
 @torch.no_grad()
@@ -89,10 +96,39 @@ def postprocess(
         N entries.
     """
     class_scores = read_scores(raw.class_logits, scores)
-    n, _, k = class_scores.shape
-    best, anchor, label = choose_candidates(class_scores, settings)  # (N, M) each
-    deltas = raw.deltas.gather(1, anchor[..., None].expand(-1, -1, 4))  # (N, M, 4)
-    boxes = clip_boxes_to_image(decode(deltas, anchors[anchor]), size)
+    _, a, k = class_scores.shape
+    # What is kept of the best pairs does not depend on the others, so these come in only where they are needed.
+    count = min(FIRST_CANDIDATES, a * k)
+    while True:
+        candidates = choose_candidates(class_scores, count)
+        found = suppress(raw.deltas, anchors, candidates, k=k, size=size, settings=settings)
+        exhausted = count == a * k or candidates.scores[:, -1].max() <= settings.score_threshold
+        if exhausted or min(len(image.scores) for image in found) == settings.max_detections:
+            return found
+        count = min(count * 4, a * k)
+
+
+def suppress(
+    deltas: Tensor, anchors: Tensor, candidates: Candidates, *, k: int, size: tuple[int, int], settings: Postprocessing
+) -> list[Detections]:
+    """Decode candidates and drop those that overlap better ones of their class.
+
+    Args:
+        deltas: (N, A, 4), unitless.
+        anchors: (A, 4), xyxy in pixels.
+        candidates: M an image.
+        k: number of classes.
+        size: (height, width) of the input in pixels.
+        settings: thresholds and limits.
+
+    Returns:
+        N entries.
+    """
+    best, anchor, label = candidates
+    if settings.per_class is not None:
+        best = limit_classes(candidates, settings.per_class, k=k)
+    chosen = deltas.gather(1, anchor[..., None].expand(-1, -1, 4))  # (N, M, 4)
+    boxes = clip_boxes_to_image(decode(chosen, anchors[anchor]), size)
     image, slot = (best > settings.score_threshold).nonzero(as_tuple=True)
     boxes, best, label = boxes[image, slot], best[image, slot], label[image, slot]  # (M', 4), (M',), (M',)
     # In float64: batched_nms moves each group by an offset, which in float32 costs precision late in a batch.
@@ -100,5 +136,5 @@ def postprocess(
     keep = batched_nms(boxes.to(precise), best.to(precise), image * k + label, settings.iou_threshold)
     image, boxes, best, label = image[keep], boxes[keep], best[keep], label[keep]
     limit = settings.max_detections
-    per_image = [(image == index).nonzero().squeeze(1)[:limit] for index in range(n)]
+    per_image = [(image == index).nonzero().squeeze(1)[:limit] for index in range(len(deltas))]
     return [Detections(boxes[kept], best[kept], label[kept]) for kept in per_image]

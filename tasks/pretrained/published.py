@@ -44,7 +44,7 @@ TIMM_NAMES = {
     "mnasnet_a1": {0.75: "semnasnet_075", 1.0: "semnasnet_100"},
 }
 # Of torchvision's ssdlite320_mobilenet_v3_large.
-POSTPROCESSING = Postprocessing(0.001, 0.55, candidates=30000, max_detections=300, per_class=300)
+POSTPROCESSING = Postprocessing(0.001, 0.55, max_detections=300, per_class=300)
 
 
 def coco_classes() -> ClassTable:

@@ -70,10 +70,16 @@ def test_boxes_end_at_the_border_of_the_image():
     assert boxes == [[0, 0, 30, 40], [300, 200, 320, 240]]
 
 
-def test_the_candidates_are_the_best_pairs_of_anchor_and_class():
-    anchors = [[0, 0, 10, 10], [50, 50, 60, 60], [90, 90, 99, 99]]
-    _, scores, labels = by_hand([[0.3, 0.6], [0.9, 0.2], [0.4, 0.7]], anchors, candidates=3)
-    assert (scores, labels) == ([0.9, 0.7, 0.6], [0, 1, 1])
+@pytest.mark.parametrize("first", [1, 7, 40, 1000])
+@pytest.mark.parametrize("settings", [{}, {"per_class": 9, "max_detections": 12}, {"score_threshold": 0.2}])
+def test_what_is_found_does_not_depend_on_how_many_pairs_are_tried_first(monkeypatch, first, settings):
+    raw, anchors = random_raw(3)
+    raw.class_logits[1, :, 1:] -= 6  # few pairs above the threshold
+    expected = run(raw, anchors, iou_threshold=0.3, **settings)
+    monkeypatch.setattr("tasks.detection.postprocess.FIRST_CANDIDATES", first)
+    for found, image in zip(run(raw, anchors, iou_threshold=0.3, **settings), expected, strict=True):
+        assert_equal(found, image, rtol=0, atol=0)
+    assert len(expected[0].scores) > 10
 
 
 def test_offsets_move_the_anchor_that_they_belong_to():
@@ -108,7 +114,7 @@ def test_detections_equal_those_of_torchvision(seed, per_class):
     ssd = SimpleNamespace(box_coder=coder, score_thresh=0.05, nms_thresh=0.5, **limits)
     outputs = {"cls_logits": raw.class_logits, "bbox_regression": raw.deltas}
     expected = SSD.postprocess_detections(ssd, outputs, [anchors] * 2, [SIZE] * 2)
-    settings = {"candidates": 10**4, "max_detections": 50, "per_class": per_class}
+    settings = {"max_detections": 50, "per_class": per_class}
     found = run(raw, anchors, score_threshold=0.05, iou_threshold=0.5, **settings)
     for ours, theirs in zip(found, expected, strict=True):
         assert len(ours.scores) > 10
@@ -120,7 +126,7 @@ def test_a_class_may_be_held_to_its_best_anchors():
     scores = [[0.9, 0.3], [0.8, 0.2], [0.7, 0.6]]
     assert by_hand(scores, anchors)[1] == [0.9, 0.8, 0.7, 0.6, 0.3, 0.2]
     assert by_hand(scores, anchors, per_class=2)[1] == [0.9, 0.8, 0.6, 0.3]
-    assert by_hand(scores, anchors, per_class=2, candidates=3)[1] == [0.9, 0.8, 0.6]
+    assert by_hand(scores, anchors, per_class=2, max_detections=3)[1] == [0.9, 0.8, 0.6]
 
 
 @pytest.mark.parametrize("scores", ["sigmoid", "softmax"])
@@ -134,13 +140,13 @@ def test_short_floats_give_the_float32_boxes_of_the_same_numbers(scores):
 
 
 @pytest.mark.parametrize(
-    ("n", "k", "candidates", "seed"),
-    [(3, 4, 1000, 0), (16, 90, 1000, 0), (32, 90, 30, 7)],  # the last has overlaps next to the threshold
+    ("n", "k", "per_class", "seed"),
+    [(3, 4, None, 0), (16, 90, None, 0), (32, 90, 3, 7)],  # the last has overlaps next to the threshold
 )
-def test_an_image_alone_gives_what_it_gives_in_a_batch(n, k, candidates, seed):
+def test_an_image_alone_gives_what_it_gives_in_a_batch(n, k, per_class, seed):
     raw, anchors = random_raw(n, k=k, seed=seed)
     raw.class_logits[..., -10:] += 8  # of k = 90, few classes that many boxes share
-    settings = {"candidates": candidates, "iou_threshold": 0.5}
+    settings = {"per_class": per_class, "iou_threshold": 0.5}
     for image, found in enumerate(run(raw, anchors, **settings)):
         one = RawDetections(*(value[image : image + 1] for value in raw))
         assert_equal(found, run(one, anchors, **settings)[0], rtol=0, atol=0)
