@@ -133,7 +133,11 @@ def suppress(
     boxes, best, label = boxes[image, slot], best[image, slot], label[image, slot]  # (M', 4), (M',), (M',)
     # In float64: batched_nms moves each group by an offset, which in float32 costs precision late in a batch.
     precise = torch.float32 if boxes.device.type == "mps" else torch.float64  # Apple's GPUs have no float64
-    keep = batched_nms(boxes.to(precise), best.to(precise), image * k + label, settings.iou_threshold)
+    exact, ranked, group = boxes.to(precise), best.to(precise), image * k + label
+    rows = torch.arange(len(best), device=boxes.device)
+    # A processor's NMS compares all boxes with all, so it takes the images one by one; a GPU takes them together.
+    parts = rows.split(image.bincount(minlength=len(deltas)).tolist()) if boxes.device.type == "cpu" else (rows,)
+    keep = torch.cat([own[batched_nms(exact[own], ranked[own], group[own], settings.iou_threshold)] for own in parts])
     image, boxes, best, label = image[keep], boxes[keep], best[keep], label[keep]
     limit = settings.max_detections
     per_image = [(image == index).nonzero().squeeze(1)[:limit] for index in range(len(deltas))]
