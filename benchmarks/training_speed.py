@@ -10,7 +10,6 @@ as `tasks.train` runs it. The number lands in benchmarks/results/training_speed_
 
 import argparse
 import json
-import resource
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -185,7 +184,6 @@ def main() -> None:
         "times faster, range": [ratios[0], ratios[-1]],
         "batch": config["batch_size"],
         "loading processes": args.workers,
-        "peak memory of this process, MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
     save(f"training_speed_{args.task}", results)
     print(json.dumps(results, indent=1))
