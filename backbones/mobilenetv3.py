@@ -88,6 +88,24 @@ HALVINGS = ("none", "detection", "segmentation")
 OUTPUT_STRIDES = (16, 32)
 PADDINGS = ("symmetric", "same")
 SE_ORDERS = ("after_act", "before_act")
+CHOICES: dict[str, tuple[object, ...]] = {
+    "name": tuple(TABLES),
+    "halving": HALVINGS,
+    "output_stride": OUTPUT_STRIDES,
+    "padding": PADDINGS,
+    "se": SE_ORDERS,
+}
+
+
+def check_choices(**values: object) -> None:
+    """Check arguments of `MobileNetV3` by name.
+
+    Raises:
+        ValueError: if one is not among its `CHOICES`.
+    """
+    for name, value in values.items():
+        if value not in CHOICES[name]:
+            raise ValueError(f"{name}: unknown {value!r}; choose from {CHOICES[name]}")
 
 
 def halve_tail(table: Table, tail: int, rule: str) -> Table:
@@ -201,15 +219,7 @@ class MobileNetV3(nn.Module):
         bn_momentum: float = 0.01,
     ) -> None:
         super().__init__()
-        for value, allowed in (
-            (name, tuple(TABLES)),
-            (halving, HALVINGS),
-            (output_stride, OUTPUT_STRIDES),
-            (padding, PADDINGS),
-            (se, SE_ORDERS),
-        ):
-            if value not in allowed:
-                raise ValueError(f"unknown {value!r}; choose from {allowed}")
+        check_choices(name=name, halving=halving, output_stride=output_stride, padding=padding, se=se)
         table = scale_width(halve_tail(TABLES[name], TAIL[name], halving), width)
         if minimalistic:
             table = strip_to_minimal(table)
