@@ -43,9 +43,10 @@ def parse_eval_size(value: Any, field: str) -> Size | int | None:
     Raises:
         InputError: if it is none of these, or a side is below 32.
     """
-    return (
-        value if value is None else parse_size(value, field)[0] if isinstance(value, int) else parse_size(value, field)
-    )
+    if value is None:
+        return None
+    size = parse_size(value, field)
+    return size[0] if isinstance(value, int) else size
 
 
 def parse(build: Any, values: dict[str, Any], field: str) -> Any:

@@ -38,8 +38,9 @@ class Postprocessing:
             if not 0 <= getattr(self, field) <= 1:
                 raise ValueError(f"{field}: {getattr(self, field)!r}; expected 0 to 1")
         for field in ("max_detections", "per_class"):
-            if getattr(self, field) is not None and getattr(self, field) < 1:
-                raise ValueError(f"{field}: {getattr(self, field)!r}; expected a whole number from 1")
+            value = getattr(self, field)
+            if not (type(value) is int and value >= 1) and not (field == "per_class" and value is None):
+                raise ValueError(f"{field}: {value!r}; expected a whole number from 1")
 
 
 class Detections(NamedTuple):

@@ -111,14 +111,25 @@ def identify(
         whole = layout.outputs in state
         like = {name: value for name, value in model.state_dict().items() if whole or name.startswith("backbone.")}
         try:
-            tensors = convert(state, names, like=like)
-            unused = find_unused(state, names, like=like)
-            if not unused:
-                return candidate, tensors
-            raise MismatchError(f"{unused[0]} has no place")
+            return candidate, convert_whole(state, names, like=like)
         except MismatchError as error:
             first = first or f"for {describe_network(candidate)}, {error}"
     raise InputError(f"{source}: no MobileNetV3 that this project has: {first}")
+
+
+def convert_whole(
+    state: Mapping[str, Tensor], names: Mapping[str, str], *, like: Mapping[str, Tensor], parts: tuple[str, ...] = ("",)
+) -> dict[str, Tensor]:
+    """Convert a state dict of which nothing may be left over in `parts`, the beginnings of its names.
+
+    Raises:
+        MismatchError: naming the first tensor that is missing, of another shape, or left over.
+    """
+    tensors = convert(state, names, like=like)
+    unused = [name for name in find_unused(state, names, like=like) if name.startswith(parts)]
+    if unused:
+        raise MismatchError(f"{unused[0]} has no place")
+    return tensors
 
 
 def list_candidates(guess: Arch, arch: Arch) -> Iterator[Arch]:
@@ -160,11 +171,7 @@ def identify_baseline(state: Mapping[str, Tensor], arch: Arch, *, source: str) -
         }
         names = {name.rpartition(".")[0]: name.removeprefix("backbone.net.").rpartition(".")[0] for name in like}
         try:
-            tensors = convert(state, names, like=like)
-            unused = [key for key in find_unused(state, names, like=like) if key.startswith(("blocks.", "conv_stem."))]
-            if not unused:
-                return candidate, tensors
-            raise MismatchError(f"{unused[0]} has no place")
+            return candidate, convert_whole(state, names, like=like, parts=("conv_stem.", "blocks."))
         except MismatchError as error:
             first = first or f"for {describe_network(candidate)}, {error}"
     raise InputError(f"{source}: no {arch.backbone} that this project has: {first}")

@@ -172,3 +172,12 @@ def test_an_image_where_nothing_is_found_gives_empty_lists():
     assert (found[1].boxes.shape, found[1].scores.shape, found[1].labels.shape) == ((0, 4), (0,), (0,))
     assert found[1].labels.dtype == torch.int64
     assert all(len(image.boxes) == 0 for image in run(raw, anchors, score_threshold=1.0))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("per_class", 2.5), ("per_class", "many"), ("per_class", 0), ("max_detections", None), ("iou_threshold", 1.5)],
+)
+def test_settings_out_of_range_are_refused_by_name(field, value):
+    with pytest.raises(ValueError, match=rf"^{field}: {value!r}; expected"):
+        Postprocessing(**{field: value})
