@@ -76,6 +76,19 @@ class CocoDataset(Dataset[DetectionSample]):
             int(self.image_ids[index]),
         )
 
+    def boxes_at(self, size: Size) -> tuple[np.ndarray, np.ndarray]:
+        """Return the boxes of all images as they are when each image is resized to `size`, those of crowds left out.
+
+        Args:
+            size: (height, width) in pixels.
+
+        Returns:
+            (M, 4) float32, xyxy in pixels, and their class indices (M,) int64.
+        """
+        alone = ~self._boxes.crowd
+        scale = np.array(size, dtype=np.float64)[::-1] / self.sizes[self._boxes.rows[alone]][:, ::-1]  # (M, 2) x, y
+        return (self._clipped[alone] * np.tile(scale, 2)).astype(np.float32), self._boxes.labels[alone].copy()
+
     def ground_truth(self) -> dict[str, list[dict[str, Any]]]:
         """Return what COCOeval compares detections with: the file's own boxes and areas, less the bad boxes.
 

@@ -19,10 +19,13 @@ class Shape(NamedTuple):
     ratio: float
 
 
+Shapes = tuple[tuple[Shape, ...], ...]  # at each cell of each level, finest level first
+
+
 class Layout(NamedTuple):
     """The shapes at each cell of each level, finest level first."""
 
-    levels: tuple[tuple[Shape, ...], ...]
+    levels: Shapes
     clip: bool  # no side longer than the image's
 
     @property

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from backbones.blocks import ConvNormAct, Norm, make_norm
 from backbones.taps import Tap
-from heads.anchors import LAYOUTS, build_anchors
+from heads.anchors import TENSORFLOW, Layout, build_anchors
 
 EXTRAS = (512, 256, 256, 128)  # channels of the levels after C5, each at half the resolution of the one before
 MIN_EXTRA = 16  # channels that a narrow network keeps there
@@ -58,7 +58,7 @@ class SSDLite(nn.Module):
     Args:
         taps: of the backbone; C4 and C5 are used.
         num_classes: K, without background.
-        layout: key of `heads.anchors.LAYOUTS`.
+        layout: shapes of the anchors per level.
         width: multiplier of the extra levels' channels.
         padding: of the extra levels' strided convolutions, "symmetric" or TensorFlow's "same".
         bn_eps: added to the variance in batch normalisation.
@@ -77,7 +77,7 @@ class SSDLite(nn.Module):
         taps: Mapping[str, Tap],
         *,
         num_classes: int,
-        layout: str = "tensorflow",
+        layout: Layout = TENSORFLOW,
         width: float = 1.0,
         padding: str = "symmetric",
         bn_eps: float = 0.001,
@@ -88,7 +88,7 @@ class SSDLite(nn.Module):
         c4, c5 = (taps[name] for name in self.TAPS)
         extras = [(scale_extra(out / 2, width), scale_extra(out, width)) for out in EXTRAS]
         channels = (c4.channels, c5.channels, *(out for _, out in extras))
-        self.layout = LAYOUTS[layout]
+        self.layout = layout
         self.strides = (c4.stride, *(c5.stride * 2**level for level in range(len(EXTRAS) + 1)))
         self.slots = 1 + num_classes
         self.extras = nn.ModuleList(

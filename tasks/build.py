@@ -3,19 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
+import torch
 from torch.utils.data import DataLoader
 
 from data.datasets import DatasetConfig, open_reader
 from data.errors import InputError
 from data.loading import Transformed, build_loader, collate_detection, collate_segmentation
 from data.transforms import DetectionResize, DetectionTransform, SegmentationResize, SegmentationTransform
-from tasks.description import Description
+from heads.anchors import LAYOUTS
+from heads.ssdlite import SSDLite
+from tasks.description import Description, to_tuples
+from tasks.detection.anchor_shapes import follow_data
 from tasks.detection.module import DetectionModule
 from tasks.detection.postprocess import Postprocessing
 from tasks.detection.report import write_report as write_detection_report
-from tasks.model import Arch
+from tasks.model import Arch, build_model
 from tasks.options import Size, count_workers, parse, parse_eval_size, parse_size
 from tasks.preprocessing import Preprocessing
 from tasks.segmentation.module import SegmentationModule
@@ -45,6 +49,7 @@ SEGMENTATION = Task(
     collate_segmentation,
     write_segmentation_report,
 )
+FOLLOW_DATA = "data"  # value of model.shapes
 TASKS = {"ssdlite": DETECTION, "lraspp": SEGMENTATION, "raspp": SEGMENTATION}
 
 
@@ -60,20 +65,37 @@ def find_task(head: str) -> Task:
 
 
 def describe(config: dict[str, Any], classes: Any) -> Description:
-    """Describe the model that a training configuration asks for, for data of these classes."""
+    """Describe the model that a training configuration asks for, for data of these classes.
+
+    Anchors that are to follow the data are the layout's own, until `fit_anchors` has seen the data.
+    """
     task = find_task(config["model"]["head"])
     if task is DETECTION:
         size: Size | int | None = parse_size(config["size"], "size")
     else:
         size = parse_eval_size(config["eval_size"], "eval_size")
-    normalization = {name: tuple(v) if isinstance(v, list) else v for name, v in config["preprocessing"].items()}
+    model = {**config["model"], "num_classes": len(classes)}
+    if model.get("shapes") == FOLLOW_DATA:
+        model["shapes"] = None
     return Description(
-        arch=parse(Arch, {**config["model"], "num_classes": len(classes)}, "model"),
+        arch=parse(Arch, to_tuples(model), "model"),
         classes=classes,
-        preprocessing=parse(Preprocessing, {"size": size, **normalization}, "preprocessing"),
+        preprocessing=parse(Preprocessing, to_tuples({"size": size, **config["preprocessing"]}), "preprocessing"),
         postprocessing=parse(Postprocessing, config["postprocessing"], "postprocessing") if task is DETECTION else None,
         dataset=config["dataset"],
     )
+
+
+def fit_anchors(config: dict[str, Any], reader: Any) -> None:
+    """Write the shapes that follow the reader's boxes into a configuration that asks for them."""
+    if config["model"].get("shapes") != FOLLOW_DATA:
+        return
+    arch, size = describe(config, reader.classes).arch, parse_size(config["size"], "size")
+    with torch.device("meta"):
+        strides = cast(SSDLite, build_model(arch).head).strides
+    boxes, labels = (torch.from_numpy(values) for values in reader.boxes_at(size))
+    shapes = follow_data(boxes, labels, layout=LAYOUTS[arch.anchors], strides=strides, size=size)
+    config["model"]["shapes"] = [[list(shape) for shape in level] for level in shapes]
 
 
 def open_split(head: str, dataset: dict[str, Any], split: Literal["train", "val"], *, classes: Any = None) -> Any:

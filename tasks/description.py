@@ -11,6 +11,13 @@ from tasks.preprocessing import Preprocessing
 VERSION = 2
 
 
+def to_tuples(value: Any) -> Any:
+    """Turn the lists in plain values into tuples, as the dataclasses hold them; JSON and yaml know lists alone."""
+    if isinstance(value, dict):
+        return {key: to_tuples(entry) for key, entry in value.items()}
+    return tuple(to_tuples(entry) for entry in value) if isinstance(value, list | tuple) else value
+
+
 @dataclass(frozen=True)
 class Description:
     """Everything but the weights that a model needs to be used.
@@ -57,18 +64,14 @@ class Description:
         """
         if values["version"] != VERSION:
             raise ValueError(f"version {values['version']!r}; this program reads version {VERSION}")
-        arch, classes = Arch(**values["arch"]), ClassTable.from_dict(values["classes"])
+        arch, classes = Arch(**to_tuples(values["arch"])), ClassTable.from_dict(values["classes"])
         if len(classes) != arch.num_classes:
             raise ValueError(f"{len(classes)} classes for {arch.num_classes} outputs")
-        preprocessing: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list | tuple) else value
-            for key, value in values["preprocessing"].items()
-        }
         postprocessing = values["postprocessing"]
         return cls(
             arch,
             classes,
-            Preprocessing(**preprocessing),
+            Preprocessing(**to_tuples(values["preprocessing"])),
             postprocessing and Postprocessing(**postprocessing),
             dict(values["dataset"], name=str(values["dataset"]["name"])),
         )

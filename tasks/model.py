@@ -12,7 +12,7 @@ from backbones.mobilenetv3 import HALVINGS, OUTPUT_STRIDES, PADDINGS, SE_ORDERS,
 from backbones.taps import Tap
 from backbones.zoo import BASELINES, TimmBackbone, list_halvings, list_widths
 from data.errors import InputError
-from heads.anchors import LAYOUTS
+from heads.anchors import LAYOUTS, Layout, Shape
 from heads.classifier import Classifier
 from heads.lraspp import CONVENTIONS, LRASPP
 from heads.raspp import RASPP
@@ -38,6 +38,7 @@ class Arch:
         padding: of strided convolutions, "symmetric" or TensorFlow's "same" (MobileNetV3).
         se: squeeze-and-excite "after_act" or "before_act" of the depthwise convolution (MobileNetV3).
         anchors: of SSDLite: key of `heads.anchors.LAYOUTS`.
+        shapes: of these anchors, (scale, ratio) in the layout's order, level by level; None for the layout's own.
         scores: of SSDLite: how its class logits are read: "softmax" or "sigmoid".
         filters: of LR-ASPP and R-ASPP: width of the branches.
         aspp: of LR-ASPP: "tensorflow" or "torchvision" (MobileNetV3): skip, gate, resizing, and which rows are dilated.
@@ -58,6 +59,7 @@ class Arch:
     padding: str = "symmetric"
     se: str = "after_act"
     anchors: str = "tensorflow"
+    shapes: tuple[tuple[tuple[float, float], ...], ...] | None = None
     scores: str = "softmax"
     filters: int = 128
     aspp: str = "tensorflow"
@@ -79,6 +81,8 @@ class Arch:
         for field in ("num_classes", "width", "bn_eps", "bn_momentum", "filters"):
             if not getattr(self, field) > 0:
                 raise ValueError(f"model.{field}: {getattr(self, field)!r}; expected a number above 0")
+        if self.shapes is not None:
+            self._check_shapes()
         if self.head == "raspp":
             self._check("aspp", ("tensorflow",), owner=" with head raspp")
         if self.backbone in BASELINES:
@@ -88,6 +92,17 @@ class Arch:
         if getattr(self, field) not in allowed:
             choose = f"{owner}; choose from" if owner else "; choose from"
             raise ValueError(f"model.{field}: unknown {getattr(self, field)!r}{choose} {list(allowed)}")
+
+    def _check_shapes(self) -> None:
+        """Refuse shapes that are not as many as in the layout, or that are no shapes."""
+        if isinstance(self.shapes, str):
+            raise ValueError(f"model.shapes: unknown {self.shapes!r}; expected null, data or pairs (scale, ratio)")
+        wanted = LAYOUTS[self.anchors].per_cell
+        pairs = [pair for level in self.shapes or () for pair in level]
+        found = tuple(len(level) for level in self.shapes or ())
+        if found != wanted or not all(len(pair) == 2 and min(pair) > 0 for pair in pairs):
+            expected = f"{list(wanted)} pairs (scale, ratio) above 0"
+            raise ValueError(f"model.shapes: {list(found)} entries a level; expected {expected}")
 
     def _check_baseline(self) -> None:
         """Refuse what only MobileNetV3 has."""
@@ -119,12 +134,20 @@ class Model(nn.Module):
         return self.head(self.backbone(images))
 
 
+def choose_layout(arch: Arch) -> Layout:
+    """Return the anchors of a detector: its layout, with shapes of its own where it has them."""
+    layout = LAYOUTS[arch.anchors]
+    if arch.shapes is None:
+        return layout
+    return layout._replace(levels=tuple(tuple(Shape(*pair) for pair in level) for level in arch.shapes))
+
+
 def build_ssdlite(arch: Arch, taps: Mapping[str, Tap]) -> SSDLite:
     """Return the detection head of `arch`."""
     return SSDLite(
         taps,
         num_classes=arch.num_classes,
-        layout=arch.anchors,
+        layout=choose_layout(arch),
         width=arch.width,
         padding=arch.padding,
         bn_eps=arch.bn_eps,

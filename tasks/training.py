@@ -18,7 +18,7 @@ from yaml import YAMLError
 from data.classes import ClassTable
 from data.datasets import check_serves
 from data.errors import InputError
-from tasks.build import build_eval_loader, build_train_loader, describe, find_task, open_split
+from tasks.build import build_eval_loader, build_train_loader, describe, find_task, fit_anchors, open_split
 from tasks.callbacks import AveragedWeights, Checkpoints, Describe, KeepFrozen, Progress, ProgressBar
 from tasks.checkpoint import load_checkpoint, save_safetensors
 from tasks.command import check_new
@@ -56,6 +56,8 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     announce_synthetic(dataset)
     reader = open_split(head, dataset, "train")
     val_reader = open_split(head, dataset, "val", classes=reader.classes)
+    if last is None:
+        fit_anchors(config, reader)
     description, weights = describe_start(config, reader.classes, last=last)
     loader = build_train_loader(reader, config)
     if min(len(reader), config["batch_size"]) < 2:

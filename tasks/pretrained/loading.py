@@ -26,7 +26,7 @@ HEAD_FIELDS: dict[str, tuple[str, ...]] = {
     "raspp": ("filters", "output_stride"),
     "classifier": (),
 }
-TAKEN_OVER = ("bn_eps", "padding", "se")
+TAKEN_OVER = ("bn_eps", "padding", "se", "shapes")  # fields of Arch; the shapes with a detection head alone
 # The tensors of each head with one row a class, and whether a slot for the background comes first.
 CLASS_LAYERS = {
     "ssdlite": (re.compile(r"head\.class_predictors\.\d+\.1\."), True),
@@ -62,7 +62,8 @@ def adopt(weights: Weights, description: Description) -> Description:
     """Check that weights fit a model, and take over from them what changes no shape.
 
     Returns:
-        The description with the weights' epsilon, padding, place of squeeze-and-excite, mean, std and resize rule.
+        The description with the weights' epsilon, padding, place of squeeze-and-excite, anchors' shapes, mean, std and
+        resize rule.
 
     Raises:
         InputError: naming the fields that differ and the options that would fit, or the numbers of classes.
@@ -70,6 +71,8 @@ def adopt(weights: Weights, description: Description) -> Description:
     check_fields(weights, description.arch)
     check_count(weights, description.arch)
     fields = {field: getattr(weights.arch, field) for field in TAKEN_OVER}
+    if weights.head != description.arch.head:
+        fields["shapes"] = description.arch.shapes
     entry = {field: getattr(weights.preprocessing, field) for field in ("mean", "std", "resize")}
     adopted = replace(
         description,
@@ -78,6 +81,8 @@ def adopt(weights: Weights, description: Description) -> Description:
     )
     before = {**{field: getattr(description.arch, field) for field in fields}, **asdict(description.preprocessing)}
     changed = {field: value for field, value in {**fields, **entry}.items() if value != before[field]}
+    if changed.pop("shapes", 0) != 0:
+        logger.info("weights=%s: the anchors' shapes are theirs", weights.source)
     said = ", ".join(f"{field} {value} instead of {before[field]}" for field, value in changed.items()) or "nothing"
     logger.info("weights=%s: taken over from them: %s", weights.source, said)
     return adopted
