@@ -1,5 +1,6 @@
 """From a configuration to the parts of a run: description, readers, loaders, Lightning module."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +13,20 @@ from data.datasets import DatasetConfig, open_reader
 from data.errors import InputError
 from data.loading import Transformed, build_loader, collate_detection, collate_segmentation
 from data.transforms import DetectionResize, DetectionTransform, SegmentationResize, SegmentationTransform
-from heads.anchors import LAYOUTS
+from heads.anchors import build_anchors
 from heads.ssdlite import SSDLite
 from tasks.description import Description, to_tuples
-from tasks.detection.anchor_shapes import follow_data
+from tasks.detection.anchor_shapes import fit_shapes, measure_reach
 from tasks.detection.module import DetectionModule
 from tasks.detection.postprocess import Postprocessing
 from tasks.detection.report import write_report as write_detection_report
-from tasks.model import Arch, build_model
+from tasks.model import Arch, build_model, choose_layout
 from tasks.options import Size, count_workers, parse, parse_eval_size, parse_size
 from tasks.preprocessing import Preprocessing
 from tasks.segmentation.module import SegmentationModule
 from tasks.segmentation.report import write_report as write_segmentation_report
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -87,15 +90,29 @@ def describe(config: dict[str, Any], classes: Any) -> Description:
 
 
 def fit_anchors(config: dict[str, Any], reader: Any) -> None:
-    """Write the shapes that follow the reader's boxes into a configuration that asks for them."""
-    if config["model"].get("shapes") != FOLLOW_DATA:
+    """Write the shapes that follow the reader's boxes into a configuration that asks for them, and report the reach."""
+    arch = describe(config, reader.classes).arch
+    if arch.head != "ssdlite":
         return
-    arch, size = describe(config, reader.classes).arch, parse_size(config["size"], "size")
+    size = parse_size(config["size"], "size")
     with torch.device("meta"):
         strides = cast(SSDLite, build_model(arch).head).strides
     boxes, labels = (torch.from_numpy(values) for values in reader.boxes_at(size))
-    shapes = follow_data(boxes, labels, layout=LAYOUTS[arch.anchors], strides=strides, size=size)
-    config["model"]["shapes"] = [[list(shape) for shape in level] for level in shapes]
+    if not len(boxes):
+        raise InputError("dataset.train: no boxes but crowds; a detector learns from boxes")
+    layouts = {"": choose_layout(arch)}
+    if config["model"]["shapes"] == FOLLOW_DATA:
+        shapes = fit_shapes(boxes, labels, layout=layouts[""], strides=strides, size=size)
+        config["model"]["shapes"] = [[list(shape) for shape in level] for level in shapes]
+        layouts = {"fitted to the data, ": layouts[""]._replace(levels=shapes), "before, ": layouts[""]}
+    for name, layout in layouts.items():
+        reach = measure_reach(boxes, labels, build_anchors(size, strides=strides, layout=layout))
+        logger.info(
+            "anchors: %sthey reach %.1f %% of the training boxes (IoU of .5 or more); mean of the best IoU %.3f",
+            name,
+            reach.share * 100,
+            reach.mean_iou,
+        )
 
 
 def open_split(head: str, dataset: dict[str, Any], split: Literal["train", "val"], *, classes: Any = None) -> Any:

@@ -4,24 +4,27 @@ The network stays the same: as many anchors at each cell of each level, of other
 (arXiv:1612.08242, section 2) does it with k-means on the shapes alone; here a box also has to lie on the level's grid.
 """
 
-import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from heads.anchors import Layout, Shape, Shapes, build_anchors
+from heads.anchors import Layout, Shape, Shapes
 from tasks.detection.matcher import overlaps
 
-logger = logging.getLogger(__name__)
-
 REACH_IOU = 0.5  # from which an anchor counts as reaching a box
-MOST_BOXES = 10_000  # that a fit looks at
+MOST_BOXES = 10_000  # that are looked at
 CHUNK = 512  # boxes compared with all anchors at once
 STEPS = (0.4, 0.2, 0.1, 0.05)  # of the search, in the logarithms of scale and ratio
 LEAST_GAIN = 1e-5  # of the mean IoU, for which a shape changes
 OFFSETS = 4  # places along each axis, from the middle of a cell to its edge, that a box's centre may have
+
+
+def sample_boxes(boxes: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return at most MOST_BOXES of the boxes (M, 4) and their labels (M,), evenly spaced."""
+    every = -(-len(boxes) // MOST_BOXES)
+    return boxes[::every], labels[::every]
 
 
 class Reach(NamedTuple):
@@ -33,13 +36,14 @@ class Reach(NamedTuple):
 
 
 def measure_reach(boxes: Tensor, labels: Tensor, anchors: Tensor) -> Reach:
-    """Compare every box with its best anchor.
+    """Compare boxes with their best anchors; evenly spaced ones where there are very many.
 
     Args:
         boxes: (M, 4), xyxy in input pixels, M above 0.
         labels: (M,) int64, class indices.
         anchors: (A, 4), xyxy in input pixels.
     """
+    boxes, labels = sample_boxes(boxes, labels)
     best = torch.cat([overlaps(part[None], anchors)[0].amax(dim=(0, 2)) for part in boxes.split(CHUNK)])  # (M,)
     reached = (best >= REACH_IOU).float()
     by_class = {int(label): float(reached[labels == label].mean()) for label in labels.unique()}
@@ -84,8 +88,8 @@ def fit_shapes(
     Returns:
         As many shapes a level as in `layout`.
     """
-    every = -(-len(boxes) // MOST_BOXES)
-    sides, labels = (boxes[:, 2:] - boxes[:, :2])[::every].double(), labels[::every]
+    boxes, labels = sample_boxes(boxes, labels)
+    sides = (boxes[:, 2:] - boxes[:, :2]).double()
     weights = 1 / labels.bincount().double()[labels]  # (M,)
     weights /= weights.sum()
     cells = torch.tensor([s for s, n in zip(strides, layout.per_cell, strict=True) for _ in range(n)]).double()  # (S,)
@@ -122,22 +126,3 @@ def _move_each(
         if gains[best] > weights @ ious.amax(1) + LEAST_GAIN:
             shapes[index], ious[:, index], moved = tried[best], candidates[:, best], True
     return moved
-
-
-def follow_data(
-    boxes: Tensor, labels: Tensor, *, layout: Layout, strides: Sequence[int], size: tuple[int, int]
-) -> Shapes:
-    """Fit shapes as `fit_shapes` does, and say how many boxes were reached before and are now."""
-    fitted = fit_shapes(boxes, labels, layout=layout, strides=strides, size=size)
-    before, after = (
-        measure_reach(boxes, labels, build_anchors(size, strides=strides, layout=option))
-        for option in (layout, layout._replace(levels=fitted))
-    )
-    logger.info(
-        "anchors follow the data: they reach %.1f %% of the boxes (%.1f %% before), mean IoU %.3f (%.3f)",
-        after.share * 100,
-        before.share * 100,
-        after.mean_iou,
-        before.mean_iou,
-    )
-    return fitted
