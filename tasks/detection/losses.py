@@ -1,8 +1,9 @@
 """What the detector is trained on: a class loss and a box loss, both over the number of matched anchors.
 
-Two class losses, one for each way to read the logits: sigmoid scores learn by focal loss (RetinaNet,
-arXiv:1708.02002, eq. 5, with TensorFlow's alpha .75), softmax scores by cross-entropy over the positives and the
-hardest negatives (SSD, arXiv:1512.02325, section 2.2).
+The class loss goes with how the logits are read and how anchors are assigned. Softmax scores learn by cross-entropy
+over the positives and the hardest negatives (SSD, arXiv:1512.02325, section 2.2); sigmoid scores by focal loss
+(RetinaNet, arXiv:1708.02002, eq. 5, with TensorFlow's alpha .75), or, with task-aligned assignment, by cross-entropy
+with the quality of the match as the target.
 """
 
 from dataclasses import dataclass
@@ -11,11 +12,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.ops import sigmoid_focal_loss
+from torchvision.ops import generalized_box_iou_loss, sigmoid_focal_loss
 
-from heads.box_coder import encode
+from heads.box_coder import decode, encode
 from heads.ssdlite import RawDetections
-from tasks.detection.matcher import BACKGROUND, IGNORED
+from tasks.detection.matcher import BACKGROUND, IGNORED, Assignment
 
 NEGATIVES_PER_POSITIVE = 3
 
@@ -32,7 +33,11 @@ class LossSettings:
     """How the detector is taught.
 
     Attributes:
-        matching_iou: overlap from which an anchor takes a box.
+        assignment: which anchors learn a box: by their "iou" with it, as in SSD, or "task_aligned", by what the network
+            predicts there (`tasks.detection.alignment`).
+        matching_iou: overlap from which an anchor takes a box; for "iou".
+        candidates: anchors that a box may have at most; for "task_aligned".
+        box: "smooth_l1" of the offsets, or "giou" of the boxes (arXiv:1902.09630).
         box_weight: factor of the box loss; 1 / 4 in TensorFlow, which goes with the focal loss there.
         min_negatives: hardest negatives that an image without a match gives all the same, for softmax scores: it still
             teaches what is background; 0 in torchvision.
@@ -41,13 +46,21 @@ class LossSettings:
         ValueError: if one is out of range.
     """
 
-    matching_iou: float
+    assignment: str
+    box: str
     box_weight: float
+    matching_iou: float = 0.5
+    candidates: int = 13
     min_negatives: int = 3
 
     def __post_init__(self) -> None:
-        if not 0 < self.matching_iou <= 1 or not self.box_weight > 0 or self.min_negatives < 0:
-            raise ValueError(f"{self}; expected matching_iou in (0, 1], box_weight above 0, min_negatives from 0")
+        for field, choices in (("assignment", ("iou", "task_aligned")), ("box", tuple(BOX_LOSSES))):
+            if getattr(self, field) not in choices:
+                raise ValueError(f"loss.{field}: unknown {getattr(self, field)!r}; choose from {list(choices)}")
+        if not 0 < self.matching_iou <= 1 or not self.box_weight > 0:
+            raise ValueError(f"{self}; expected matching_iou in (0, 1], box_weight above 0")
+        if self.min_negatives < 0 or self.candidates < 1:
+            raise ValueError(f"{self}; expected min_negatives from 0, candidates from 1")
 
 
 def assign_slots(matches: Tensor, labels: Tensor) -> Tensor:
@@ -72,7 +85,7 @@ def focal_loss(class_logits: Tensor, slots: Tensor, *, alpha: float = 0.75, gamm
         A scalar.
     """
     counted = slots != IGNORED
-    targets = F.one_hot(slots.clamp(min=0), class_logits.shape[-1]).to(class_logits.dtype)  # (N, A, 1 + K)
+    targets = torch.zeros_like(class_logits).scatter(2, slots.clamp(min=0)[..., None], 1.0)  # (N, A, 1 + K)
     loss = sigmoid_focal_loss(class_logits, targets, alpha=alpha, gamma=gamma)
     return (loss.sum(-1) * counted).sum()
 
@@ -97,24 +110,55 @@ def hard_negative_loss(class_logits: Tensor, slots: Tensor, *, min_negatives: in
     return (loss * chosen).sum()
 
 
-def box_loss(deltas: Tensor, anchors: Tensor, *, boxes: Tensor, matches: Tensor) -> Tensor:
-    """Sum the smooth L1 distance of the predicted offsets to those of the matched boxes.
+def quality_loss(class_logits: Tensor, slots: Tensor, *, quality: Tensor) -> Tensor:
+    """Sum the sigmoid cross-entropy of all anchors that are not ignored, the right class's target being the quality.
+
+    The slot of the background learns nothing: sigmoid scores do not need it.
 
     Args:
-        deltas: (N, A, 4), unitless.
-        anchors: (A, 4), xyxy in pixels.
-        boxes: (N, G, 4), xyxy in pixels.
-        matches: (N, A) int64, from `match`.
+        class_logits: (N, A, 1 + K).
+        slots: (N, A) int64, from `assign_slots`.
+        quality: (N, A), 0 to 1, of the matches.
 
     Returns:
         A scalar.
     """
-    positive = (matches >= 0)[..., None]  # (N, A, 1)
+    targets = torch.zeros_like(class_logits).scatter(2, slots.clamp(min=0)[..., None], quality[..., None])
+    loss = F.binary_cross_entropy_with_logits(class_logits[..., 1:], targets[..., 1:], reduction="none")
+    return (loss.sum(-1) * (slots != IGNORED)).sum()
+
+
+def smooth_l1_box_loss(deltas: Tensor, anchors: Tensor, *, boxes: Tensor, quality: Tensor) -> Tensor:
+    """Sum the smooth L1 distance of the predicted offsets to those of the matched boxes (Fast R-CNN, arXiv:1504.08083).
+
+    Args:
+        deltas: (N, A, 4), unitless.
+        anchors: (A, 4), xyxy in pixels.
+        boxes: (N, A, 4), xyxy in pixels: each anchor's own box.
+        quality: (N, A), how much each anchor counts; 0 without a match.
+
+    Returns:
+        A scalar.
+    """
+    targets = encode(boxes, anchors)
+    return (F.smooth_l1_loss(deltas, targets, reduction="none").sum(-1) * quality).sum()
+
+
+def giou_box_loss(deltas: Tensor, anchors: Tensor, *, boxes: Tensor, quality: Tensor) -> Tensor:
+    """Sum 1 - GIoU of the predicted and the matched boxes (arXiv:1902.09630); shapes as in `smooth_l1_box_loss`."""
+    loss = generalized_box_iou_loss(decode(deltas, anchors), boxes, reduction="none")  # (N, A)
+    return (loss * quality).sum()
+
+
+BOX_LOSSES = {"smooth_l1": smooth_l1_box_loss, "giou": giou_box_loss}
+
+
+def take_boxes(boxes: Tensor, anchors: Tensor, matches: Tensor) -> Tensor:
+    """Return the box of each anchor (N, A, 4), the anchor itself where it has none, from boxes (N, G, 4)."""
     if boxes.shape[1] == 0:
-        return deltas.sum() * 0.0
+        return anchors.expand(len(boxes), -1, -1)
     matched = boxes.gather(1, matches.clamp(min=0)[..., None].expand(-1, -1, 4))  # (N, A, 4)
-    targets = encode(torch.where(positive, matched, anchors), anchors)
-    return (F.smooth_l1_loss(deltas, targets, reduction="none") * positive).sum()
+    return torch.where((matches >= 0)[..., None], matched, anchors)
 
 
 def detection_loss(
@@ -123,29 +167,33 @@ def detection_loss(
     *,
     boxes: Tensor,
     labels: Tensor,
-    matches: Tensor,
+    assignment: Assignment,
     scores: str,
     settings: LossSettings,
 ) -> DetectionLoss:
-    """Compute both losses of a batch in float32, over the batch's number of matched anchors.
+    """Compute both losses of a batch in float32, over the batch's matched anchors, each counted by its quality.
 
     Args:
         raw: the head's predictions.
         anchors: (A, 4), xyxy in pixels.
         boxes: (N, G, 4), xyxy in pixels.
         labels: (N, G), class indices; negative where padded.
-        matches: (N, A) int64, from `match`.
+        assignment: of boxes to anchors.
         scores: "sigmoid" or "softmax", as the model's logits are read.
-        settings: weight of the box loss, least number of negatives.
+        settings: kinds and weights of the losses.
 
     Returns:
         Scalars.
     """
-    positives = (matches >= 0).sum().clamp(min=1)
+    matches, quality = assignment
+    count = quality.sum().clamp(min=1)
     class_logits, slots = raw.class_logits.float(), assign_slots(matches, labels)
-    if scores == "sigmoid":
-        classification = focal_loss(class_logits, slots)
-    else:
+    if scores == "softmax":
         classification = hard_negative_loss(class_logits, slots, min_negatives=settings.min_negatives)
-    box = box_loss(raw.deltas.float(), anchors, boxes=boxes, matches=matches)
-    return DetectionLoss(classification / positives, settings.box_weight * box / positives)
+    elif settings.assignment == "task_aligned":
+        classification = quality_loss(class_logits, slots, quality=quality)
+    else:
+        classification = focal_loss(class_logits, slots)
+    own = take_boxes(boxes, anchors, matches)
+    box = BOX_LOSSES[settings.box](raw.deltas.float(), anchors, boxes=own, quality=quality)
+    return DetectionLoss(classification / count, settings.box_weight * box / count)

@@ -7,11 +7,13 @@ import torch
 from torch import Tensor
 
 from data.coco import CocoDataset
+from data.errors import InputError
 from data.loading import DetectionBatch
-from heads.ssdlite import SSDLite
+from heads.ssdlite import RawDetections, SSDLite
 from tasks.description import Description
+from tasks.detection.alignment import align
 from tasks.detection.losses import LossSettings, detection_loss
-from tasks.detection.matcher import match
+from tasks.detection.matcher import Assignment, match
 from tasks.detection.metrics import DetectionMetrics, evaluate_detections
 from tasks.detection.postprocess import Detections, postprocess
 from tasks.model import build_model
@@ -49,6 +51,8 @@ class DetectionModule(L.LightningModule):
         head, size = self.model.head, description.preprocessing.size
         if not isinstance(head, SSDLite) or not isinstance(size, tuple) or description.postprocessing is None:
             raise ValueError(f"a detector needs an SSDLite head, an input size and postprocessing; got {description}")
+        if loss and loss.assignment == "task_aligned" and description.arch.scores != "sigmoid":
+            raise InputError("loss.assignment: task_aligned needs model.scores=sigmoid; expected that, or iou")
         self.size = size
         self.postprocessing = description.postprocessing
         self.anchors: Tensor
@@ -72,13 +76,13 @@ class DetectionModule(L.LightningModule):
             raise ValueError("no loss given: this module only evaluates")
         raw = self(batch.images)
         with torch.autocast(self.device.type, enabled=False):
-            matches = match(batch.boxes, batch.labels, batch.crowd, self.anchors, iou_threshold=self.loss.matching_iou)
+            assignment = self.assign(raw, batch, self.loss)
             loss = detection_loss(
                 raw,
                 self.anchors,
                 boxes=batch.boxes,
                 labels=batch.labels,
-                matches=matches,
+                assignment=assignment,
                 scores=self.description.arch.scores,
                 settings=self.loss,
             )
@@ -87,6 +91,13 @@ class DetectionModule(L.LightningModule):
         self.log("train/loss", total, prog_bar=True, batch_size=len(batch.images))
         self.log_dict(parts, batch_size=len(batch.images))
         return total
+
+    def assign(self, raw: RawDetections, batch: DetectionBatch, settings: LossSettings) -> Assignment:
+        """Decide which anchors learn which box of a batch."""
+        targets = (batch.boxes, batch.labels, batch.crowd, self.anchors)
+        if settings.assignment == "task_aligned":
+            return align(raw, *targets, candidates=settings.candidates)
+        return match(*targets, iou_threshold=settings.matching_iou)
 
     def detect(self, images: Tensor) -> list[Detections]:
         """Find objects in images (N, 3, H, W) uint8 of the network's size; boxes in its pixels."""

@@ -7,8 +7,18 @@ from torchvision.models.detection._utils import BoxCoder
 from torchvision.models.detection.ssd import SSD
 
 from heads.ssdlite import RawDetections
-from tasks.detection.losses import LossSettings, assign_slots, box_loss, detection_loss, focal_loss, hard_negative_loss
-from tasks.detection.matcher import BACKGROUND, IGNORED
+from tasks.detection.losses import (
+    LossSettings,
+    assign_slots,
+    detection_loss,
+    focal_loss,
+    giou_box_loss,
+    hard_negative_loss,
+    quality_loss,
+    smooth_l1_box_loss,
+    take_boxes,
+)
+from tasks.detection.matcher import BACKGROUND, IGNORED, Assignment
 
 A, K = 200, 5
 
@@ -45,9 +55,9 @@ def ours(raw, anchors, boxes, labels, matches, *, scores, box_weight=1.0):
         anchors,
         boxes=boxes,
         labels=labels,
-        matches=matches,
+        assignment=Assignment(matches, (matches >= 0).float()),
         scores=scores,
-        settings=LossSettings(matching_iou=0.5, box_weight=box_weight),
+        settings=LossSettings(assignment="iou", box="smooth_l1", box_weight=box_weight),
     )
 
 
@@ -61,6 +71,11 @@ def torchvisions(raw, anchors, boxes, labels, matches):
     ]
     outputs = {"cls_logits": raw.class_logits, "bbox_regression": raw.deltas}
     return SSD.compute_loss(ssd, targets, outputs, [anchors] * len(boxes), list(matches))
+
+
+def box_loss(deltas, anchors, *, boxes, matches):
+    own = take_boxes(boxes, anchors, matches)
+    return smooth_l1_box_loss(deltas, anchors, boxes=own, quality=(matches >= 0).float())
 
 
 def class_gradients(loss, raw):
@@ -187,3 +202,57 @@ def test_losses_of_short_floats_are_computed_in_float32():
     ):
         assert value.dtype == torch.float32
         assert value == expected
+
+
+def test_the_loss_of_quality_by_hand():
+    logits = torch.tensor([[[9.0, 0.4, -1.0], [9.0, 2.0, 0.0], [9.0, 3.0, 3.0]]])
+    slots, quality = torch.tensor([[2, 0, IGNORED]]), torch.tensor([[0.7, 0.0, 0.0]])
+    right = -0.7 * math.log(sigmoid(-1.0)) - 0.3 * math.log(1 - sigmoid(-1.0))
+    wrong = sum(-math.log(1 - sigmoid(x)) for x in (0.4, 2.0, 0.0))
+    assert quality_loss(logits, slots, quality=quality).item() == pytest.approx(right + wrong, rel=1e-5)
+
+
+def test_the_background_slot_learns_nothing_from_quality():
+    logits = torch.randn(1, 4, 3, requires_grad=True)
+    quality_loss(logits, torch.tensor([[0, 1, 2, 0]]), quality=torch.tensor([[0.0, 0.5, 1.0, 0.0]])).backward()
+    assert (logits.grad[..., 0] == 0).all()
+    assert (logits.grad[..., 1:] != 0).all()
+
+
+def test_the_giou_loss_by_hand():
+    anchors = torch.tensor([[0.0, 0, 10, 10], [20, 20, 30, 30]])
+    boxes = torch.tensor([[[0.0, 0, 10, 20], [40.0, 20, 50, 30]]])
+    apart = 1 - (0 - 100 / 300)  # 100 of the 300 px that hold both lie in neither
+    expected = 0.5 * (1 - 0.5) + 1.0 * apart
+    loss = giou_box_loss(torch.zeros(1, 2, 4), anchors, boxes=boxes, quality=torch.tensor([[0.5, 1.0]]))
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_match_of_half_the_quality_counts_half():
+    raw, anchors, boxes, labels, matches = batch([4])
+    settings = LossSettings(assignment="task_aligned", box="giou", box_weight=2.0)
+    whole = (matches >= 0).float()
+    options = {"boxes": boxes, "labels": labels, "scores": "sigmoid", "settings": settings}
+    one, half = (
+        detection_loss(raw, anchors, assignment=Assignment(matches, quality), **options)
+        for quality in (whole, whole / 2)
+    )
+    torch.testing.assert_close(one.box, half.box)  # 4 matches of quality 1, or of quality 1 / 2: the same average
+    own = take_boxes(boxes, anchors, matches)
+    torch.testing.assert_close(one.box, 2 * giou_box_loss(raw.deltas, anchors, boxes=own, quality=whole) / 4)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"assignment": "atss"},
+        {"box": "l2"},
+        {"box_weight": 0.0},
+        {"matching_iou": 1.5},
+        {"candidates": 0},
+        {"min_negatives": -1},
+    ],
+)
+def test_settings_out_of_range_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        LossSettings(**{"assignment": "iou", "box": "giou", "box_weight": 1.0} | wrong)

@@ -14,7 +14,7 @@ def run(boxes, *, labels=None, crowd=None, anchors=ANCHORS, **options):
     labels = torch.zeros(len(boxes), dtype=torch.int64) if labels is None else torch.tensor(labels)
     crowd = torch.zeros(len(boxes), dtype=torch.bool) if crowd is None else torch.tensor(crowd)
     boxes = torch.as_tensor(boxes, dtype=torch.float32).reshape(-1, 4)
-    return match(boxes[None], labels[None], crowd[None], anchors, **options)[0].tolist()
+    return match(boxes[None], labels[None], crowd[None], anchors, **options).matches[0].tolist()
 
 
 def random_boxes(count, generator, *, size=320):
@@ -92,8 +92,9 @@ def test_padding_never_matches():
 
 
 def test_a_batch_without_boxes_is_all_background():
-    matches = match(torch.zeros(2, 0, 4), torch.zeros(2, 0).long(), torch.zeros(2, 0).bool(), ANCHORS)
-    assert torch.equal(matches, torch.full((2, 4), BACKGROUND))
+    found = match(torch.zeros(2, 0, 4), torch.zeros(2, 0).long(), torch.zeros(2, 0).bool(), ANCHORS)
+    assert torch.equal(found.matches, torch.full((2, 4), BACKGROUND))
+    assert torch.equal(found.quality, torch.zeros(2, 4))
 
 
 def test_a_batch_is_matched_image_by_image():
@@ -105,7 +106,8 @@ def test_a_batch_is_matched_image_by_image():
         boxes[image, :count] = random_boxes(count, generator)
         labels[image, :count] = 1
         crowd[image, 2:count:3] = True
-    together = match(boxes, labels, crowd, anchors)
+    together, quality = match(boxes, labels, crowd, anchors)
+    assert torch.equal(quality, (together >= 0).float())
     for image, count in enumerate(counts):
         alone = run(boxes[image, :count], crowd=crowd[image, :count].tolist(), anchors=anchors)
         assert together[image].tolist() == alone

@@ -1,0 +1,123 @@
+"""What each part of the training recipes is worth: the same run with and without it, over seeds.
+
+Usage:
+    python -m benchmarks.ablations bccd --data DIR --runs DIR --backbone small --seeds 0 1 2     # COCO layout
+    python -m benchmarks.ablations camvid --data DIR --runs DIR --variants default no_ohem       # Cityscapes layout
+
+Each run is `python -m tasks.train` on one thread, evaluated once, after the last epoch, on val and on test. The numbers
+land in benchmarks/results/ablations_STUDY_BACKBONE.json as they come; what stands there already is not run again.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from benchmarks.timing import RESULTS
+from tasks.files import write_json
+
+
+class Study(NamedTuple):
+    """One data set and what is tried on it."""
+
+    options: tuple[str, ...]  # of every run
+    metrics: tuple[str, ...]  # noted from metrics.json, the deciding one first
+    variants: dict[str, tuple[str, ...]]  # name -> further options
+
+
+STUDIES = {
+    "bccd": Study(
+        ("experiment=bccd_ssdlite", "trainer.check_val_every_n_epoch=50"),
+        ("mAP", "AP50", "AP75"),
+        {
+            "default": (),
+            "layout's own anchors": ("model.shapes=null",),
+        },
+    ),
+    "camvid": Study(
+        ("experiment=camvid_lraspp", "trainer.check_val_every_n_epoch=16"),
+        ("mIoU", "pixel_accuracy"),
+        {
+            "default": (),
+        },
+    ),
+}
+SPLIT = "test"
+
+
+def run(name: str, *options: str) -> None:
+    """Run `python -m tasks.NAME OPTIONS` on one thread."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", f"tasks.{name}", *options, "dataset.workers=0"]
+    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+
+
+def measure(study: Study, options: tuple[str, ...], *, data: Path, folder: Path) -> dict[str, Any]:
+    """Train and evaluate once; the folder is removed afterwards."""
+    start = time.perf_counter()
+    run("train", *study.options, *options, f"dataset.root={data}", f"out={folder}", "trainer.progress_bar=false")
+    minutes = (time.perf_counter() - start) / 60
+    evaluated = folder.with_name(f"{folder.name}-{SPLIT}")
+    run("evaluate", f"checkpoint={folder / 'model.safetensors'}", f"dataset.val={SPLIT}", f"out={evaluated}")
+    found = {}
+    for split, place in (("val", folder), (SPLIT, evaluated)):
+        metrics = json.loads((place / "metrics.json").read_text(encoding="utf-8"))
+        found[split] = {name: round(metrics[name], 4) for name in study.metrics}
+        shutil.rmtree(place)
+    return {**found, "minutes": round(minutes, 1)}
+
+
+def summarize(study: Study, seeds: dict[str, Any]) -> dict[str, Any]:
+    """Return the mean of the deciding metric over seeds, and half the distance of the extremes."""
+    name, values = study.metrics[0], {}
+    for split in ("val", SPLIT):
+        found = [entry[split][name] for entry in seeds.values()]
+        values[f"{split} {name}"] = round(statistics.mean(found), 4)
+        values[f"{split} {name}, half the range"] = round((max(found) - min(found)) / 2, 4)
+    return values
+
+
+def read_rows(path: Path) -> dict[str, Any]:
+    """Return the rows that are there already."""
+    rows: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else {}
+    return rows
+
+
+def main() -> None:
+    """Run the variants that are not there yet, seed by seed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("study", choices=sorted(STUDIES))
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, required=True)
+    parser.add_argument("--backbone", default="small")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--variants", nargs="+")
+    args = parser.parse_args()
+    study, path = STUDIES[args.study], RESULTS / f"ablations_{args.study}_{args.backbone}.json"
+    for seed in args.seeds:
+        for name in args.variants or study.variants:
+            if str(seed) in read_rows(path).get(name, {}).get("seeds", {}):
+                continue
+            options = (f"backbone={args.backbone}", *study.variants[name], f"seed={seed}")
+            folder = args.runs / f"{args.study}-{args.backbone}-{name.replace(' ', '_')}-{seed}"
+            entry = measure(study, options, data=args.data, folder=folder)
+            rows = read_rows(path)  # again: another process may have added to it
+            row = rows.setdefault(name, {"options": " ".join(study.variants[name]), "seeds": {}})
+            row["seeds"][str(seed)] = entry
+            row |= summarize(study, row["seeds"])
+            command = " ".join(("python -m tasks.train", *study.options, f"backbone={args.backbone}"))
+            content = {"command": command, "torch": str(torch.__version__), "threads": 1, "rows": rows}
+            write_json(path, content)
+            print(name, seed, entry, flush=True)
+
+
+if __name__ == "__main__":
+    main()
