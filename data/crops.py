@@ -5,8 +5,12 @@ from typing import Any
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # no look for updates at import
 
+import albumentations as A
+import cv2
 import numpy as np
 from albumentations.augmentations.crops.transforms import BaseCrop
+
+from data.samples import IGNORE
 
 CROWD_COLUMN = 5  # of the boxes inside a pipeline: 4 coordinates, position, crowd
 
@@ -77,3 +81,44 @@ def iou_with_crop(boxes: np.ndarray, crop: tuple[int, int, int, int]) -> np.ndar
     inside = (high - low).clip(min=0).prod(axis=1)
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
     return inside / (areas + (crop[2] - crop[0]) * (crop[3] - crop[1]) - inside)
+
+
+class RareCrop(A.RandomCrop):
+    """Crop anywhere; or, with a given probability, around a pixel of a class drawn evenly from those in the image.
+
+    So a class of few pixels is seen as often as one of many. The pixel may lie anywhere in the crop, whatever the
+    image's border leaves possible. An image whose pixels are all ignored is cropped anywhere.
+
+    Args:
+        height: of the crop in pixels; the image is at least as high.
+        width: likewise.
+        share: probability of a crop around a drawn pixel.
+    """
+
+    def __init__(self, height: int, width: int, *, share: float) -> None:
+        super().__init__(height, width)
+        self.share = share
+
+    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+        """Draw a crop; the random state is left alone where the share is 0."""
+        anywhere: dict[str, Any] = super().get_params_dependent_on_data(params, data)
+        if self.share == 0 or self.py_random.random() >= self.share:
+            return anywhere
+        labels = list_classes(data["mask"])
+        if not labels:
+            return anywhere
+        places = np.flatnonzero(data["mask"] == self.py_random.choice(labels))
+        y, x = divmod(int(places[self.py_random.randrange(len(places))]), data["mask"].shape[1])
+        top = self._draw_start(y, self.height, params["shape"][0])
+        left = self._draw_start(x, self.width, params["shape"][1])
+        return {**anywhere, "crop_coords": (left, top, left + self.width, top + self.height)}
+
+    def _draw_start(self, position: int, length: int, side: int) -> int:
+        """Draw where a crop of `length` pixels begins on a side, such that it holds the position."""
+        return self.py_random.randint(max(0, position - length + 1), min(position, side - length))
+
+
+def list_classes(mask: np.ndarray) -> list[int]:
+    """Return the class indices that a mask (H, W) uint8 holds, in order, without IGNORE."""
+    counts = cv2.calcHist([mask], [0], None, [256], [0, 256])  # (256, 1); several times faster than np.unique
+    return [int(label) for label in np.flatnonzero(counts) if label != IGNORE]

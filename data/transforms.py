@@ -14,7 +14,7 @@ import albumentations as A
 import cv2
 import numpy as np
 
-from data.crops import SSDRandomCrop
+from data.crops import RareCrop, SSDRandomCrop
 from data.resizing import Size, resize_image
 from data.samples import IGNORE, DetectionSample, SegmentationSample
 
@@ -90,14 +90,22 @@ class SegmentationTransform:
         size: (height, width) of the crop in pixels.
         scales: of the random resize before the crop, as factors.
         color: probability of a change of colours.
+        rare_crops: probability of a crop around a pixel of a class drawn evenly from those in the image.
+
+    Raises:
+        ValueError: if rare_crops is no probability.
     """
 
-    def __init__(self, size: Size, *, scales: Sequence[float] = (0.5, 2.0), color: float = 0.5) -> None:
+    def __init__(
+        self, size: Size, *, scales: Sequence[float] = (0.5, 2.0), color: float = 0.5, rare_crops: float = 0.0
+    ) -> None:
+        if not 0 <= rare_crops <= 1:
+            raise ValueError(f"augmentation.rare_crops: {rare_crops!r}; expected 0 to 1")
         low, high = scales
         steps = (
             A.RandomScale((low - 1, high - 1), interpolation=cv2.INTER_LINEAR, p=1.0),
             A.PadIfNeeded(*size, position="random", fill=127, fill_mask=IGNORE),
-            A.RandomCrop(*size),
+            RareCrop(*size, share=rare_crops),
             A.HorizontalFlip(p=0.5),
             photometric(color),
         )

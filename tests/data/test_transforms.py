@@ -235,13 +235,32 @@ def test_segmentation_mirrors_and_distorts_independently():
     assert_independent(decisions(transform, sample))
 
 
-def test_segmentation_repeats_itself_with_the_seed():
+@pytest.mark.parametrize("rare_crops", [0.0, 0.7])
+def test_segmentation_repeats_itself_with_the_seed(rare_crops):
     sample = striped(0)
-    first = [SegmentationTransform(SIZE)(sample, seed) for seed in range(6)]
-    transform = SegmentationTransform(SIZE)
+    first = [SegmentationTransform(SIZE, rare_crops=rare_crops)(sample, seed) for seed in range(6)]
+    transform = SegmentationTransform(SIZE, rare_crops=rare_crops)
     for seed in reversed(range(6)):
         assert_same(transform(sample, seed), first[seed])
     assert len({item.image.tobytes() for item in first}) == 6
+
+
+def test_rare_crops_hold_a_rare_class_at_any_scale():
+    mask = np.zeros((60, 90), dtype=np.uint8)
+    mask[30:34, 50:54] = 1
+    sample = SegmentationSample(np.repeat(mask[..., None], 3, axis=2), mask, "")
+    found = [
+        [(SegmentationTransform((24, 24), rare_crops=share)(sample, seed).mask == 1).any() for seed in range(150)]
+        for share in (0.0, 1.0)
+    ]
+    assert np.mean(found[0]) < 0.4
+    assert np.mean(found[1]) > 0.5
+
+
+@pytest.mark.parametrize("rare_crops", [-0.1, 1.5, float("nan")])
+def test_a_share_of_crops_that_is_no_probability_is_refused(rare_crops):
+    with pytest.raises(ValueError, match=r"augmentation.rare_crops: .*expected 0 to 1"):
+        SegmentationTransform(SIZE, rare_crops=rare_crops)
 
 
 @pytest.mark.parametrize("size", [None, (50, 70), 40])
