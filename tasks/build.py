@@ -12,12 +12,14 @@ from data.errors import InputError
 from data.loading import Transformed, build_loader, collate_detection, collate_segmentation
 from data.transforms import DetectionResize, DetectionTransform, SegmentationResize, SegmentationTransform
 from tasks.description import Description
+from tasks.detection.losses import LossSettings as DetectionLossSettings
 from tasks.detection.module import DetectionModule
 from tasks.detection.postprocess import Postprocessing
 from tasks.detection.report import write_report as write_detection_report
 from tasks.model import Arch
 from tasks.options import Size, count_workers, parse, parse_eval_size, parse_size
 from tasks.preprocessing import Preprocessing
+from tasks.segmentation.losses import LossSettings as SegmentationLossSettings
 from tasks.segmentation.module import SegmentationModule
 from tasks.segmentation.report import write_report as write_segmentation_report
 
@@ -28,6 +30,7 @@ class Task:
 
     kind: str
     module: type[DetectionModule] | type[SegmentationModule]
+    loss: type[DetectionLossSettings] | type[SegmentationLossSettings]
     augment: Callable[..., Any]
     resize: Callable[..., Any]
     collate: Callable[[Any], Any]
@@ -35,11 +38,18 @@ class Task:
 
 
 DETECTION = Task(
-    "detection", DetectionModule, DetectionTransform, DetectionResize, collate_detection, write_detection_report
+    "detection",
+    DetectionModule,
+    DetectionLossSettings,
+    DetectionTransform,
+    DetectionResize,
+    collate_detection,
+    write_detection_report,
 )
 SEGMENTATION = Task(
     "segmentation",
     SegmentationModule,
+    SegmentationLossSettings,
     SegmentationTransform,
     SegmentationResize,
     collate_segmentation,

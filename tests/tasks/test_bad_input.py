@@ -152,6 +152,25 @@ def test_a_senseless_number_is_refused_naming_its_option(option: str, tmp_path: 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        "loss.ohem=0",
+        "loss.ohem=some",
+        "loss.dice=-1",
+        "loss.lovasz=.inf",
+        "loss.label_smoothing=1",
+        "loss.aux_weight=true",
+        "augmentation.rare_crops=2",
+        "augmentation.rare_crops=often",
+    ],
+)
+def test_a_senseless_option_of_a_segmenter_is_refused_by_name(option: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=rf"^{option.split('=')[0]}: .*expected"):
+        train(small_run("lraspp", tmp_path / "out", option))
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_data_set_of_the_other_task_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="dataset=coco does not serve segmentation"):
         train(load_config("train", "task=lraspp", "dataset=coco", f"out={tmp_path / 'out'}"))
