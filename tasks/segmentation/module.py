@@ -13,6 +13,7 @@ from heads.raspp import RASPP
 from tasks.description import Description
 from tasks.model import Model, build_model
 from tasks.optimizers import Optimization, build_optimizer
+from tasks.segmentation.averaging import Averaging, average_scores
 from tasks.segmentation.losses import LossSettings, cross_entropy_loss, segmentation_loss
 from tasks.segmentation.metrics import ConfusionMatrix, SegmentationMetrics, evaluate_segmentation
 from tasks.segmentation.postprocess import pad_to_grid, postprocess
@@ -25,6 +26,7 @@ class SegmentationModule(L.LightningModule):
         description: of the model.
         optimization: how to train; evaluation needs none.
         loss: how it is taught; plain cross-entropy by default.
+        averaging: of the scores in evaluation; none by default.
 
     Attributes:
         auxiliary: a head in training alone, where the loss gives it a weight; no part of `model`.
@@ -41,11 +43,13 @@ class SegmentationModule(L.LightningModule):
         *,
         optimization: Optimization | None = None,
         loss: LossSettings | None = None,
+        averaging: Averaging | None = None,
     ) -> None:
         super().__init__()
         self.description = description
         self.optimization = optimization
         self.loss = loss or LossSettings()
+        self.averaging = averaging
         self.model = build_model(description.arch, extra=FCN.TAPS if self.loss.aux_weight else ())
         if not isinstance(self.model.head, LRASPP | RASPP):
             raise ValueError(f"a segmenter needs the head lraspp or raspp; got {description.arch.head}")
@@ -94,7 +98,9 @@ class SegmentationModule(L.LightningModule):
 
     def segment(self, images: Tensor, size: tuple[int, int]) -> Tensor:
         """Classify each pixel of images (N, 3, H, W) uint8: (N, *size) int64, class indices."""
-        return postprocess(self(images), size=size)
+        if self.averaging is None:
+            return postprocess(self(images), size=size)
+        return average_scores(images, predict=self, size=size, averaging=self.averaging).argmax(dim=1)
 
     def on_validation_epoch_start(self) -> None:
         """Forget earlier counts."""

@@ -193,6 +193,24 @@ def test_a_checkpoint_of_the_other_task_is_refused(run: Path, scenes: Path, tmp_
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("scales=[0.5,1.0]", "ssdlite is no segmenter"),
+        ("flip=true", "ssdlite is no segmenter"),
+        ("flip=2", "flip: 2; expected true or false"),
+        ("scales=[]", r"scales: \[\]; expected a list of numbers above 0"),
+        ("scales=[0]", "expected a list of numbers above 0"),
+        ("scales=1", "scales: 1; expected a list"),
+        ("scales=[big]", "expected a list of numbers"),
+    ],
+)
+def test_averaging_over_what_cannot_be_is_refused(option: str, message: str, run: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=message):
+        evaluate(load_config("evaluate", f"checkpoint={run / 'model.safetensors'}", option, f"out={tmp_path / 'out'}"))
+    assert not (tmp_path / "out").exists()
+
+
 def test_data_of_classes_that_the_checkpoint_does_not_know_are_refused(run: Path, scenes: Path, tmp_path: Path) -> None:
     unknown_class(scenes)
     options = ["dataset=coco", f"dataset.root={scenes / 'coco'}", "dataset.val=val", f"out={tmp_path / 'out'}"]

@@ -10,6 +10,7 @@ from tasks.description import Description
 from tasks.model import Arch, build_model
 from tasks.optimizers import Optimization
 from tasks.preprocessing import Preprocessing
+from tasks.segmentation.averaging import Averaging, average_scores
 from tasks.segmentation.losses import LossSettings
 from tasks.segmentation.module import SegmentationModule
 from tasks.segmentation.postprocess import pad_to_grid, postprocess
@@ -134,6 +135,16 @@ def test_masks_have_the_size_of_the_label(size):
     assert masks.dtype == torch.int64
     expected = F.interpolate(logits, size=size, mode="bilinear", align_corners=False).argmax(1)
     assert torch.equal(masks, expected)
+
+
+def test_masks_come_from_averaged_scores_where_that_is_asked_for():
+    module, images = segmenter().eval(), random_batch().images
+    averaging = Averaging((1.0, 1.5), flip=True)
+    scores = average_scores(images, predict=module, size=(50, 60), averaging=averaging)
+    plain = module.segment(images, (50, 60))
+    module.averaging = averaging
+    assert torch.equal(module.segment(images, (50, 60)), scores.argmax(1))
+    assert not torch.equal(plain, scores.argmax(1))
 
 
 @pytest.mark.parametrize(("side", "padded"), [(32, 33), (33, 33), (256, 257), (384, 385), (769, 769), (1024, 1025)])

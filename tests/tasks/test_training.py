@@ -49,6 +49,22 @@ def test_evaluating_what_was_trained_gives_the_same_metric(
         assert metrics == trained
 
 
+@pytest.mark.parametrize("run", ["lraspp"], indirect=True)
+def test_averaged_scores_are_evaluated_and_said(
+    run: tuple[str, Path, dict[str, Any]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, folder, trained = run
+    found = {}
+    for name, options in {"plain": ["scales=[1]"], "averaged": ["scales=[0.75,1.0,1.25]", "flip=true"]}.items():
+        base = [f"checkpoint={folder / 'model.safetensors'}", f"out={tmp_path / name}", "accelerator=cpu"]
+        with caplog.at_level("INFO"):
+            found[name] = evaluate(load_config("evaluate", *base, *options))
+    assert found["plain"] == trained
+    assert found["averaged"].pop("averaging") == {"scales": [0.75, 1.0, 1.25], "flip": True}
+    assert found["averaged"].keys() == trained.keys()
+    assert caplog.text.count("scores averaged over scales [0.75, 1.0, 1.25], each mirrored too") == 1
+
+
 def test_a_run_writes_one_folder_with_everything(run: tuple[str, Path, dict[str, Any]]) -> None:
     task, folder, _ = run
     results = "results.json" if task == "ssdlite" else "predictions"
