@@ -23,7 +23,7 @@ class LossSettings:
         dice: weight of the Dice loss.
         lovasz: weight of the Lovasz-softmax loss.
         label_smoothing: share of each pixel's target that is spread over all classes.
-        aux_weight: weight of an auxiliary head's cross-entropy, see `heads.fcn`; 0 for no such head.
+        aux_weight: weight of the plain cross-entropy of an auxiliary head, `heads.fcn.FCN`; 0 for no such head.
 
     Raises:
         ValueError: if one is out of range.
