@@ -13,12 +13,11 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # no look for updates at
 import albumentations as A
 import cv2
 import numpy as np
-from albumentations.augmentations.crops.transforms import BaseCrop
 
+from data.crops import RareCrop, SSDRandomCrop
 from data.resizing import Size, resize_image
 from data.samples import IGNORE, DetectionSample, SegmentationSample
 
-CROWD_COLUMN = 5  # of the boxes inside a pipeline: 4 coordinates, position, crowd
 MIN_SIDE = 1.0  # pixels of the network's input; smaller boxes are left out of training
 
 
@@ -36,74 +35,6 @@ class SegmentationItem(NamedTuple):
 
     image: np.ndarray  # (H, W, 3), RGB, 0 to 255: uint8, or float32 where the resize does not round
     mask: np.ndarray  # (H, W) uint8 in training; (h, w), at the label's own size, in evaluation
-
-
-class SSDRandomCrop(BaseCrop):
-    """Crop so that some box keeps a drawn IoU with the crop (SSD, arXiv:1512.02325, section 2.2).
-
-    Boxes whose centre falls outside the crop are dropped. The area and aspect limits are those of TensorFlow's
-    `ssd_random_crop`. Boxes come with two label fields, their position and whether they are a crowd, in this order.
-    """
-
-    MIN_IOUS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)  # 1: the whole image
-    AREA = (0.1, 1.0)
-    ASPECT = (0.5, 2.0)
-    TRIALS = 50
-
-    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-        """Draw a crop; the whole image where no trial fits."""
-        height, width = params["shape"][:2]
-        whole = {"crop_coords": (0, 0, width, height)}
-        min_iou = self.py_random.choice(self.MIN_IOUS)
-        rows = np.asarray(data["bboxes"])
-        boxes = rows[~are_crowds(rows), :4] * (width, height, width, height)
-        if min_iou == 1.0 or len(boxes) == 0:
-            return whole
-        for _ in range(self.TRIALS):
-            crop = self._draw(height, width)
-            if crop is None:
-                continue
-            inside = centers_inside(boxes, crop)
-            if inside.any() and iou_with_crop(boxes[inside], crop).max() >= min_iou:
-                return {"crop_coords": crop}
-        return whole
-
-    def _draw(self, height: int, width: int) -> tuple[int, int, int, int] | None:
-        area = self.py_random.uniform(*self.AREA) * height * width
-        aspect = self.py_random.uniform(*self.ASPECT)
-        crop_width, crop_height = round((area * aspect) ** 0.5), round((area / aspect) ** 0.5)
-        if crop_width > width or crop_height > height or crop_width < 1 or crop_height < 1:
-            return None
-        x, y = self.py_random.randint(0, width - crop_width), self.py_random.randint(0, height - crop_height)
-        return x, y, x + crop_width, y + crop_height
-
-    def apply_to_bboxes(self, bboxes: np.ndarray, crop_coords: tuple[int, int, int, int], **params: Any) -> np.ndarray:
-        """Keep the boxes (G, 4 + fields), xyxy in 0..1, whose centre lies in the crop, and move them into it.
-
-        Crowds are all kept: what is left of one is still no background.
-        """
-        height, width = params["shape"][:2]
-        inside = centers_inside(bboxes[:, :4] * (width, height, width, height), crop_coords)
-        return super().apply_to_bboxes(bboxes[inside | are_crowds(bboxes)], crop_coords, **params)
-
-
-def are_crowds(rows: np.ndarray) -> np.ndarray:
-    """Tell which of a pipeline's boxes (G, 4 + fields) are crowds: (G,) bool; no boxes come without fields."""
-    return np.asarray(rows[:, CROWD_COLUMN : CROWD_COLUMN + 1].any(axis=1))
-
-
-def centers_inside(boxes: np.ndarray, crop: tuple[int, int, int, int]) -> np.ndarray:
-    """Tell which boxes (G, 4), xyxy, have their centre in the crop: (G,) bool."""
-    centers = (boxes[:, :2] + boxes[:, 2:]) / 2
-    return ((centers > crop[:2]) & (centers < crop[2:])).all(axis=1)
-
-
-def iou_with_crop(boxes: np.ndarray, crop: tuple[int, int, int, int]) -> np.ndarray:
-    """Return the IoU of each box (G, 4), xyxy, with the crop: (G,)."""
-    low, high = np.maximum(boxes[:, :2], crop[:2]), np.minimum(boxes[:, 2:], crop[2:])
-    inside = (high - low).clip(min=0).prod(axis=1)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    return inside / (areas + (crop[2] - crop[0]) * (crop[3] - crop[1]) - inside)
 
 
 class RuleResize(A.Resize):
@@ -159,14 +90,22 @@ class SegmentationTransform:
         size: (height, width) of the crop in pixels.
         scales: of the random resize before the crop, as factors.
         color: probability of a change of colours.
+        rare_crops: probability of a crop around a pixel of a class drawn evenly from those in the image.
+
+    Raises:
+        ValueError: if rare_crops is no probability.
     """
 
-    def __init__(self, size: Size, *, scales: Sequence[float] = (0.5, 2.0), color: float = 0.5) -> None:
+    def __init__(
+        self, size: Size, *, scales: Sequence[float] = (0.5, 2.0), color: float = 0.5, rare_crops: float = 0.0
+    ) -> None:
+        if not 0 <= rare_crops <= 1:
+            raise ValueError(f"augmentation.rare_crops: {rare_crops!r}; expected 0 to 1")
         low, high = scales
         steps = (
             A.RandomScale((low - 1, high - 1), interpolation=cv2.INTER_LINEAR, p=1.0),
             A.PadIfNeeded(*size, position="random", fill=127, fill_mask=IGNORE),
-            A.RandomCrop(*size),
+            RareCrop(*size, share=rare_crops),
             A.HorizontalFlip(p=0.5),
             photometric(color),
         )

@@ -17,12 +17,14 @@ from heads.anchors import build_anchors
 from heads.ssdlite import SSDLite
 from tasks.description import Description, to_tuples
 from tasks.detection.anchor_shapes import fit_shapes, measure_reach
+from tasks.detection.losses import LossSettings as DetectionLossSettings
 from tasks.detection.module import DetectionModule
 from tasks.detection.postprocess import Postprocessing
 from tasks.detection.report import write_report as write_detection_report
 from tasks.model import Arch, build_model, choose_layout
 from tasks.options import Size, count_workers, parse, parse_eval_size, parse_size
 from tasks.preprocessing import Preprocessing
+from tasks.segmentation.losses import LossSettings as SegmentationLossSettings
 from tasks.segmentation.module import SegmentationModule
 from tasks.segmentation.report import write_report as write_segmentation_report
 
@@ -35,6 +37,7 @@ class Task:
 
     kind: str
     module: type[DetectionModule] | type[SegmentationModule]
+    loss: type[DetectionLossSettings] | type[SegmentationLossSettings]
     augment: Callable[..., Any]
     resize: Callable[..., Any]
     collate: Callable[[Any], Any]
@@ -42,11 +45,18 @@ class Task:
 
 
 DETECTION = Task(
-    "detection", DetectionModule, DetectionTransform, DetectionResize, collate_detection, write_detection_report
+    "detection",
+    DetectionModule,
+    DetectionLossSettings,
+    DetectionTransform,
+    DetectionResize,
+    collate_detection,
+    write_detection_report,
 )
 SEGMENTATION = Task(
     "segmentation",
     SegmentationModule,
+    SegmentationLossSettings,
     SegmentationTransform,
     SegmentationResize,
     collate_segmentation,

@@ -1,8 +1,9 @@
 """What a checkpoint says of its model, and how it is written and read: plain values and tensors, nothing that runs.
 
 A training checkpoint (`.ckpt`, Lightning's container) holds the description under "bneck", averaged weights under
-"state_dict" and the raw ones under "current_model_state". `model.safetensors` holds the same description as JSON
-in its metadata, and the averaged weights. torchvision's detector and segmenter are read too: "coco", "voc" or a file.
+"state_dict" and the raw ones under "current_model_state"; those of an auxiliary head, in both, only resuming reads.
+`model.safetensors` holds the same description as JSON in its metadata, and the averaged weights. torchvision's
+detector and segmenter are read too: "coco", "voc" or a file.
 """
 
 import json

@@ -3,6 +3,7 @@
 Usage:
     python -m tasks.evaluate checkpoint=RUN/checkpoints/best.ckpt
     python -m tasks.evaluate checkpoint=RUN/model.safetensors dataset=coco dataset.root=DIR dataset.val=NAME
+    python -m tasks.evaluate checkpoint=RUN/model.safetensors scales=[0.75,1.0,1.25] flip=true
 """
 
 import hydra

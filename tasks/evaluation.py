@@ -17,6 +17,7 @@ from tasks.checkpoint import load_checkpoint, load_model
 from tasks.command import check_new
 from tasks.description import Description
 from tasks.options import check_least, count_workers, to_plain
+from tasks.segmentation.averaging import Averaging
 from tasks.segmentation.report import SavePredictions
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     out = Path(str(config["out"]))
     check_new(out)
     description, weights = load_checkpoint(Path(str(config["checkpoint"])))
+    averaging = parse_averaging(config["scales"], config["flip"], head=description.arch.head)
     dataset = choose_dataset(config["dataset"], description)
     check_least(count_workers(dataset), 0, "dataset.workers")
     reader = open_split(description.arch.head, dataset, "val", classes=description.classes)
@@ -48,9 +50,28 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         batch_size=config["batch_size"],
         workers=count_workers(dataset),
         accelerator=config["accelerator"],
+        averaging=averaging,
     )
     log_metrics(metrics, out)
     return metrics
+
+
+def parse_averaging(scales: Any, flip: Any, *, head: str) -> Averaging | None:
+    """Check what a segmenter's scores are averaged over, and say it; None where it is each image alone.
+
+    Raises:
+        InputError: if it is of another form, or the head is no segmenter's.
+    """
+    try:
+        averaging = Averaging(tuple(scales) if isinstance(scales, list) else scales, flip)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    if averaging.trivial:
+        return None
+    if find_task(head) is not SEGMENTATION:
+        raise InputError(f"scales={scales} flip={flip}: {head} is no segmenter; expected scales=[1.0] flip=false")
+    logger.info("scores averaged over scales %s%s", scales, ", each mirrored too" if flip else "")
+    return averaging
 
 
 def choose_dataset(given: dict[str, Any], description: Description) -> dict[str, Any]:
@@ -73,14 +94,16 @@ def evaluate_to(
     batch_size: int,
     workers: int,
     accelerator: str,
+    averaging: Averaging | None = None,
 ) -> dict[str, Any]:
-    """Evaluate weights on a reader and write the report into `out`.
+    """Evaluate weights on a reader and write the report into `out`; only a segmenter's scores can be averaged.
 
     Returns:
         The metrics, as in metrics.json.
     """
     task = find_task(description.arch.head)
-    module = task.module(description)
+    settings: dict[str, Any] = {} if averaging is None else {"averaging": averaging}
+    module = task.module(description, **settings)
     module.model = load_model(description, weights)
     loader = build_eval_loader(reader, description, batch_size=batch_size, workers=workers)
     callbacks: list[L.Callback] = [ProgressBar(refresh_rate=10)]

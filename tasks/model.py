@@ -187,8 +187,8 @@ HEADS: dict[str, tuple[tuple[str, ...], BuildHead]] = {
 }
 
 
-def choose_taps(arch: Arch) -> dict[str, Any]:
-    """Return where the head's maps come from: name -> the backbone's tap point."""
+def choose_taps(arch: Arch, extra: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return where the head's maps and the extra ones come from: name -> the backbone's tap point."""
     if arch.backbone in BASELINES:
         points: dict[str, Any] = dict(zoo.TAPS[arch.backbone])
         if arch.head in ("lraspp", "raspp"):
@@ -197,13 +197,13 @@ def choose_taps(arch: Arch) -> dict[str, Any]:
         points = dict(mobilenetv3.TAPS[arch.backbone])
         if arch.aspp == "torchvision":
             points["skip"] = points["low"]
-    return {tap: points[tap] for tap in HEADS[arch.head][0]}
+    return {tap: points[tap] for tap in (*HEADS[arch.head][0], *extra)}
 
 
-def build_backbone(arch: Arch) -> MobileNetV3 | TimmBackbone:
-    """Return the backbone of `arch`, with the taps of its head."""
+def build_backbone(arch: Arch, extra: tuple[str, ...] = ()) -> MobileNetV3 | TimmBackbone:
+    """Return the backbone of `arch`, with the taps of its head and the extra ones."""
     shared: dict[str, Any] = {
-        "taps": choose_taps(arch),
+        "taps": choose_taps(arch, extra),
         **{field: getattr(arch, field) for field in ("width", "halving", "output_stride", "bn_eps", "bn_momentum")},
     }
     if arch.backbone in BASELINES:
@@ -218,14 +218,18 @@ def build_backbone(arch: Arch) -> MobileNetV3 | TimmBackbone:
     )
 
 
-def build_model(arch: Arch) -> Model:
+def build_model(arch: Arch, *, extra: tuple[str, ...] = ()) -> Model:
     """Build the network that `arch` describes, freshly initialised from torch's random state.
+
+    Args:
+        arch: its layers.
+        extra: names of maps that the backbone gives beside its head's, for a head in training; no layer changes.
 
     Raises:
         InputError: if the backbone needs timm, which is not installed.
     """
     try:
-        backbone = build_backbone(arch)
+        backbone = build_backbone(arch, extra)
     except ModuleNotFoundError as error:
         raise InputError(f"model.backbone: {arch.backbone} {error}") from error
     return Model(backbone, HEADS[arch.head][1](arch, backbone.taps))

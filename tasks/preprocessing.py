@@ -41,6 +41,7 @@ class Preprocessing:
 
     def normalize(self, images: Tensor) -> Tensor:
         """Turn images (N, 3, H, W), 0 to 255, into float32 of the network's range, on their device."""
-        mean = torch.tensor(self.mean, device=images.device).reshape(3, 1, 1) * 255
-        std = torch.tensor(self.std, device=images.device).reshape(3, 1, 1) * 255
+        # Without non_blocking the host would wait until the device has done all work before this.
+        mean = torch.tensor(self.mean).to(images.device, non_blocking=True).reshape(3, 1, 1) * 255
+        std = torch.tensor(self.std).to(images.device, non_blocking=True).reshape(3, 1, 1) * 255
         return (images.float() - mean) / std

@@ -24,7 +24,6 @@ from tasks.checkpoint import load_checkpoint, save_safetensors
 from tasks.command import check_new
 from tasks.curves import plot_curves
 from tasks.description import Description
-from tasks.detection.losses import LossSettings
 from tasks.evaluation import evaluate_to, log_metrics, make_trainer
 from tasks.optimizers import Optimization
 from tasks.options import check_numbers, count_workers, parse, to_plain
@@ -166,9 +165,10 @@ def build_module(config: dict[str, Any], description: Description, *, weights: W
         "steps": steps,
     }
     settings: dict[str, Any] = {"optimization": parse(Optimization, optimization, "optimizer")}
+    task = find_task(config["model"]["head"])
     if "loss" in config:
-        settings["loss"] = parse(LossSettings, config["loss"], "loss")
-    module = find_task(config["model"]["head"]).module(description, **settings)
+        settings["loss"] = parse(task.loss, config["loss"], "loss")
+    module = task.module(description, **settings)
     if weights is not None:
         load_weights(module.model, weights, description)
     freeze_model(module.model, config.get("freeze", NONE))

@@ -16,6 +16,7 @@ KEY = "bneck"  # of the description, in files of this project
 ENTRIES = ("state_dict_ema", "model_ema", "state_dict", "model", "model_state_dict")
 PREFIXES = ("module.", "model.", "_orig_mod.")  # of every name, where wrappers were saved
 COUNTER = "n_averaged"  # of torch.optim.swa_utils.AveragedModel
+AUXILIARY = "auxiliary."  # of the head that this project's checkpoints hold for training alone, beside the model
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ def _read_pickle(path: Path) -> StateFile:
     tensors = {name: value for name, value in state.items() if isinstance(name, str) and isinstance(value, Tensor)}
     if not tensors:
         raise InputError(f"{path}: holds {describe_keys(content)}; expected tensors by name, or {KEY!r} and state_dict")
+    if KEY in content:
+        tensors = {name: value for name, value in tensors.items() if not name.startswith(AUXILIARY)}
     return StateFile(unwrap(tensors), content.get(KEY))
 
 

@@ -22,6 +22,13 @@ def pad_to_grid(images: Tensor, *, stride: int) -> Tensor:
     return F.pad(images, (0, (1 - width) % stride, 0, (1 - height) % stride))
 
 
+def resize_logits(logits: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize logits (N, K, H, W) to (N, K, *size), bilinear; those of this size stay as they are."""
+    if logits.shape[-2:] == size:
+        return logits
+    return F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
+
+
 @torch.no_grad()
 def postprocess(logits: Tensor, *, size: tuple[int, int]) -> Tensor:
     """Take the best class of each pixel.
@@ -33,6 +40,4 @@ def postprocess(logits: Tensor, *, size: tuple[int, int]) -> Tensor:
     Returns:
         (N, height, width) int64, class indices.
     """
-    if logits.shape[-2:] != size:
-        logits = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
-    return logits.argmax(dim=1)
+    return resize_logits(logits, size).argmax(dim=1)

@@ -64,6 +64,8 @@ def write_report(out: Path, module: SegmentationModule, reader: Any) -> dict[str
     plot_iou(module.metrics, out / "iou.png")
     draw_samples(out, reader, module.description.classes)
     metrics = module.metrics.to_dict()
+    if module.averaging is not None:
+        metrics["averaging"] = module.averaging.to_dict()
     write_json(out / "metrics.json", metrics)
     return metrics
 

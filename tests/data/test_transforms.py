@@ -1,6 +1,3 @@
-import random
-
-import albumentations as A
 import numpy as np
 import pytest
 
@@ -11,9 +8,6 @@ from data.transforms import (
     DetectionTransform,
     SegmentationResize,
     SegmentationTransform,
-    SSDRandomCrop,
-    centers_inside,
-    iou_with_crop,
 )
 
 HEIGHT, WIDTH = 120, 168
@@ -73,25 +67,6 @@ def assert_independent(found):
     """Assert that both happen about half of the time, and each as often with the other as without."""
     assert ((found.mean(axis=0) > 0.42) & (found.mean(axis=0) < 0.58)).all()
     assert abs(np.corrcoef(found.T)[0, 1]) < 0.15
-
-
-def cut(sample, seed):
-    """Run SSD's crop alone; returns the image, the boxes and which they are."""
-    boxes = A.BboxParams(format="pascal_voc", label_fields=["kept"], clip=True, filter_invalid_bboxes=True)
-    pipeline = A.Compose([SSDRandomCrop(p=1.0)], bbox_params=boxes)
-    pipeline.set_random_state(np.random.default_rng(seed), random.Random(seed))
-    out = pipeline(image=sample.image, bboxes=sample.boxes, kept=np.arange(len(sample.boxes)))
-    return out["image"], np.asarray(out["bboxes"]).reshape(-1, 4), [int(index) for index in out["kept"]]
-
-
-def positions(seed):
-    """Return an image that holds at each pixel its own x and y, with random boxes."""
-    rng = np.random.default_rng(seed)
-    image = np.zeros((HEIGHT, WIDTH, 3), dtype=np.uint8)
-    image[..., 0], image[..., 1] = np.arange(WIDTH), np.arange(HEIGHT)[:, None]
-    low = rng.integers(0, (WIDTH - 20, HEIGHT - 20), (5, 2))
-    high = np.minimum(low + rng.integers(8, 80, (5, 2)), (WIDTH, HEIGHT))
-    return detection_sample(image, np.concatenate((low, high), axis=1))
 
 
 def assert_same(one, other):
@@ -191,61 +166,6 @@ def test_boxes_below_one_pixel_and_of_no_area_are_left_out():
     np.testing.assert_allclose(item.boxes, expected, atol=1e-4)
 
 
-def test_the_crop_keeps_just_the_boxes_whose_centre_it_holds():
-    dropped = 0
-    for seed in range(150):
-        sample = positions(seed)
-        image, boxes, kept = cut(sample, seed)
-        x, y = image[0, 0, :2].astype(int)
-        crop = (x, y, x + image.shape[1], y + image.shape[0])
-        assert image[-1, -1, :2].tolist() == [crop[2] - 1, crop[3] - 1]
-        centers = (sample.boxes[:, :2] + sample.boxes[:, 2:]) / 2
-        inside = [i for i, c in enumerate(centers) if crop[0] < c[0] < crop[2] and crop[1] < c[1] < crop[3]]
-        assert kept == inside
-        expected = sample.boxes[inside].clip((x, y, x, y), crop[2:] * 2) - (x, y, x, y)
-        np.testing.assert_allclose(boxes, expected, atol=1e-3)
-        dropped += len(kept) < 5
-    assert dropped > 30
-
-
-def test_crops_keep_a_box_and_the_limits_of_area_and_aspect():
-    whole, shares = 0, []
-    for seed in range(200):
-        image, _, kept = cut(positions(seed), seed)
-        height, width = image.shape[:2]
-        assert kept
-        if (height, width) == (HEIGHT, WIDTH):
-            whole += 1
-            continue
-        shares.append(height * width / HEIGHT / WIDTH)
-        assert 0.48 < width / height < 2.08  # sides are whole pixels
-    assert 0.09 < min(shares) < 0.3
-    assert max(shares) > 0.7
-    assert 200 / 7 * 0.6 < whole < 200 * 0.7  # one in seven by choice, others where no trial fits
-
-
-def test_crops_of_one_object_keep_the_drawn_overlap(monkeypatch):
-    monkeypatch.setattr(SSDRandomCrop, "MIN_IOUS", (0.5,))
-    sample = positions(0)
-    sample.boxes = np.array([[30, 20, 130, 100]], dtype=np.float32)
-    overlaps = []
-    for seed in range(60):
-        image, _, _ = cut(sample, seed)
-        x, y = image[0, 0, :2].astype(int)
-        low, high = np.maximum([30, 20], [x, y]), np.minimum([130, 100], [x + image.shape[1], y + image.shape[0]])
-        inside = (high - low).prod()
-        overlaps.append(inside / (100 * 80 + image.shape[0] * image.shape[1] - inside))
-    whole = 100 * 80 / (HEIGHT * WIDTH)
-    assert all(value >= 0.5 or value == pytest.approx(whole) for value in overlaps)
-    assert sum(value >= 0.5 for value in overlaps) > 30
-
-
-def test_centres_and_overlaps_by_hand():
-    boxes, crop = np.array([[0.0, 0, 10, 10], [4, 4, 16, 16], [20, 20, 30, 30]]), (5, 5, 15, 15)
-    assert centers_inside(boxes, crop).tolist() == [False, True, False]  # the first centre is on the corner
-    np.testing.assert_allclose(iou_with_crop(boxes, crop), [25 / 175, 100 / 144, 0])
-
-
 def striped(seed, height=HEIGHT, width=WIDTH):
     """Return a sample of vertical and horizontal bands whose image is red, green or blue where the mask is 0, 1, 2."""
     rng = np.random.default_rng(seed)
@@ -315,13 +235,32 @@ def test_segmentation_mirrors_and_distorts_independently():
     assert_independent(decisions(transform, sample))
 
 
-def test_segmentation_repeats_itself_with_the_seed():
+@pytest.mark.parametrize("rare_crops", [0.0, 0.7])
+def test_segmentation_repeats_itself_with_the_seed(rare_crops):
     sample = striped(0)
-    first = [SegmentationTransform(SIZE)(sample, seed) for seed in range(6)]
-    transform = SegmentationTransform(SIZE)
+    first = [SegmentationTransform(SIZE, rare_crops=rare_crops)(sample, seed) for seed in range(6)]
+    transform = SegmentationTransform(SIZE, rare_crops=rare_crops)
     for seed in reversed(range(6)):
         assert_same(transform(sample, seed), first[seed])
     assert len({item.image.tobytes() for item in first}) == 6
+
+
+def test_rare_crops_hold_a_rare_class_at_any_scale():
+    mask = np.zeros((60, 90), dtype=np.uint8)
+    mask[30:34, 50:54] = 1
+    sample = SegmentationSample(np.repeat(mask[..., None], 3, axis=2), mask, "")
+    found = [
+        [(SegmentationTransform((24, 24), rare_crops=share)(sample, seed).mask == 1).any() for seed in range(150)]
+        for share in (0.0, 1.0)
+    ]
+    assert np.mean(found[0]) < 0.4
+    assert np.mean(found[1]) > 0.5
+
+
+@pytest.mark.parametrize("rare_crops", [-0.1, 1.5, float("nan")])
+def test_a_share_of_crops_that_is_no_probability_is_refused(rare_crops):
+    with pytest.raises(ValueError, match=r"augmentation.rare_crops: .*expected 0 to 1"):
+        SegmentationTransform(SIZE, rare_crops=rare_crops)
 
 
 @pytest.mark.parametrize("size", [None, (50, 70), 40])

@@ -152,6 +152,25 @@ def test_a_senseless_number_is_refused_naming_its_option(option: str, tmp_path: 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        "loss.ohem=0",
+        "loss.ohem=some",
+        "loss.dice=-1",
+        "loss.lovasz=.inf",
+        "loss.label_smoothing=1",
+        "loss.aux_weight=true",
+        "augmentation.rare_crops=2",
+        "augmentation.rare_crops=often",
+    ],
+)
+def test_a_senseless_option_of_a_segmenter_is_refused_by_name(option: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=rf"^{option.split('=')[0]}: .*expected"):
+        train(small_run("lraspp", tmp_path / "out", option))
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_data_set_of_the_other_task_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="dataset=coco does not serve segmentation"):
         train(load_config("train", "task=lraspp", "dataset=coco", f"out={tmp_path / 'out'}"))
@@ -171,6 +190,24 @@ def test_a_checkpoint_of_the_other_task_is_refused(run: Path, scenes: Path, tmp_
     options = ["dataset=cityscapes", f"dataset.root={scenes / 'cityscapes'}", f"out={tmp_path / 'out'}"]
     with pytest.raises(InputError, match="cityscapes does not serve detection"):
         evaluate(load_config("evaluate", f"checkpoint={run / 'model.safetensors'}", *options))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("scales=[0.5,1.0]", "ssdlite is no segmenter"),
+        ("flip=true", "ssdlite is no segmenter"),
+        ("flip=2", "flip: 2; expected true or false"),
+        ("scales=[]", r"scales: \[\]; expected a list of numbers above 0"),
+        ("scales=[0]", "expected a list of numbers above 0"),
+        ("scales=1", "scales: 1; expected a list"),
+        ("scales=[big]", "expected a list of numbers"),
+    ],
+)
+def test_averaging_over_what_cannot_be_is_refused(option: str, message: str, run: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=message):
+        evaluate(load_config("evaluate", f"checkpoint={run / 'model.safetensors'}", option, f"out={tmp_path / 'out'}"))
     assert not (tmp_path / "out").exists()
 
 

@@ -11,6 +11,7 @@ from data.errors import InputError
 from tasks.build import describe
 from tasks.model import build_model
 from tasks.options import parse_size, to_plain
+from tasks.segmentation.losses import LossSettings
 from tests.tasks.runs import CONF, load_config, small_run
 
 CLASSES = CITYSCAPES_CLASSES
@@ -75,6 +76,13 @@ def test_a_value_that_is_not_allowed_is_refused_naming_its_field(override: str, 
 def test_the_command_line_wins_over_task_and_experiment() -> None:
     config = to_plain(load_config("train", "task=lraspp", "experiment=demo_lraspp", "size=[128,160]", "lr=0.5"))
     assert (config["size"], config["lr"]) == ([128, 160], 0.5)
+
+
+@pytest.mark.parametrize("task", ["lraspp", "lraspp_torchvision", "raspp"])
+def test_segmenters_are_taught_by_cross_entropy_alone_by_default(task: str) -> None:
+    config = to_plain(load_config("train", f"task={task}"))
+    assert LossSettings(**config["loss"]) == LossSettings()
+    assert config["augmentation"]["rare_crops"] == 0
 
 
 def test_a_size_is_a_number_or_height_and_width() -> None:

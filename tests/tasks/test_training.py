@@ -12,6 +12,7 @@ from tasks.callbacks import Progress
 from tasks.checkpoint import load_checkpoint
 from tasks.description import VERSION
 from tasks.evaluation import evaluate
+from tasks.model import build_model
 from tasks.training import train
 from tests.tasks.runs import load_config, small_run
 
@@ -46,6 +47,22 @@ def test_evaluating_what_was_trained_gives_the_same_metric(
     if file != "checkpoints/last.ckpt":
         assert metrics[TASKS[task]] == pytest.approx(trained[TASKS[task]], abs=1e-6)
         assert metrics == trained
+
+
+@pytest.mark.parametrize("run", ["lraspp"], indirect=True)
+def test_averaged_scores_are_evaluated_and_said(
+    run: tuple[str, Path, dict[str, Any]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, folder, trained = run
+    found = {}
+    for name, options in {"plain": ["scales=[1]"], "averaged": ["scales=[0.75,1.0,1.25]", "flip=true"]}.items():
+        base = [f"checkpoint={folder / 'model.safetensors'}", f"out={tmp_path / name}", "accelerator=cpu"]
+        with caplog.at_level("INFO"):
+            found[name] = evaluate(load_config("evaluate", *base, *options))
+    assert found["plain"] == trained
+    assert found["averaged"].pop("averaging") == {"scales": [0.75, 1.0, 1.25], "flip": True}
+    assert found["averaged"].keys() == trained.keys()
+    assert caplog.text.count("scores averaged over scales [0.75, 1.0, 1.25], each mirrored too") == 1
 
 
 def test_a_run_writes_one_folder_with_everything(run: tuple[str, Path, dict[str, Any]]) -> None:
@@ -95,12 +112,18 @@ def final_weights(folder: Path) -> dict[str, torch.Tensor]:
     return {**content["state_dict"], **{f"raw {name}": value for name, value in content["current_model_state"].items()}}
 
 
-@pytest.mark.parametrize("task", TASKS)
+EVERYTHING = (
+    "loss={ohem: 0.5, dice: 1.0, lovasz: 0.5, label_smoothing: 0.1, aux_weight: 0.4}",
+    "augmentation.rare_crops=0.5",
+)
+
+
+@pytest.mark.parametrize(("task", "options"), [("ssdlite", ()), ("lraspp", ()), ("lraspp", EVERYTHING)])
 def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
-    task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    task: str, options: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    train(small_run(task, whole, "trainer.max_epochs=3"))
+    train(small_run(task, whole, "trainer.max_epochs=3", *options))
     start = Progress.on_train_epoch_start
 
     def fail(self: Progress, trainer: Any, module: Any) -> None:
@@ -110,7 +133,7 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
 
     monkeypatch.setattr(Progress, "on_train_epoch_start", fail)
     with pytest.raises(RuntimeError, match="power cut"):
-        train(small_run(task, cut, "trainer.max_epochs=3"))
+        train(small_run(task, cut, "trainer.max_epochs=3", *options))
     monkeypatch.setattr(Progress, "on_train_epoch_start", start)
     moved = cut.rename(tmp_path / "moved")
     train(load_config("train", f"resume={moved}"))
@@ -119,6 +142,20 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
     assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
     best = [load_checkpoint(folder / "checkpoints/best.ckpt")[1] for folder in (whole, moved)]
     assert all(torch.equal(best[0][name], best[1][name]) for name in best[0])
+
+
+def test_an_auxiliary_head_trains_beside_the_model_and_stays_out_of_it(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    trained = train(small_run("raspp", out, *EVERYTHING))
+    content = torch.load(out / "checkpoints/last.ckpt", weights_only=True)
+    for state in (content["state_dict"], content["current_model_state"]):
+        assert {name.split(".")[0] for name in state} == {"model", "auxiliary"}
+    description, weights = load_checkpoint(out / "checkpoints/best.ckpt")
+    assert list(weights) == list(build_model(description.arch).state_dict())
+    assert load_checkpoint(out / "model.safetensors")[1].keys() == weights.keys()
+    options = [f"checkpoint={out / 'checkpoints/best.ckpt'}", f"out={tmp_path / 'out'}", "accelerator=cpu"]
+    assert evaluate(load_config("evaluate", *options)) == trained
+    train(small_run("raspp", tmp_path / "next", f"weights={out / 'checkpoints/best.ckpt'}", "trainer.max_epochs=1"))
 
 
 def test_a_run_shorter_than_the_evaluation_interval_has_a_best_checkpoint(tmp_path: Path) -> None:

@@ -1,0 +1,83 @@
+"""Scores averaged over scales of an image and their mirror images, as DeepLab evaluates (arXiv:1606.00915)."""
+
+import math
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from tasks.segmentation.postprocess import resize_logits
+
+
+@dataclass(frozen=True)
+class Averaging:
+    """What scores are averaged over.
+
+    Attributes:
+        scales: factors of the sides of the network's input.
+        flip: whether each is mirrored too.
+
+    Raises:
+        ValueError: if there are no scales, or one is not above 0.
+    """
+
+    scales: tuple[float, ...] = (1.0,)
+    flip: bool = False
+
+    def __post_init__(self) -> None:
+        numbers = isinstance(self.scales, tuple) and all(type(scale) in (int, float) for scale in self.scales)
+        if not (numbers and self.scales and all(0 < scale < math.inf for scale in self.scales)):
+            given = list(self.scales) if isinstance(self.scales, tuple) else self.scales
+            raise ValueError(f"scales: {given!r}; expected a list of numbers above 0")
+        if type(self.flip) is not bool:
+            raise ValueError(f"flip: {self.flip!r}; expected true or false")
+
+    @property
+    def trivial(self) -> bool:
+        """Whether it is the image alone, as it is."""
+        return self.scales == (1.0,) and not self.flip
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, as metrics.json stores them."""
+        return {"scales": list(self.scales), "flip": self.flip}
+
+
+@torch.no_grad()
+def average_scores(
+    images: Tensor, *, predict: Callable[[Tensor], Tensor], size: tuple[int, int], averaging: Averaging
+) -> Tensor:
+    """Average the scores of an image at several scales, mirrored and not.
+
+    An image is scaled as in training, bilinear without smoothing; its logits are resized before the softmax.
+
+    Args:
+        images: (N, 3, H, W), 0 to 255.
+        predict: gives logits (N, K, h, w) of images (N, 3, h, w).
+        size: (height, width) of the scores.
+        averaging: over what.
+
+    Returns:
+        (N, K, *size) float32.
+    """
+
+    def score(scaled: Tensor, *, mirrored: bool) -> Tensor:
+        logits = predict(scaled.flip(3)).flip(3) if mirrored else predict(scaled)
+        return resize_logits(logits, size).softmax(1)
+
+    sides = (False, True) if averaging.flip else (False,)
+    views = [(scale, mirrored) for scale in averaging.scales for mirrored in sides]
+    scores = (score(scale_images(images, scale), mirrored=mirrored) for scale, mirrored in views)
+    return reduce(operator.add, scores) / len(views)
+
+
+def scale_images(images: Tensor, scale: float) -> Tensor:
+    """Resize images (N, 3, H, W), 0 to 255, by a factor; float32 unless it is 1."""
+    if scale == 1:
+        return images
+    height, width = (max(1, round(side * scale)) for side in images.shape[-2:])
+    return F.interpolate(images.float(), size=(height, width), mode="bilinear", align_corners=False)
