@@ -9,8 +9,11 @@ from data.loading import SegmentationBatch
 from heads.lraspp import LRASPP, resize
 from heads.raspp import RASPP
 from tasks.description import Description
+from tasks.distillation.features import feature_loss
+from tasks.distillation.teacher import Teacher, record_maps, with_projection
 from tasks.model import build_model
 from tasks.optimizers import Optimization, build_optimizer
+from tasks.segmentation.distillation import distillation_loss
 from tasks.segmentation.losses import segmentation_loss
 from tasks.segmentation.metrics import ConfusionMatrix, SegmentationMetrics, evaluate_segmentation
 from tasks.segmentation.postprocess import pad_to_grid, postprocess
@@ -22,6 +25,7 @@ class SegmentationModule(L.LightningModule):
     Args:
         description: of the model.
         optimization: how to train; evaluation needs none.
+        teacher: that it imitates in training, beside its labels.
 
     Attributes:
         metric: what decides which checkpoint is best.
@@ -31,10 +35,17 @@ class SegmentationModule(L.LightningModule):
 
     metric = "mIoU"
 
-    def __init__(self, description: Description, *, optimization: Optimization | None = None) -> None:
+    def __init__(
+        self,
+        description: Description,
+        *,
+        optimization: Optimization | None = None,
+        teacher: Teacher | None = None,
+    ) -> None:
         super().__init__()
         self.description = description
         self.optimization = optimization
+        self.teacher = teacher
         self.model = build_model(description.arch)
         if not isinstance(self.model.head, LRASPP | RASPP):
             raise ValueError(f"a segmenter needs the head lraspp or raspp; got {description.arch.head}")
@@ -46,7 +57,7 @@ class SegmentationModule(L.LightningModule):
         """Return the optimizer and its schedule."""
         if self.optimization is None:
             raise ValueError("no optimization given: this module only evaluates")
-        return build_optimizer(self.model, self.optimization)
+        return build_optimizer(with_projection(self.model, self.teacher), self.optimization)
 
     def forward(self, images: Tensor) -> Tensor:
         """Predict logits (N, K, H, W) float32 from images (N, 3, H, W) uint8."""
@@ -60,9 +71,24 @@ class SegmentationModule(L.LightningModule):
     def training_step(self, batch: SegmentationBatch, batch_idx: int) -> Tensor:
         """Return the loss of a batch."""
         masks = batch.masks.long()
-        loss = segmentation_loss(self(batch.images), masks)
+        with record_maps(self.model.backbone, self.teacher) as maps:
+            logits = self(batch.images)
+        loss = segmentation_loss(logits, masks)
+        if self.teacher is not None:
+            distill = self._distill(self.teacher, batch.images, logits, masks=masks, maps=maps)
+            self.log("train/loss_distill", distill, batch_size=len(masks))
+            loss = loss + distill
         self.log("train/loss", loss, prog_bar=True, batch_size=len(masks))
         return loss
+
+    def _distill(
+        self, teacher: Teacher, images: Tensor, logits: Tensor, *, masks: Tensor, maps: dict[str, Tensor]
+    ) -> Tensor:
+        settings, taught = teacher.settings, teacher(images)
+        if teacher.projection is not None:
+            return settings.weight * feature_loss(teacher.projection(maps["C5"]), taught)
+        loss = distillation_loss(logits, taught, masks, places=teacher.places, temperature=settings.temperature)
+        return settings.weight * loss
 
     def segment(self, images: Tensor, size: tuple[int, int]) -> Tensor:
         """Classify each pixel of images (N, 3, H, W) uint8: (N, *size) int64, class indices."""
