@@ -13,6 +13,8 @@ from tasks.description import Description
 from tasks.pretrained.freezing import list_frozen
 from tasks.pretrained.state_files import KEY
 
+PROJECTION = "projection"  # of the student's C5 to a teacher's features, in checkpoints
+
 
 class AveragedWeights(WeightAveraging):
     """Exponential moving average of weights and buffers; what validation sees and checkpoints put first.
@@ -83,6 +85,28 @@ class KeepFrozen(L.Callback):
         """Put the frozen parts into evaluation mode, whatever has switched them since the last step."""
         for part in list_frozen(pl_module.model, self.freeze):  # type: ignore[arg-type]
             part.eval()
+
+
+class HoldTeacher(L.Callback):
+    """Takes the module's teacher along: to the device, and the projection to its features through checkpoints."""
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Move the teacher to where the student is."""
+        teacher: Any = pl_module.teacher
+        if teacher is not None:
+            teacher.to(pl_module.device)
+
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Add the projection, all of a teacher that training changes."""
+        teacher: Any = pl_module.teacher
+        if teacher is not None and teacher.projection is not None:
+            checkpoint[PROJECTION] = teacher.projection.state_dict()
+
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Restore the projection."""
+        teacher: Any = pl_module.teacher
+        if PROJECTION in checkpoint:
+            teacher.projection.load_state_dict(checkpoint[PROJECTION])
 
 
 class ProgressBar(TQDMProgressBar):

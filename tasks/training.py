@@ -19,11 +19,12 @@ from data.classes import ClassTable
 from data.datasets import check_serves
 from data.errors import InputError
 from tasks.build import build_eval_loader, build_train_loader, describe, find_task, fit_anchors, open_split
-from tasks.callbacks import AveragedWeights, Checkpoints, Describe, KeepFrozen, Progress, ProgressBar
+from tasks.callbacks import AveragedWeights, Checkpoints, Describe, HoldTeacher, KeepFrozen, Progress, ProgressBar
 from tasks.checkpoint import load_checkpoint, save_safetensors
 from tasks.command import check_new
 from tasks.curves import plot_curves
 from tasks.description import Description
+from tasks.distillation.loading import load_teacher
 from tasks.evaluation import evaluate_to, log_metrics, make_trainer
 from tasks.optimizers import Optimization
 from tasks.options import check_numbers, count_workers, parse, to_plain
@@ -158,13 +159,16 @@ def describe_start(
 
 
 def build_module(config: dict[str, Any], description: Description, *, weights: Weights | None, steps: int) -> Any:
-    """Build the Lightning module with its optimization, its first weights and its frozen parts."""
+    """Build the Lightning module with its optimization, its teacher, its first weights and its frozen parts."""
     optimization = {
         **config["optimizer"],
         **{key: config[key] for key in ("lr", "schedule", "warmup")},
         "steps": steps,
     }
-    settings: dict[str, Any] = {"optimization": parse(Optimization, optimization, "optimizer")}
+    settings: dict[str, Any] = {
+        "optimization": parse(Optimization, optimization, "optimizer"),
+        "teacher": load_teacher(config, description),
+    }
     task = find_task(config["model"]["head"])
     if "loss" in config:
         settings["loss"] = parse(task.loss, config["loss"], "loss")
@@ -189,6 +193,7 @@ def build_trainer(
         Describe(description),
         Progress(),
         KeepFrozen(config.get("freeze", NONE)),
+        HoldTeacher(),
         Checkpoints(folder, filename="best", monitor=metric, mode="max", enable_version_counter=False),
         Checkpoints(folder, filename="last", enable_version_counter=False, save_on_train_epoch_end=True),
     ]

@@ -12,10 +12,13 @@ from data.loading import DetectionBatch
 from heads.ssdlite import RawDetections, SSDLite
 from tasks.description import Description
 from tasks.detection.alignment import align
+from tasks.detection.distillation import distillation_loss
 from tasks.detection.losses import LossSettings, detection_loss
 from tasks.detection.matcher import Assignment, match
 from tasks.detection.metrics import DetectionMetrics, evaluate_detections
 from tasks.detection.postprocess import Detections, postprocess
+from tasks.distillation.features import feature_loss
+from tasks.distillation.teacher import Teacher, with_projection
 from tasks.model import build_model
 from tasks.optimizers import Optimization, build_optimizer
 
@@ -27,6 +30,7 @@ class DetectionModule(L.LightningModule):
         description: of the model.
         optimization: how to train; evaluation needs none.
         loss: how it is taught; evaluation needs none.
+        teacher: that it imitates in training, beside its labels.
 
     Attributes:
         metric: what decides which checkpoint is best.
@@ -42,11 +46,13 @@ class DetectionModule(L.LightningModule):
         *,
         optimization: Optimization | None = None,
         loss: LossSettings | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
         super().__init__()
         self.description = description
         self.optimization = optimization
         self.loss = loss
+        self.teacher = teacher
         self.model = build_model(description.arch)
         head, size = self.model.head, description.preprocessing.size
         if not isinstance(head, SSDLite) or not isinstance(size, tuple) or description.postprocessing is None:
@@ -64,7 +70,7 @@ class DetectionModule(L.LightningModule):
         """Return the optimizer and its schedule."""
         if self.optimization is None:
             raise ValueError("no optimization given: this module only evaluates")
-        return build_optimizer(self.model, self.optimization)
+        return build_optimizer(with_projection(self.model, self.teacher), self.optimization)
 
     def forward(self, images: Tensor) -> Any:
         """Predict from images (N, 3, H, W) uint8."""
@@ -74,7 +80,8 @@ class DetectionModule(L.LightningModule):
         """Return the loss of a batch."""
         if self.loss is None:
             raise ValueError("no loss given: this module only evaluates")
-        raw = self(batch.images)
+        features = self.model.backbone(self.description.preprocessing.normalize(batch.images))
+        raw = self.model.head(features)
         with torch.autocast(self.device.type, enabled=False):
             assignment = self.assign(raw, batch, self.loss)
             loss = detection_loss(
@@ -88,6 +95,9 @@ class DetectionModule(L.LightningModule):
             )
         total = loss.classification + loss.box
         parts = {"train/loss_class": loss.classification, "train/loss_box": loss.box}
+        if self.teacher is not None:
+            parts["train/loss_distill"] = self._distill(self.teacher, batch.images, raw, features)
+            total = total + parts["train/loss_distill"]
         self.log("train/loss", total, prog_bar=True, batch_size=len(batch.images))
         self.log_dict(parts, batch_size=len(batch.images))
         return total
@@ -98,6 +108,13 @@ class DetectionModule(L.LightningModule):
         if settings.assignment == "task_aligned":
             return align(raw, *targets, candidates=settings.candidates)
         return match(*targets, iou_threshold=settings.matching_iou)
+
+    def _distill(self, teacher: Teacher, images: Tensor, raw: RawDetections, features: dict[str, Tensor]) -> Tensor:
+        settings, taught = teacher.settings, teacher(images)
+        if teacher.projection is not None:
+            return settings.weight * feature_loss(teacher.projection(features["C5"]), taught)
+        scores = self.description.arch.scores
+        return settings.weight * distillation_loss(raw, taught, places=teacher.places, scores=scores, settings=settings)
 
     def detect(self, images: Tensor) -> list[Detections]:
         """Find objects in images (N, 3, H, W) uint8 of the network's size; boxes in its pixels."""

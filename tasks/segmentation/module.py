@@ -11,9 +11,12 @@ from heads.fcn import FCN
 from heads.lraspp import LRASPP, resize
 from heads.raspp import RASPP
 from tasks.description import Description
+from tasks.distillation.features import feature_loss
+from tasks.distillation.teacher import Teacher, with_projection
 from tasks.model import Model, build_model
 from tasks.optimizers import Optimization, build_optimizer
 from tasks.segmentation.averaging import Averaging, average_scores
+from tasks.segmentation.distillation import distillation_loss
 from tasks.segmentation.losses import LossSettings, cross_entropy_loss, segmentation_loss
 from tasks.segmentation.metrics import ConfusionMatrix, SegmentationMetrics, evaluate_segmentation
 from tasks.segmentation.postprocess import pad_to_grid, postprocess
@@ -27,6 +30,7 @@ class SegmentationModule(L.LightningModule):
         optimization: how to train; evaluation needs none.
         loss: how it is taught; plain cross-entropy by default.
         averaging: of the scores in evaluation; none by default.
+        teacher: that it imitates in training, beside its labels.
 
     Attributes:
         auxiliary: a head in training alone, where the loss gives it a weight; no part of `model`.
@@ -44,12 +48,14 @@ class SegmentationModule(L.LightningModule):
         optimization: Optimization | None = None,
         loss: LossSettings | None = None,
         averaging: Averaging | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
         super().__init__()
         self.description = description
         self.optimization = optimization
         self.loss = loss or LossSettings()
         self.averaging = averaging
+        self.teacher = teacher
         self.model = build_model(description.arch, extra=FCN.TAPS if self.loss.aux_weight else ())
         if not isinstance(self.model.head, LRASPP | RASPP):
             raise ValueError(f"a segmenter needs the head lraspp or raspp; got {description.arch.head}")
@@ -62,7 +68,7 @@ class SegmentationModule(L.LightningModule):
         """Return the optimizer and its schedule."""
         if self.optimization is None:
             raise ValueError("no optimization given: this module only evaluates")
-        return build_optimizer(self, self.optimization)
+        return build_optimizer(with_projection(self, self.teacher), self.optimization)
 
     def forward(self, images: Tensor) -> Tensor:
         """Predict logits (N, K, H, W) float32 from images (N, 3, H, W) uint8."""
@@ -80,7 +86,9 @@ class SegmentationModule(L.LightningModule):
             losses = segmentation_loss(logits, masks, settings=self.loss)
             if guess is not None:
                 losses["auxiliary"] = self.loss.aux_weight * cross_entropy_loss(guess, masks)
-            total = torch.stack(list(losses.values())).sum()
+        if self.teacher is not None:
+            losses["distill"] = self._distill(self.teacher, batch.images, logits, masks=masks, features=features)
+        total = torch.stack(list(losses.values())).sum()
         self.log("train/loss", total, prog_bar=True, batch_size=len(masks))
         if len(losses) > 1:
             self.log_dict({f"train/loss_{name}": loss for name, loss in losses.items()}, batch_size=len(masks))
@@ -95,6 +103,15 @@ class SegmentationModule(L.LightningModule):
         """Resize a head's logits (N, K, h, w) to its input x, and cut them to the images: (N, K, H, W) float32."""
         size, (height, width) = (x.shape[-2], x.shape[-1]), images.shape[-2:]
         return resize(logits.float(), size, align_corners=self.align_corners)[..., :height, :width]
+
+    def _distill(
+        self, teacher: Teacher, images: Tensor, logits: Tensor, *, masks: Tensor, features: dict[str, Tensor]
+    ) -> Tensor:
+        settings, taught = teacher.settings, teacher(images)
+        if teacher.projection is not None:
+            return settings.weight * feature_loss(teacher.projection(features["C5"]), taught)
+        loss = distillation_loss(logits, taught, masks, places=teacher.places, temperature=settings.temperature)
+        return settings.weight * loss
 
     def segment(self, images: Tensor, size: tuple[int, int]) -> Tensor:
         """Classify each pixel of images (N, 3, H, W) uint8: (N, *size) int64, class indices."""

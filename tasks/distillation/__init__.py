@@ -1,0 +1,1 @@
+"""Teachers: trained networks that a student in training imitates, beside what its labels say."""

@@ -1,0 +1,90 @@
+"""A teacher in a training step: a trained network that answers for the student's images and is never changed."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """How a student learns from a teacher.
+
+    Attributes:
+        teacher: checkpoint, "coco", "voc", "torchvision:NAME" or "timm:NAME"; None for none.
+        weights: file with the tensors of torchvision's or timm's network.
+        weight: factor of the loss, beside that of the labels.
+        temperature: that the logits of both are divided by; the loss takes its square as a factor, so that gradients
+            keep their size (arXiv:1503.02531, section 2).
+        box_weight: factor of a detector's offsets in the loss.
+
+    Raises:
+        ValueError: naming the field, what it held and what is allowed.
+    """
+
+    teacher: str | None = None
+    weights: str | None = None
+    weight: float = 1.0
+    temperature: float = 1.0
+    box_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        for field in ("weight", "box_weight"):
+            if not 0 <= getattr(self, field) < math.inf:
+                raise ValueError(f"distill.{field}: {getattr(self, field)!r}; expected a number from 0")
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(f"distill.temperature: {self.temperature!r}; expected a number above 0")
+        if self.weights is not None and self.teacher is None:
+            raise ValueError(f"distill.weights: {self.weights!r} of no network; give distill.teacher too")
+
+
+class Teacher:
+    """A network that a student imitates.
+
+    It is no nn.Module, and a copy of it is itself: so the module that holds it neither trains nor averages nor saves
+    it.
+
+    Args:
+        network: images (N, 3, H, W) uint8 -> what the student predicts for them, or a feature map.
+        settings: how the student learns from it.
+        places: (K,) int64, where each class of the student stands among the teacher's; None: at its own place.
+        projection: of the student's C5 to the channels of the teacher's map; None if it gives no map. It alone learns.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        settings: Distillation,
+        *,
+        places: Tensor | None = None,
+        projection: nn.Conv2d | None = None,
+    ) -> None:
+        self.network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        self.settings = settings
+        self.places = places
+        self.projection = projection
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Teacher":
+        return self
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Any:
+        """Answer for images (N, 3, H, W) uint8."""
+        return self.network(images)
+
+    def to(self, device: torch.device) -> None:
+        """Move all tensors to a device, in place."""
+        self.network.to(device)
+        if self.places is not None:
+            self.places = self.places.to(device)
+        if self.projection is not None:
+            self.projection.to(device)
+
+
+def with_projection(model: nn.Module, teacher: Teacher | None) -> nn.Module:
+    """Return what learns: the model, and the projection to the teacher's features, if any."""
+    if teacher is None or teacher.projection is None:
+        return model
+    return nn.ModuleList([model, teacher.projection])

@@ -1,0 +1,34 @@
+"""What a segmenter learns from another: the class scores of each pixel.
+
+Softened logits as arXiv:1503.02531, section 2; one pixel after the other as the pixel-wise term of arXiv:1903.04197.
+"""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from data.samples import IGNORE
+
+
+def distillation_loss(
+    logits: Tensor, taught: Tensor, masks: Tensor, *, places: Tensor | None, temperature: float
+) -> Tensor:
+    """Average T^2 * KL(teacher || student) over all pixels that are not ignored, in float32; 0 where every pixel is.
+
+    Of a teacher's classes that the student does not have nothing is learned: the others share each pixel.
+
+    Args:
+        logits: (N, K, H, W), the student's.
+        taught: (N, K', H, W), the teacher's.
+        masks: (N, H, W) int64, class indices or IGNORE.
+        places: (K,) int64, of the student's classes among the teacher's K'; None if both have the same.
+        temperature: T, that both logits are divided by.
+
+    Returns:
+        A scalar.
+    """
+    if places is not None:
+        taught = taught.index_select(1, places)  # (N, K, H, W)
+    ours, theirs = ((x.float() / temperature).log_softmax(1) for x in (logits, taught))
+    divergence = F.kl_div(ours, theirs, reduction="none", log_target=True).sum(1)  # (N, H, W)
+    counted = masks != IGNORE
+    return temperature**2 * (divergence * counted).sum() / counted.sum().clamp(min=1)
