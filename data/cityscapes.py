@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 from cityscapesscripts.helpers.labels import labels as LABELS
 from torch.utils.data import Dataset
@@ -103,7 +104,7 @@ def to_train_ids(ids: np.ndarray, *, path: Path) -> np.ndarray:
         InputError: if an id is none of Cityscapes'.
     """
     rows = ids if ids.dtype == np.uint8 else np.where((ids >= 0) & (ids < 256), ids, 255)  # 255 is unknown
-    mask: np.ndarray = TRAIN_IDS[rows]
+    mask = cv2.LUT(rows.astype(np.uint8, copy=False), TRAIN_IDS)
     unknown = mask == UNKNOWN
     if unknown.any():
         found = np.unique(ids[unknown])[:10].tolist()

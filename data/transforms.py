@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from albumentations.augmentations.crops.transforms import BaseCrop
 
+from data.colors import ColorChange
 from data.resizing import Size, resize_image
 from data.samples import IGNORE, DetectionSample, SegmentationSample
 
@@ -115,13 +116,13 @@ class RuleResize(A.Resize):
 
     def apply(self, img: np.ndarray, **params: Any) -> np.ndarray:
         """Resize an image (H, W, 3) uint8."""
-        return np.rint(resize_image(img, (self.height, self.width), rule=self.rule)).astype(np.uint8)
+        image = resize_image(img, (self.height, self.width), rule=self.rule)
+        return image if image.dtype == np.uint8 else np.rint(image).astype(np.uint8)
 
 
-def photometric(probability: float) -> A.ColorJitter:
+def photometric(probability: float) -> ColorChange:
     """Return a random change of brightness, contrast, saturation (by up to 30 %) and hue."""
-    scale = (0.7, 1.3)
-    return A.ColorJitter(brightness=scale, contrast=scale, saturation=scale, hue=(-0.03, 0.03), p=probability)
+    return ColorChange((0.7, 1.3), 0.03, p=probability)
 
 
 class DetectionTransform:
