@@ -3,6 +3,7 @@
 The random state of a pipeline is set for every sample, so what happens to a sample depends on its seed alone.
 """
 
+import math
 import os
 import random
 from collections.abc import Sequence
@@ -120,6 +121,42 @@ class RuleResize(A.Resize):
         return image if image.dtype == np.uint8 else np.rint(image).astype(np.uint8)
 
 
+class ScaledCrop(A.DualTransform):
+    """Resize by a random factor and crop at random, in one: only the pixels that stay are resized.
+
+    Args:
+        height: of the crop in pixels; less comes out where the image has less at the drawn factor.
+        width: of the crop, likewise.
+        scales: lowest and highest factor.
+    """
+
+    def __init__(self, height: int, width: int, *, scales: tuple[float, float]) -> None:
+        super().__init__(p=1.0)
+        self.height = height
+        self.width = width
+        self.scales = scales
+
+    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+        """Draw the factor, and the window (top, left, bottom, right) of the image that becomes the crop."""
+        scale, (height, width) = self.py_random.uniform(*self.scales), params["shape"][:2]
+        rows, columns = min(height, math.ceil(self.height / scale)), min(width, math.ceil(self.width / scale))
+        top, left = self.py_random.randint(0, height - rows), self.py_random.randint(0, width - columns)
+        size = min(self.height, max(1, round(rows * scale))), min(self.width, max(1, round(columns * scale)))
+        return {"window": (top, left, top + rows, left + columns), "size": size}
+
+    def apply(self, img: np.ndarray, window: tuple[int, int, int, int], size: Size, **params: Any) -> np.ndarray:
+        """Crop and resize an image (H, W, 3) uint8."""
+        top, left, bottom, right = window
+        return cv2.resize(img[top:bottom, left:right], size[::-1], interpolation=cv2.INTER_LINEAR)
+
+    def apply_to_mask(
+        self, mask: np.ndarray, window: tuple[int, int, int, int], size: Size, **params: Any
+    ) -> np.ndarray:
+        """Crop and resize a mask (H, W) uint8."""
+        top, left, bottom, right = window
+        return cv2.resize(mask[top:bottom, left:right], size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+
+
 def photometric(probability: float) -> ColorChange:
     """Return a random change of brightness, contrast, saturation (by up to 30 %) and hue."""
     return ColorChange((0.7, 1.3), 0.03, p=probability)
@@ -165,9 +202,8 @@ class SegmentationTransform:
     def __init__(self, size: Size, *, scales: Sequence[float] = (0.5, 2.0), color: float = 0.5) -> None:
         low, high = scales
         steps = (
-            A.RandomScale((low - 1, high - 1), interpolation=cv2.INTER_LINEAR, p=1.0),
+            ScaledCrop(*size, scales=(low, high)),
             A.PadIfNeeded(*size, position="random", fill=127, fill_mask=IGNORE),
-            A.RandomCrop(*size),
             A.HorizontalFlip(p=0.5),
             photometric(color),
         )
