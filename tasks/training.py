@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from data.cache import cache_readers
 from data.classes import ClassTable
 from data.datasets import check_serves
 from data.errors import InputError
@@ -56,6 +57,8 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     announce_synthetic(dataset)
     reader = open_split(head, dataset, "train")
     val_reader = open_split(head, dataset, "val", classes=reader.classes)
+    if dataset.get("cache") == "memory":
+        reader, val_reader = cache_readers([reader, val_reader])
     description, weights = describe_start(config, reader.classes, last=last)
     loader = build_train_loader(reader, config)
     if min(len(reader), config["batch_size"]) < 2:
