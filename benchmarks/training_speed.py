@@ -5,11 +5,15 @@ Usage:
     python -m benchmarks.training_speed lraspp --data DIR      # Cityscapes layout: train
 
 Same images, input size, batch, loading processes, threads and precision; ours through Lightning with averaged weights,
-as `tasks.train` runs it. The number lands in benchmarks/results/training_speed_TASK.json.
+as `tasks.train` runs it. The peak memory of the training process is that of a fresh one for each, without the loading
+processes. The numbers land in benchmarks/results/training_speed_TASK.json.
 """
 
 import argparse
 import json
+import resource
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -162,27 +166,51 @@ def run_theirs(task: str, reader: Any, *, batch_size: int, workers: int) -> floa
     return STEPS * batch_size / (time.perf_counter() - start)
 
 
+def run(who: str, task: str, options: tuple[str, ...]) -> float:
+    """Return the images a second of "ours" or "theirs"."""
+    config = to_plain(load_config("train", *options))
+    reader = open_split(task, config["dataset"], "train")
+    if who == "ours":
+        return run_ours(config, reader)
+    return run_theirs(task, reader, batch_size=config["batch_size"], workers=config["dataset"]["workers"])
+
+
+def measure_peak(who: str, arguments: list[str]) -> float:
+    """Run "ours" or "theirs" in a fresh process and return the most memory that it has held, in MiB.
+
+    It comes before this process grows: a new one starts with the peak of the one that started it.
+    """
+    command = [sys.executable, "-m", "benchmarks.training_speed", *arguments, "--peak", who]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
+
+
 def main() -> None:
-    """Run both in turns, three times."""
+    """Measure the peak memory of both, then run them in turns, three times."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", choices=sorted(OPTIONS))
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--peak", choices=("ours", "theirs"), help="run only these and print the peak memory")
     args = parser.parse_args()
     options = (*OPTIONS[args.task], f"dataset.root={args.data}", f"dataset.workers={args.workers}", "backbone=large")
-    config = to_plain(load_config("train", *options))
-    reader = open_split(args.task, config["dataset"], "train")
+    if args.peak:
+        run(args.peak, args.task, options)
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)  # MiB, on Linux
+        return
+    peaks = {who: measure_peak(who, sys.argv[1:]) for who in ("ours", "theirs")}
     ours, theirs = [], []
     for _ in range(3):
-        ours.append(run_ours(config, reader))
-        theirs.append(run_theirs(args.task, reader, batch_size=config["batch_size"], workers=args.workers))
+        ours.append(run("ours", args.task, options))
+        theirs.append(run("theirs", args.task, options))
     ratios = sorted(our / their for our, their in zip(ours, theirs, strict=True))
     results = {
         "ours, images a second": sorted(ours)[1],
         "torchvision's, images a second": sorted(theirs)[1],
         "times faster": ratios[1],
         "times faster, range": [ratios[0], ratios[-1]],
-        "batch": config["batch_size"],
+        "ours, peak memory in MiB": peaks["ours"],
+        "torchvision's, peak memory in MiB": peaks["theirs"],
+        "batch": to_plain(load_config("train", *options))["batch_size"],
         "loading processes": args.workers,
     }
     save(f"training_speed_{args.task}", results)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 from cityscapesscripts.helpers.labels import labels as LABELS
 from torch.utils.data import Dataset
@@ -42,7 +43,11 @@ class CityscapesDataset(Dataset[SegmentationSample]):
         classes: the 19 classes; their ids are Cityscapes label ids, which the official evaluation reads.
         image_paths: (N,) paths, as a numpy string array: one block of memory that workers share.
         mask_paths: (N,) paths, likewise.
+        sizes: (N, 2) int64, height and width in pixels.
+        channels: of an image and of a mask.
     """
+
+    channels = (3, 1)
 
     def __init__(self, root: Path, split: str) -> None:
         """List and check a split; pixels are read, and their values checked, one image at a time.
@@ -68,7 +73,7 @@ class CityscapesDataset(Dataset[SegmentationSample]):
             root / "gtFine" / split / path.parent.name / (path.stem.removesuffix(IMAGE_SUFFIX) + MASK_SUFFIX)
             for path in images
         ]
-        check_pairs(images, masks, folder=folder)
+        self.sizes = check_pairs(images, masks, folder=folder)
         self.image_paths = np.array([str(path) for path in images])
         self.mask_paths = np.array([str(path) for path in masks])
 
@@ -83,10 +88,17 @@ class CityscapesDataset(Dataset[SegmentationSample]):
         Raises:
             InputError: if a file is truncated, or the mask holds an id that Cityscapes does not know.
         """
-        path, mask_path = Path(self.image_paths[index]), Path(self.mask_paths[index])
+        return self.make_sample(index, *self.read_pixels(index))
+
+    def read_pixels(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Read the image (H, W, 3) and the mask (H, W), both uint8."""
+        mask_path = Path(self.mask_paths[index])
         mask = to_train_ids(load_mask(mask_path), path=mask_path)
-        image = load_image(path, size=(mask.shape[0], mask.shape[1]))
-        return SegmentationSample(image, mask, path.stem)
+        return load_image(Path(self.image_paths[index]), size=(mask.shape[0], mask.shape[1])), mask
+
+    def make_sample(self, index: int, image: np.ndarray, mask: np.ndarray) -> SegmentationSample:
+        """Return the sample of these pixels."""
+        return SegmentationSample(image, mask, Path(self.image_paths[index]).stem)
 
 
 def to_train_ids(ids: np.ndarray, *, path: Path) -> np.ndarray:
@@ -103,7 +115,7 @@ def to_train_ids(ids: np.ndarray, *, path: Path) -> np.ndarray:
         InputError: if an id is none of Cityscapes'.
     """
     rows = ids if ids.dtype == np.uint8 else np.where((ids >= 0) & (ids < 256), ids, 255)  # 255 is unknown
-    mask: np.ndarray = TRAIN_IDS[rows]
+    mask = cv2.LUT(rows.astype(np.uint8, copy=False), TRAIN_IDS)
     unknown = mask == UNKNOWN
     if unknown.any():
         found = np.unique(ids[unknown])[:10].tolist()

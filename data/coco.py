@@ -27,7 +27,10 @@ class CocoDataset(Dataset[DetectionSample]):
         image_ids: (N,) int64, the ids of the images in the file's order.
         sizes: (N, 2) int64, height and width in pixels.
         dropped: how many bad boxes were left out, by kind; empty if there are none.
+        channels: of an image.
     """
+
+    channels = (3,)
 
     def __init__(self, images: Path, annotations: Path, *, classes: ClassTable | None = None) -> None:
         """Read and check the annotations and the header of every image.
@@ -66,10 +69,18 @@ class CocoDataset(Dataset[DetectionSample]):
             InputError: if the image is truncated.
         """
         index = range(len(self))[index]
-        own = slice(self._offsets[index], self._offsets[index + 1])
+        return self.make_sample(index, *self.read_pixels(index))
+
+    def read_pixels(self, index: int) -> tuple[np.ndarray]:
+        """Read the image (H, W, 3) uint8."""
         height, width = self.sizes[index].tolist()
+        return (load_image(self._folder / str(self._names[index]), size=(height, width)),)
+
+    def make_sample(self, index: int, image: np.ndarray) -> DetectionSample:
+        """Return the sample of these pixels."""
+        own = slice(self._offsets[index], self._offsets[index + 1])
         return DetectionSample(
-            load_image(self._folder / str(self._names[index]), size=(height, width)),
+            image,
             self._clipped[own].copy(),
             self._boxes.labels[own].copy(),
             self._boxes.crowd[own].copy(),

@@ -1,5 +1,6 @@
 """Random crops as steps of an Albumentations pipeline: around boxes as SSD cuts them, around pixels of rare classes."""
 
+import math
 import os
 from typing import Any
 
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 from albumentations.augmentations.crops.transforms import BaseCrop
 
+from data.resizing import Size
 from data.samples import IGNORE
 
 CROWD_COLUMN = 5  # of the boxes inside a pipeline: 4 coordinates, position, crowd
@@ -83,39 +85,62 @@ def iou_with_crop(boxes: np.ndarray, crop: tuple[int, int, int, int]) -> np.ndar
     return inside / (areas + (crop[2] - crop[0]) * (crop[3] - crop[1]) - inside)
 
 
-class RareCrop(A.RandomCrop):
-    """Crop anywhere; or, with a given probability, around a pixel of a class drawn evenly from those in the image.
+class ScaledCrop(A.DualTransform):
+    """Resize by a random factor and crop, in one: only the pixels that stay are resized.
 
-    So a class of few pixels is seen as often as one of many. The pixel may lie anywhere in the crop, whatever the
-    image's border leaves possible. An image whose pixels are all ignored is cropped anywhere.
+    The crop lies anywhere; or, with a given probability, around a pixel of a class drawn evenly from those in the
+    image, so that a class of few pixels is seen as often as one of many. That pixel may lie anywhere in the crop,
+    whatever the image's border leaves possible. An image whose pixels are all ignored is cropped anywhere.
 
     Args:
-        height: of the crop in pixels; the image is at least as high.
-        width: likewise.
-        share: probability of a crop around a drawn pixel.
+        height: of the crop in pixels; less comes out where the image has less at the drawn factor.
+        width: of the crop, likewise.
+        scales: lowest and highest factor.
+        rare: probability of a crop around a drawn pixel.
     """
 
-    def __init__(self, height: int, width: int, *, share: float) -> None:
-        super().__init__(height, width)
-        self.share = share
+    def __init__(self, height: int, width: int, *, scales: tuple[float, float], rare: float = 0.0) -> None:
+        super().__init__(p=1.0)
+        self.height = height
+        self.width = width
+        self.scales = scales
+        self.rare = rare
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-        """Draw a crop; the random state is left alone where the share is 0."""
-        anywhere: dict[str, Any] = super().get_params_dependent_on_data(params, data)
-        if self.share == 0 or self.py_random.random() >= self.share:
-            return anywhere
-        labels = list_classes(data["mask"])
-        if not labels:
-            return anywhere
-        places = np.flatnonzero(data["mask"] == self.py_random.choice(labels))
-        y, x = divmod(int(places[self.py_random.randrange(len(places))]), data["mask"].shape[1])
-        top = self._draw_start(y, self.height, params["shape"][0])
-        left = self._draw_start(x, self.width, params["shape"][1])
-        return {**anywhere, "crop_coords": (left, top, left + self.width, top + self.height)}
+        """Draw the factor, and the window (top, left, bottom, right) of the image that becomes the crop."""
+        scale, (height, width) = self.py_random.uniform(*self.scales), params["shape"][:2]
+        rows, columns = min(height, math.ceil(self.height / scale)), min(width, math.ceil(self.width / scale))
+        y, x = self._draw_pixel(data["mask"]) if self.py_random.random() < self.rare else (None, None)
+        top, left = self._draw_start(y, rows, height), self._draw_start(x, columns, width)
+        size = min(self.height, max(1, round(rows * scale))), min(self.width, max(1, round(columns * scale)))
+        return {"window": (top, left, top + rows, left + columns), "size": size}
 
-    def _draw_start(self, position: int, length: int, side: int) -> int:
-        """Draw where a crop of `length` pixels begins on a side, such that it holds the position."""
+    def _draw_pixel(self, mask: np.ndarray) -> tuple[int, int] | tuple[None, None]:
+        """Draw (y, x) of a pixel of a drawn class of a mask (H, W) uint8; none where all are ignored."""
+        labels = list_classes(mask)
+        if not labels:
+            return None, None
+        places = np.flatnonzero(mask == self.py_random.choice(labels))
+        y, x = divmod(int(places[self.py_random.randrange(len(places))]), mask.shape[1])
+        return y, x
+
+    def _draw_start(self, position: int | None, length: int, side: int) -> int:
+        """Draw where a window of `length` pixels begins on a side, such that it holds the position, if there is one."""
+        if position is None:
+            return self.py_random.randint(0, side - length)
         return self.py_random.randint(max(0, position - length + 1), min(position, side - length))
+
+    def apply(self, img: np.ndarray, window: tuple[int, int, int, int], size: Size, **params: Any) -> np.ndarray:
+        """Crop and resize an image (H, W, 3) uint8."""
+        top, left, bottom, right = window
+        return cv2.resize(img[top:bottom, left:right], size[::-1], interpolation=cv2.INTER_LINEAR)
+
+    def apply_to_mask(
+        self, mask: np.ndarray, window: tuple[int, int, int, int], size: Size, **params: Any
+    ) -> np.ndarray:
+        """Crop and resize a mask (H, W) uint8."""
+        top, left, bottom, right = window
+        return cv2.resize(mask[top:bottom, left:right], size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
 
 
 def list_classes(mask: np.ndarray) -> list[int]:

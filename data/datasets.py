@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from data.cache import CACHES
 from data.cityscapes import CityscapesDataset
 from data.classes import ClassTable
 from data.coco import CocoDataset
@@ -26,6 +27,10 @@ class DatasetConfig:
         crop: (height, width) that segmenters train on by default.
         names: of the classes, where the files do not say ("masks").
         scenes: number of scenes to draw, by split ("synthetic").
+        cache: whether training keeps decoded images: "none" or "memory", see `data.cache`.
+
+    Raises:
+        ValueError: if there is no such cache.
     """
 
     name: str
@@ -36,6 +41,11 @@ class DatasetConfig:
     crop: Sequence[int] | None = None
     names: Sequence[str] | None = None
     scenes: dict[str, int] | None = None
+    cache: str = "none"
+
+    def __post_init__(self) -> None:
+        if self.cache not in CACHES:
+            raise ValueError(f"cache: unknown {self.cache!r}; choose from {', '.join(CACHES)}")
 
 
 def read_coco(config: DatasetConfig, split: str, classes: ClassTable | None) -> CocoDataset:

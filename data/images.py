@@ -52,7 +52,7 @@ def load_image(path: Path, *, size: Size | None = None) -> np.ndarray:
             raise InputError(f"{path}: size is {found}; expected {describe_size(size)}, as its annotation says")
         if size != raw and _orientation(image) != 1:
             image = ImageOps.exif_transpose(image)
-        return np.array(image.convert("RGB"))
+        return np.array(image if image.mode == "RGB" else image.convert("RGB"))  # Pillow's convert always copies
 
 
 def load_mask(path: Path) -> np.ndarray:

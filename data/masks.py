@@ -20,7 +20,11 @@ class MaskFolderDataset(Dataset[SegmentationSample]):
         classes: the K classes; their ids are the mask values 0 to K - 1.
         image_paths: (N,) paths, as a numpy string array: one block of memory that workers share.
         mask_paths: (N,) paths, likewise.
+        sizes: (N, 2) int64, height and width in pixels.
+        channels: of an image and of a mask.
     """
+
+    channels = (3, 1)
 
     def __init__(self, root: Path, split: str, *, names: Sequence[str]) -> None:
         """List and check a split; pixels are read, and their values checked, one image at a time.
@@ -43,7 +47,7 @@ class MaskFolderDataset(Dataset[SegmentationSample]):
             found = f"no images (splits: {split_names(folder.parent)})"
             raise InputError(f"{folder}: {found}; expected .jpg or .png files directly in it")
         masks = [root / "masks" / split / f"{image.stem}.png" for image in images]
-        check_pairs(images, masks, folder=folder)
+        self.sizes = check_pairs(images, masks, folder=folder)
         self.image_paths = np.array([str(path) for path in images])
         self.mask_paths = np.array([str(path) for path in masks])
 
@@ -56,7 +60,11 @@ class MaskFolderDataset(Dataset[SegmentationSample]):
         Raises:
             InputError: if a file is truncated, or the mask holds a value that is neither a class nor 255.
         """
-        path, mask_path = Path(self.image_paths[index]), Path(self.mask_paths[index])
+        return self.make_sample(index, *self.read_pixels(index))
+
+    def read_pixels(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Read the image (H, W, 3) and the mask (H, W), both uint8."""
+        mask_path = Path(self.mask_paths[index])
         values = load_mask(mask_path)
         unknown = ((values < 0) | (values >= len(self.classes))) & (values != IGNORE)
         if unknown.any():
@@ -64,8 +72,12 @@ class MaskFolderDataset(Dataset[SegmentationSample]):
             raise InputError(
                 f"{mask_path}: values {found}; expected 0 to {len(self.classes) - 1}, or {IGNORE} to ignore"
             )
-        image = load_image(path, size=(values.shape[0], values.shape[1]))
-        return SegmentationSample(image, values.astype(np.uint8), path.stem)
+        image = load_image(Path(self.image_paths[index]), size=(values.shape[0], values.shape[1]))
+        return image, values.astype(np.uint8)
+
+    def make_sample(self, index: int, image: np.ndarray, mask: np.ndarray) -> SegmentationSample:
+        """Return the sample of these pixels."""
+        return SegmentationSample(image, mask, Path(self.image_paths[index]).stem)
 
 
 def _class_table(names: Sequence[str]) -> ClassTable:

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from data.errors import InputError
 from data.images import Size, describe_size, read_all, read_mask_size, read_sizes
 
@@ -24,13 +26,16 @@ def find_split(folder: Path, split: str) -> Path:
     return folder / split
 
 
-def check_pairs(images: Sequence[Path], masks: Sequence[Path], *, folder: Path) -> None:
+def check_pairs(images: Sequence[Path], masks: Sequence[Path], *, folder: Path) -> np.ndarray:
     """Check the images of a split and their masks before the first step, reading headers only.
 
     Args:
         images: paths that exist.
         masks: the path of each image's mask, which may not exist.
         folder: the folder that the images were looked for in, for the messages.
+
+    Returns:
+        (N, 2) int64, height and width in pixels.
 
     Raises:
         InputError: if two images share a name, a mask is missing, a header is unreadable, or a mask is not
@@ -43,7 +48,7 @@ def check_pairs(images: Sequence[Path], masks: Sequence[Path], *, folder: Path) 
     if missing:
         first = ", ".join(missing[:3])
         raise InputError(f"{folder}: {len(missing)} of {len(masks)} images have no mask; expected {first}")
-    read_all(_pair_size, images, masks, source=str(folder))
+    return np.array(read_all(_pair_size, images, masks, source=str(folder)), dtype=np.int64)
 
 
 def _pair_size(image: Path, mask: Path) -> Size:

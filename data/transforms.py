@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # no look for updates at import
 
 import albumentations as A
-import cv2
 import numpy as np
 
-from data.crops import RareCrop, SSDRandomCrop
+from data.colors import ColorChange
+from data.crops import ScaledCrop, SSDRandomCrop
 from data.resizing import Size, resize_image
 from data.samples import IGNORE, DetectionSample, SegmentationSample
 
@@ -46,13 +46,13 @@ class RuleResize(A.Resize):
 
     def apply(self, img: np.ndarray, **params: Any) -> np.ndarray:
         """Resize an image (H, W, 3) uint8."""
-        return np.rint(resize_image(img, (self.height, self.width), rule=self.rule)).astype(np.uint8)
+        image = resize_image(img, (self.height, self.width), rule=self.rule)
+        return image if image.dtype == np.uint8 else np.rint(image).astype(np.uint8)
 
 
-def photometric(probability: float) -> A.ColorJitter:
+def photometric(probability: float) -> ColorChange:
     """Return a random change of brightness, contrast, saturation (by up to 30 %) and hue."""
-    scale = (0.7, 1.3)
-    return A.ColorJitter(brightness=scale, contrast=scale, saturation=scale, hue=(-0.03, 0.03), p=probability)
+    return ColorChange((0.7, 1.3), 0.03, p=probability)
 
 
 class DetectionTransform:
@@ -103,9 +103,8 @@ class SegmentationTransform:
             raise ValueError(f"augmentation.rare_crops: {rare_crops!r}; expected 0 to 1")
         low, high = scales
         steps = (
-            A.RandomScale((low - 1, high - 1), interpolation=cv2.INTER_LINEAR, p=1.0),
+            ScaledCrop(*size, scales=(low, high), rare=rare_crops),
             A.PadIfNeeded(*size, position="random", fill=127, fill_mask=IGNORE),
-            RareCrop(*size, share=rare_crops),
             A.HorizontalFlip(p=0.5),
             photometric(color),
         )

@@ -1,6 +1,7 @@
 """Options as plain values: resolved, and checked by type and range before anything runs."""
 
 import os
+import shutil
 from typing import Any, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
@@ -9,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 from data.errors import InputError
 
 Size = tuple[int, int]  # (height, width)
+COMPILERS = ("g++", "clang++", "c++")
 SMALLEST = 32  # pixels: the stride of C5
 NAMES_OF_TYPES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 
@@ -92,6 +94,18 @@ def check_numbers(config: dict[str, Any]) -> None:
         ("dataset.workers", count_workers(dataset), 0),
     ):
         check_least(value, least, field)
+
+
+def check_compiler(wanted: Any) -> None:
+    """Check that there is what torch.compile needs, where it is wanted.
+
+    Raises:
+        InputError: if there is no C++ compiler.
+    """
+    check_type(wanted, bool, "trainer.compile")
+    names = [os.environ.get("CXX", ""), *COMPILERS]
+    if wanted and not any(shutil.which(name) for name in names if name):
+        raise InputError(f"trainer.compile: no C++ compiler; expected CXX or one of {', '.join(COMPILERS)} in PATH")
 
 
 def check_least(value: Any, least: int, field: str) -> None:

@@ -41,7 +41,10 @@ class Preprocessing:
 
     def normalize(self, images: Tensor) -> Tensor:
         """Turn images (N, 3, H, W), 0 to 255, into float32 of the network's range, on their device."""
-        # Without non_blocking the host would wait until the device has done all work before this.
-        mean = torch.tensor(self.mean).to(images.device, non_blocking=True).reshape(3, 1, 1) * 255
-        std = torch.tensor(self.std).to(images.device, non_blocking=True).reshape(3, 1, 1) * 255
-        return (images.float() - mean) / std
+        mean, std = (per_channel(values, images.device) for values in (self.mean, self.std))
+        return torch.sub(images, mean).div_(std)
+
+
+def per_channel(values: tuple[float, float, float], device: torch.device) -> Tensor:
+    """Return values of 0..1 as (3, 1, 1), 0 to 255; filled on the device, as a copy to a GPU waits for all its work."""
+    return torch.stack([torch.full((1, 1), value, device=device) for value in values]) * 255

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from data.cache import cache_readers
 from data.classes import ClassTable
 from data.datasets import check_serves
 from data.errors import InputError
@@ -27,7 +28,7 @@ from tasks.description import Description
 from tasks.distillation.loading import load_teacher
 from tasks.evaluation import evaluate_to, log_metrics, make_trainer
 from tasks.optimizers import Optimization
-from tasks.options import check_numbers, count_workers, parse, to_plain
+from tasks.options import check_compiler, check_numbers, count_workers, parse, to_plain
 from tasks.pretrained.freezing import NONE, freeze_model
 from tasks.pretrained.identification import Weights
 from tasks.pretrained.loading import TAKEN_OVER, adopt, load_weights, read_weights
@@ -50,6 +51,7 @@ def train(cfg: DictConfig) -> dict[str, Any]:
         InputError: before the first step, if the configuration or the data cannot be used.
     """
     config, out, last = plan_run(cfg)
+    check_compiler(config["trainer"].get("compile", False))
     torch.set_float32_matmul_precision("high")
     L.seed_everything(config["seed"], workers=True, verbose=False)
     head, dataset = config["model"]["head"], config["dataset"]
@@ -58,6 +60,8 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     val_reader = open_split(head, dataset, "val", classes=reader.classes)
     if last is None:
         fit_anchors(config, reader)
+    if dataset.get("cache") == "memory":
+        reader, val_reader = cache_readers([reader, val_reader])
     description, weights = describe_start(config, reader.classes, last=last)
     loader = build_train_loader(reader, config)
     if min(len(reader), config["batch_size"]) < 2:
@@ -176,6 +180,8 @@ def build_module(config: dict[str, Any], description: Description, *, weights: W
     if weights is not None:
         load_weights(module.model, weights, description)
     freeze_model(module.model, config.get("freeze", NONE))
+    if config["trainer"].get("compile"):
+        module.model.compile()  # in place: the names of the weights stay
     return module.to(memory_format=torch.channels_last)
 
 
@@ -185,6 +191,7 @@ def build_trainer(
     """Build Lightning's trainer with its loggers and callbacks."""
     settings = dict(config["trainer"])
     precision, ema_decay = settings.pop("precision"), settings.pop("ema_decay")
+    settings.pop("compile", None)
     patience, bar = settings.pop("early_stopping"), settings.pop("progress_bar")
     # A run shorter than the interval is evaluated too: without it there is no best checkpoint.
     settings["check_val_every_n_epoch"] = min(settings["check_val_every_n_epoch"], settings["max_epochs"])

@@ -4,7 +4,7 @@ import albumentations as A
 import numpy as np
 import pytest
 
-from data.crops import RareCrop, SSDRandomCrop, centers_inside, iou_with_crop, list_classes
+from data.crops import ScaledCrop, SSDRandomCrop, centers_inside, iou_with_crop, list_classes
 from data.samples import IGNORE, DetectionSample
 
 HEIGHT, WIDTH = 120, 168
@@ -94,23 +94,30 @@ def cut_mask(crop, mask, seed):
     return out["mask"]
 
 
+def crop_window(crop, mask, *, seed):
+    """Return what a crop draws for a mask."""
+    A.Compose([crop]).set_random_state(np.random.default_rng(seed), random.Random(seed))
+    return crop.get_params_dependent_on_data({"shape": mask.shape}, {"mask": mask})
+
+
 def test_the_classes_of_a_mask_by_hand():
     assert list_classes(np.array([[7, 0, IGNORE], [7, 18, 0]], dtype=np.uint8)) == [0, 7, 18]
     assert list_classes(np.full((2, 3), IGNORE, dtype=np.uint8)) == []
 
 
-def test_without_a_share_crops_are_those_of_albumentations():
+def test_a_window_at_half_the_size_is_twice_the_crop():
     mask = np.random.default_rng(0).integers(0, 19, (50, 70), dtype=np.uint8)
-    for seed in range(10):
-        expected = cut_mask(A.RandomCrop(20, 30), mask, seed)
-        np.testing.assert_array_equal(cut_mask(RareCrop(20, 30, share=0.0), mask, seed), expected)
+    crop = ScaledCrop(20, 30, scales=(0.5, 0.5))
+    window = crop_window(crop, mask, seed=3)
+    assert (window["window"][2] - window["window"][0], window["window"][3] - window["window"][1]) == (40, 60)
+    assert window["size"] == (20, 30)
 
 
 @pytest.mark.parametrize("pixel", [(0, 0), (0, 69), (49, 0), (49, 69), (25, 0), (20, 33)])
 def test_a_class_of_one_pixel_is_in_half_of_the_crops_wherever_it_lies(pixel):
     mask = np.zeros((50, 70), dtype=np.uint8)
     mask[pixel] = 5
-    masks = [cut_mask(RareCrop(10, 12, share=1.0), mask, seed) for seed in range(200)]
+    masks = [cut_mask(ScaledCrop(10, 12, scales=(1.0, 1.0), rare=1.0), mask, seed) for seed in range(200)]
     assert {item.shape for item in masks} == {(10, 12)}
     assert 0.4 < np.mean([(item == 5).any() for item in masks]) < 0.65  # and in some of the crops around class 0
 
@@ -118,7 +125,9 @@ def test_a_class_of_one_pixel_is_in_half_of_the_crops_wherever_it_lies(pixel):
 def test_the_drawn_pixel_may_lie_anywhere_in_the_crop():
     mask = np.full((50, 70), IGNORE, dtype=np.uint8)
     mask[20, 33] = 5
-    places = np.array([np.argwhere(cut_mask(RareCrop(10, 12, share=1.0), mask, s) == 5)[0] for s in range(300)])
+    places = np.array(
+        [np.argwhere(cut_mask(ScaledCrop(10, 12, scales=(1.0, 1.0), rare=1.0), mask, s) == 5)[0] for s in range(300)]
+    )
     assert places.min(axis=0).tolist() == [0, 0]
     assert places.max(axis=0).tolist() == [9, 11]
 
@@ -126,13 +135,16 @@ def test_the_drawn_pixel_may_lie_anywhere_in_the_crop():
 def test_the_share_decides_how_many_crops_are_around_a_rare_class():
     mask = np.zeros((80, 80), dtype=np.uint8)
     mask[40, 40] = 1
-    found = [[(cut_mask(RareCrop(8, 8, share=p), mask, s) == 1).any() for s in range(300)] for p in (0.0, 0.5, 1.0)]
+    found = [
+        [(cut_mask(ScaledCrop(8, 8, scales=(1.0, 1.0), rare=p), mask, s) == 1).any() for s in range(300)]
+        for p in (0.0, 0.5, 1.0)
+    ]
     assert np.mean(found, axis=1) == pytest.approx([0.01, 0.25, 0.5], abs=0.08)
 
 
 @pytest.mark.parametrize("size", [(50, 70), (50, 20), (1, 1)])
 def test_crops_of_any_size_fit_images_of_ignored_pixels_alone_too(size):
     mask = np.full((50, 70), IGNORE, dtype=np.uint8)
-    assert cut_mask(RareCrop(*size, share=1.0), mask, 0).shape == size
+    assert cut_mask(ScaledCrop(*size, scales=(1.0, 1.0), rare=1.0), mask, 0).shape == size
     mask[49, 69] = 2
-    assert (cut_mask(RareCrop(*size, share=1.0), mask, 0) == 2).any()
+    assert (cut_mask(ScaledCrop(*size, scales=(1.0, 1.0), rare=1.0), mask, 0) == 2).any()

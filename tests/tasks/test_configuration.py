@@ -11,6 +11,7 @@ from data.errors import InputError
 from tasks.build import describe
 from tasks.model import build_model
 from tasks.options import parse_size, to_plain
+from tasks.preprocessing import Preprocessing
 from tasks.segmentation.losses import LossSettings
 from tests.tasks.runs import CONF, load_config, small_run
 
@@ -103,3 +104,23 @@ def test_batches_enter_the_network_channels_last() -> None:
         .preprocessing.normalize(images)
         .is_contiguous(memory_format=torch.channels_last)
     )
+
+
+def test_images_are_normalized_by_hand_whatever_their_type() -> None:
+    preprocessing = Preprocessing(None, mean=(0.0, 0.5, 1.0), std=(1.0, 0.5, 0.2))
+    images = torch.tensor([51, 51, 51], dtype=torch.uint8).reshape(1, 3, 1, 1)
+    for values in (images, images.float()):
+        found = preprocessing.normalize(values)
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found.flatten(), torch.tensor([0.2, -0.6, -4.0]))
+        assert values.flatten().tolist() == [51, 51, 51]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_normalizing_does_not_wait_for_the_gpu() -> None:
+    images = torch.zeros(1, 3, 8, 8, dtype=torch.uint8, device="cuda")
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        assert Preprocessing(None).normalize(images).device == images.device
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

@@ -133,7 +133,7 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
 
     monkeypatch.setattr(Progress, "on_train_epoch_start", fail)
     with pytest.raises(RuntimeError, match="power cut"):
-        train(small_run(task, cut, "trainer.max_epochs=3", *options))
+        train(small_run(task, cut, "trainer.max_epochs=3", "dataset.cache=memory", *options))
     monkeypatch.setattr(Progress, "on_train_epoch_start", start)
     moved = cut.rename(tmp_path / "moved")
     train(load_config("train", f"resume={moved}"))

@@ -1,0 +1,133 @@
+"""Training images a second that one process loads, from files to normalized batches, beside torchvision's transforms.
+
+Usage:
+    python -m benchmarks.loading_speed --coco128 DIR --bccd DIR --camvid DIR    # one or more of them
+
+Both read the same files through Pillow, in the same order, and end in float32 batches of the same size: torchvision's
+by its reference transforms and, for SSDLite, the resize and normalization in its model. The numbers, and where our time
+goes, land in benchmarks/results/loading_speed.json.
+"""
+
+import argparse
+import json
+import time
+import warnings
+from collections import defaultdict
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import albumentations as A
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+from torchvision.models.detection import ssdlite320_mobilenet_v3_large
+
+from benchmarks.timing import compare, save
+from benchmarks.training_speed import OPTIONS, TRANSFORMS, Theirs
+from data.cache import CachedReader
+from tasks.build import build_train_loader, describe, open_split
+from tasks.options import to_plain
+from tasks.preprocessing import Preprocessing
+from tests.tasks.runs import load_config
+
+DATA = {"coco128": ("ssdlite", "train2017"), "bccd": ("ssdlite", "train"), "camvid": ("lraspp", "train")}
+BATCHES, REPEATS = 6, 7
+
+
+def run_ours(loader: DataLoader, preprocessing: Preprocessing) -> None:
+    """Load the first batches of an epoch, as a training run does."""
+    for batch in islice(loader, BATCHES):
+        preprocessing.normalize(batch.images)
+
+
+def run_theirs(task: str, reader: Any, batches: list[list[int]]) -> None:
+    """Load the batches of these indices, as torchvision's references do."""
+    data, finish = Theirs(reader, TRANSFORMS[task]), FINISH[task]
+    for indices in batches:
+        images, targets = zip(*(data[index] for index in indices), strict=True)
+        finish(list(images), list(targets))
+
+
+def stack(images: list[Tensor], masks: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return a batch of images and one of masks."""
+    return torch.stack(images), torch.stack(masks)
+
+
+FINISH: dict[str, Callable[[list[Tensor], list[Any]], Any]] = {
+    "ssdlite": ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None).transform,
+    "lraspp": stack,
+}
+
+
+def profile_stages(loader: DataLoader, preprocessing: Preprocessing) -> dict[str, float]:
+    """Return the milliseconds that each stage of ours takes for an image, on average; steps by their class."""
+    totals: dict[str, float] = defaultdict(float)
+
+    def timed(stage: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        start = time.perf_counter()
+        result = function(*args, **kwargs)
+        totals[stage] += time.perf_counter() - start
+        return result
+
+    call, data = A.BasicTransform.__call__, loader.dataset
+    keys = [list(batch) for batch in islice(loader.batch_sampler, BATCHES)]  # type: ignore[arg-type]
+    with mock.patch.object(
+        A.BasicTransform, "__call__", lambda self, **kw: timed(type(self).__name__, call, self, **kw)
+    ):
+        for batch in keys:
+            samples = [timed("read and decode", data.reader.__getitem__, index) for _, index in batch]
+            items = [timed("transform", data.transform, sample, seed) for seed, sample in enumerate(samples)]
+            collated = timed("collate", loader.collate_fn, list(enumerate(items)))
+            timed("normalize", preprocessing.normalize, collated.images)
+    outer = ("read and decode", "transform", "collate", "normalize")
+    totals["rest of the transform"] = totals.pop("transform") - sum(
+        totals[name] for name in totals if name not in outer
+    )
+    return {stage: 1000 * seconds / sum(map(len, keys)) for stage, seconds in totals.items()}
+
+
+def compare_loading(name: str, root: Path) -> dict[str, Any]:
+    """Load a data set's training images from files, with our cache, and both with it."""
+    task, split = DATA[name]
+    options = (*OPTIONS[task], f"dataset.train={split}", f"dataset.root={root}", "dataset.workers=0", "backbone=large")
+    config = to_plain(load_config("train", *options))
+    reader = open_split(task, config["dataset"], "train")
+    cached, preprocessing = CachedReader(reader), describe(config, reader.classes).preprocessing
+    loaders = [build_train_loader(source, config) for source in (reader, cached)]
+    batches = [[index for _, index in batch] for batch in islice(loaders[0].batch_sampler, BATCHES)]  # type: ignore[arg-type]
+    results = {
+        "from files": (loaders[0], reader),
+        "ours cached, torchvision's from files": (loaders[1], reader),
+        "both cached": (loaders[1], cached),
+    }
+    found: dict[str, Any] = {}
+    for case, (loader, source) in results.items():
+        times = compare(
+            lambda loader=loader: run_ours(loader, preprocessing),  # type: ignore[misc]
+            lambda source=source: run_theirs(task, source, batches),  # type: ignore[misc]
+            repeats=REPEATS,
+        )
+        images = sum(map(len, batches))
+        speeds = {f"{who}, images a second": images / times[f"{who}_seconds"] for who in ("ours", "theirs")}
+        found[case] = {**speeds, **{key: times[key] for key in ("times_faster", "times_faster_range")}}
+    return {**found, "ours, milliseconds an image": profile_stages(loaders[0], preprocessing)}
+
+
+def main() -> None:
+    """Compare on each data set that is given, on one thread."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in DATA:
+        parser.add_argument(f"--{name}", type=Path)
+    roots = {name: root for name, root in vars(parser.parse_args()).items() if root is not None}
+    torch.set_num_threads(1)
+    warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # theirs, from the cache
+    results = {name: compare_loading(name, root) for name, root in roots.items()}
+    save("loading_speed", results)
+    print(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()

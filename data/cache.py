@@ -1,0 +1,131 @@
+"""Decoded images kept in memory, once for all loading processes: from the second epoch on nothing is decoded.
+
+Pixels are kept as the reader gives them, before anything random, so that samples are the same bit for bit. Files are
+not kept as they are: the system does that already, and decoding them is most of the work. Nothing is kept on disk:
+pixels take five times the room of their JPEG files, and would have to be read again each epoch.
+"""
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from data.errors import InputError
+
+CACHES = ("none", "memory")
+SHARE = 0.9  # of the free memory that the pixels may take
+SHARED_MEMORY = Path("/dev/shm")
+CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+GIB = 2**30
+
+
+class PixelReader(Protocol):
+    """A reader whose pixels can be read apart from the rest of its samples."""
+
+    sizes: np.ndarray  # (N, 2) int64, height and width in pixels
+    channels: tuple[int, ...]  # of the arrays of a sample: an image has 3, a mask 1
+
+    def __len__(self) -> int: ...
+
+    def read_pixels(self, index: int) -> tuple[np.ndarray, ...]:
+        """Read the arrays of one sample, (H, W, 3) or (H, W) uint8."""
+
+    def make_sample(self, index: int, *pixels: np.ndarray) -> Any:
+        """Return the sample of these arrays."""
+
+
+class CachedReader:
+    """A reader that keeps the pixels of each sample once read; whatever else it is asked for, the reader gives.
+
+    The pixels lie in one block of shared memory, taken whole at the start: what one process has read, all have, and
+    the memory does not grow with their number. Samples hold views of it that cannot be written to.
+    """
+
+    def __init__(self, reader: PixelReader) -> None:
+        self.reader = reader
+        self._offsets = np.concatenate([[0], np.cumsum(count_bytes(reader))])  # sample i has bytes i to i + 1
+        self._pixels = make_shared(int(self._offsets[-1]))
+        self._there = make_shared(len(reader))  # 1 where a sample's pixels are
+
+    def __len__(self) -> int:
+        return len(self.reader)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "reader":  # not there yet: the copy of another process is being filled
+            raise AttributeError(name)
+        return getattr(self.reader, name)
+
+    def __getitem__(self, index: int) -> Any:
+        """Return a sample, whose pixels are read from their files the first time only.
+
+        Raises:
+            InputError: as the reader does.
+        """
+        index = range(len(self))[index]
+        views = self._views(index)
+        if not self._there[index]:
+            for view, values in zip(views, self.reader.read_pixels(index), strict=True):
+                view[...] = values
+            self._there[index] = 1  # after the pixels: two processes that read the same sample write the same
+        for view in views:
+            view.flags.writeable = False
+        return self.reader.make_sample(index, *views)
+
+    def _views(self, index: int) -> list[np.ndarray]:
+        """Return the place of each array of a sample: (H, W, 3) or (H, W) uint8."""
+        height, width = self.reader.sizes[index].tolist()
+        start, views = int(self._offsets[index]), []
+        for channels in self.reader.channels:
+            stop = start + height * width * channels
+            shape = (height, width, channels) if channels > 1 else (height, width)
+            views.append(self._pixels[start:stop].numpy().reshape(shape))
+            start = stop
+        return views
+
+
+def make_shared(count: int) -> Tensor:
+    """Return `count` zeros, uint8, that processes share; as `share_memory_`, but never there twice."""
+    return torch.empty(0, dtype=torch.uint8).set_(torch.UntypedStorage._new_shared(count))
+
+
+def cache_readers(readers: Sequence[PixelReader]) -> list[CachedReader]:
+    """Keep what these readers read in memory.
+
+    Raises:
+        InputError: if their pixels take more than is free.
+    """
+    needed, (free, where) = sum(int(count_bytes(reader).sum()) for reader in readers), find_free_memory()
+    if needed > SHARE * free:
+        found = f"the decoded images take {needed / GIB:.2f} GiB, and {free / GIB:.2f} GiB are free {where}"
+        raise InputError(f"dataset.cache=memory: {found}; expected at most {SHARE:.0%} of that, or dataset.cache=none")
+    return [CachedReader(reader) for reader in readers]
+
+
+def count_bytes(reader: PixelReader) -> np.ndarray:
+    """Return how many bytes the pixels of each sample take: (N,) int64."""
+    areas: np.ndarray = np.asarray(reader.sizes).prod(axis=1)
+    return areas * sum(reader.channels)
+
+
+def find_free_memory() -> tuple[int, str]:
+    """Return the bytes that may be shared between processes, and what sets this limit, in words."""
+    limits = [(_free_memory(), "in this machine's memory")]
+    if SHARED_MEMORY.is_dir():
+        limits.append((shutil.disk_usage(SHARED_MEMORY).free, f"in {SHARED_MEMORY} (in a container: --shm-size)"))
+    if CGROUP_LIMIT.is_file() and (limit := CGROUP_LIMIT.read_text().strip()).isdigit():
+        limits.append((int(limit), "to this container"))
+    return min(limits)
+
+
+def _free_memory() -> int:
+    """Return the free bytes of the machine; all of its memory where the system does not say."""
+    table = Path("/proc/meminfo")
+    if not table.is_file():
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    rows = dict(line.split(":") for line in table.read_text().splitlines())
+    return int(rows["MemAvailable"].split()[0]) * 1024

@@ -1,0 +1,131 @@
+import pickle
+from multiprocessing.reduction import ForkingPickler
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from data import cache
+from data.cache import CachedReader, cache_readers, count_bytes
+from data.datasets import DatasetConfig, open_reader
+from data.errors import InputError
+from data.loading import EpochSampler, Transformed, build_loader, collate_detection, collate_segmentation
+from data.synthetic import write_synthetic
+from data.transforms import DetectionTransform, SegmentationTransform
+
+KINDS = {
+    "detection": (DetectionTransform, collate_detection),
+    "segmentation": (SegmentationTransform, collate_segmentation),
+}
+
+
+@pytest.fixture
+def readers(tmp_path):
+    """Return a reader of six scenes for each kind of task."""
+    write_synthetic(tmp_path, train=6, val=1)
+    config = DatasetConfig("synthetic", str(tmp_path), "train", "val", scenes={"train": 6, "val": 1})
+    return {kind: open_reader(kind, config, split="train") for kind in KINDS}
+
+
+def run_epochs(kind, reader, *, workers=0):
+    """Return all tensors of two epochs of training batches."""
+    transform, collate = KINDS[kind]
+    data = Transformed(reader, transform((32, 64)), seed=0)
+    batches, found = build_loader(data, collate=collate, batch_size=2, shuffle=True, workers=workers), []
+    for epoch in range(2):
+        batches.sampler.set_epoch(epoch)
+        found += [tensor for batch in batches for tensor in batch]
+    return found
+
+
+def assert_equal(found, expected):
+    assert len(found) == len(expected) > 0
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
+def remove_images(tmp_path):
+    for path in [*tmp_path.rglob("*.png"), *tmp_path.rglob("*.jpg")]:
+        path.unlink()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_batches_are_the_same_with_and_without_a_cache_bit_for_bit(readers, kind, workers):
+    assert_equal(run_epochs(kind, CachedReader(readers[kind]), workers=workers), run_epochs(kind, readers[kind]))
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_what_the_workers_have_read_no_process_reads_again(readers, kind, tmp_path):
+    cached, expected = CachedReader(readers[kind]), run_epochs(kind, readers[kind])
+    run_epochs(kind, cached, workers=2)
+    remove_images(tmp_path)
+    assert_equal(run_epochs(kind, cached), expected)
+    assert_equal(run_epochs(kind, cached, workers=2), expected)
+
+
+@pytest.mark.slow
+def test_spawned_workers_share_the_pixels_too(readers, tmp_path):
+    cached = CachedReader(readers["detection"])
+    data = Transformed(cached, DetectionTransform((32, 64)), seed=0)
+    batches = DataLoader(
+        data,
+        batch_size=2,
+        sampler=EpochSampler(6, shuffle=False, seed=0),
+        collate_fn=collate_detection,
+        num_workers=2,
+        multiprocessing_context="spawn",
+    )
+    first = torch.cat([batch.images for batch in batches])
+    remove_images(tmp_path)
+    expected = [torch.from_numpy(data[0, index][1].image).permute(2, 0, 1) for index in range(6)]
+    assert_equal(list(first), expected)
+
+
+def test_samples_are_those_of_the_reader_and_cannot_be_changed(readers):
+    for reader in readers.values():
+        cached = CachedReader(reader)
+        for _ in range(2):
+            one, other = vars(cached[-1]), vars(reader[-1])
+            assert all(np.array_equal(one[name], other[name]) for name in other)
+            with pytest.raises(ValueError, match="read-only"):
+                one["image"][0, 0] = 0
+        with pytest.raises(IndexError):
+            cached[6]
+
+
+def test_whatever_else_is_asked_for_the_reader_gives(readers):
+    cached = CachedReader(readers["detection"])
+    assert len(cached) == 6
+    assert cached.ground_truth() == readers["detection"].ground_truth()
+    assert cached.classes is readers["detection"].classes
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = cached.nothing
+
+
+def test_a_copy_for_another_process_holds_no_pixels(readers):
+    cached = CachedReader(readers["segmentation"])
+    assert len(bytes(ForkingPickler.dumps(cached))) < len(pickle.dumps(readers["segmentation"])) + 5000
+    assert count_bytes(readers["segmentation"]).sum() > 100_000
+
+
+def test_what_does_not_fit_is_refused_with_what_is_needed_and_what_is_free(readers, monkeypatch):
+    needed = sum(int(count_bytes(reader).sum()) for reader in readers.values())
+    monkeypatch.setattr(cache, "find_free_memory", lambda: (needed, "in this machine's memory"))
+    with pytest.raises(InputError, match=r"take 0\.0\d GiB, and 0\.0\d GiB are free in this .*; expected at most 90%"):
+        cache_readers(list(readers.values()))
+    monkeypatch.setattr(cache, "find_free_memory", lambda: (2 * needed, "in this machine's memory"))
+    assert [len(reader) for reader in cache_readers(list(readers.values()))] == [6, 6]
+
+
+def test_the_least_limit_of_memory_counts(monkeypatch, tmp_path):
+    (tmp_path / "memory.max").write_text("12345\n")
+    monkeypatch.setattr(cache, "CGROUP_LIMIT", tmp_path / "memory.max")
+    assert cache.find_free_memory() == (12345, "to this container")
+    (tmp_path / "memory.max").write_text("max\n")
+    assert cache.find_free_memory()[0] > 2**20
+
+
+def test_an_unknown_cache_is_refused():
+    with pytest.raises(ValueError, match=r"cache: unknown 'disk'; choose from none, memory"):
+        DatasetConfig("coco", "", "train", "val", cache="disk")
