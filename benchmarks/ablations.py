@@ -39,7 +39,17 @@ STUDIES = {
         ("mAP", "AP50", "AP75"),
         {
             "default": (),
-            "layout's own anchors": ("model.shapes=null",),
+            "matching by IoU, hard negatives": (
+                "loss.assignment=iou",
+                "loss.box=smooth_l1",
+                "loss.box_weight=1",
+                "model.scores=softmax",
+            ),
+            "smooth L1": ("loss.box=smooth_l1", "loss.box_weight=1"),
+            "fitted anchors": ("model.shapes=data",),
+            "no averaged weights": ("trainer.ema_decay=0",),
+            "no colours": ("augmentation.color=0",),
+            "no crops": ("augmentation.crop=0",),
         },
     ),
     "camvid": Study(
