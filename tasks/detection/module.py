@@ -58,7 +58,10 @@ class DetectionModule(L.LightningModule):
         if not isinstance(head, SSDLite) or not isinstance(size, tuple) or description.postprocessing is None:
             raise ValueError(f"a detector needs an SSDLite head, an input size and postprocessing; got {description}")
         if loss and loss.assignment == "task_aligned" and description.arch.scores != "sigmoid":
-            raise InputError("loss.assignment: task_aligned needs model.scores=sigmoid; expected that, or iou")
+            raise InputError(
+                "loss.assignment: task_aligned with model.scores=softmax; "
+                "expected model.scores=sigmoid or loss.assignment=iou"
+            )
         self.size = size
         self.postprocessing = description.postprocessing
         self.anchors: Tensor

@@ -1,5 +1,6 @@
 """From the configuration to a teacher: find it, check that it fits the student, load it."""
 
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from tasks.pretrained.identification import build_empty
 logger = logging.getLogger(__name__)
 
 TORCHVISION, TIMM = "torchvision:", "timm:"
-ANCHOR_FIELDS = ("anchors", "output_stride", "scores")  # of Arch: which anchors there are, how their logits are read
+# Of Arch: which anchors there are, how their logits are read.
+ANCHOR_FIELDS = ("anchors", "shapes", "output_stride", "scores")
 
 
 def load_teacher(config: dict[str, Any], description: Description) -> Teacher | None:
@@ -122,8 +124,13 @@ def check_anchors(known: Description, description: Description, *, source: str) 
     wrong = {field: values for field, values in both.items() if values[0] != values[1]}
     if wrong:
         said = "; ".join(f"{field}: {theirs} in the teacher, {ours} here" for field, (theirs, ours) in wrong.items())
-        options = " ".join(f"{field}={str(theirs).replace(' ', '')}" for field, (theirs, _) in wrong.items())
+        options = " ".join(f"{field}={write_value(theirs)}" for field, (theirs, _) in wrong.items())
         raise InputError(f"{source}: {said}; options that fit: {options}")
+
+
+def write_value(value: Any) -> str:
+    """Write a plain value as an option on the command line takes it."""
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
 
 def place_classes(theirs: ClassTable, ours: ClassTable, *, source: str) -> Tensor | None:

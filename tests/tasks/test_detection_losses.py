@@ -5,6 +5,7 @@ import pytest
 import torch
 from torchvision.models.detection._utils import BoxCoder
 from torchvision.models.detection.ssd import SSD
+from torchvision.ops import generalized_box_iou
 
 from heads.ssdlite import RawDetections
 from tasks.detection.losses import (
@@ -12,6 +13,7 @@ from tasks.detection.losses import (
     assign_slots,
     detection_loss,
     focal_loss,
+    generalized_iou,
     giou_box_loss,
     hard_negative_loss,
     quality_loss,
@@ -226,6 +228,15 @@ def test_the_giou_loss_by_hand():
     expected = 0.5 * (1 - 0.5) + 1.0 * apart
     loss = giou_box_loss(torch.zeros(1, 2, 4), anchors, boxes=boxes, quality=torch.tensor([[0.5, 1.0]]))
     assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_generalized_iou_equals_torchvisions():
+    generator = torch.Generator().manual_seed(0)
+    first, second = random_boxes(200, generator=generator), random_boxes(200, generator=generator)
+    expected = generalized_box_iou(first, second).diagonal()
+    torch.testing.assert_close(generalized_iou(first, second), expected)
+    nothing = torch.zeros(1, 4)
+    assert generalized_iou(nothing, nothing).isfinite().all()
 
 
 def test_a_match_of_half_the_quality_counts_half():
