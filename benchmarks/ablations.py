@@ -11,6 +11,7 @@ land in benchmarks/results/ablations_STUDY_BACKBONE.json as they come; what stan
 import argparse
 import json
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -118,7 +119,8 @@ def main() -> None:
             if str(seed) in read_rows(path).get(name, {}).get("seeds", {}):
                 continue
             options = (f"backbone={args.backbone}", *study.variants[name], f"seed={seed}")
-            folder = args.runs / f"{args.study}-{args.backbone}-{name.replace(' ', '_')}-{seed}"
+            words = re.sub(r"\W+", "_", name)  # a comma in a path would be Hydra's
+            folder = args.runs / f"{args.study}-{args.backbone}-{words}-{seed}"
             entry = measure(study, options, data=args.data, folder=folder)
             rows = read_rows(path)  # again: another process may have added to it
             row = rows.setdefault(name, {"options": " ".join(study.variants[name]), "seeds": {}})
