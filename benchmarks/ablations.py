@@ -2,7 +2,7 @@
 
 Usage:
     python -m benchmarks.ablations bccd --data DIR --runs DIR --backbone small --seeds 0 1 2     # COCO layout
-    python -m benchmarks.ablations camvid --data DIR --runs DIR --variants default no_ohem       # Cityscapes layout
+    python -m benchmarks.ablations camvid --data DIR --runs DIR --variants default               # Cityscapes layout
 
 Each run is `python -m tasks.train` on one thread, evaluated once, after the last epoch, on val and on test. The numbers
 land in benchmarks/results/ablations_STUDY_BACKBONE.json as they come; what stands there already is not run again.
@@ -58,6 +58,11 @@ STUDIES = {
         ("mIoU", "pixel_accuracy"),
         {
             "default": (),
+            "cross-entropy alone": ("loss.dice=0",),
+            "hardest 30 % of the pixels": ("loss.ohem=0.3",),
+            "Lovasz for Dice": ("loss.dice=0", "loss.lovasz=1"),
+            "auxiliary head": ("loss.aux_weight=0.4",),
+            "crops around rare classes": ("augmentation.rare_crops=0.5",),
         },
     ),
 }

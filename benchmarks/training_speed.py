@@ -6,7 +6,8 @@ Usage:
 
 Same images, input size, batch, loading processes, threads and precision; ours through Lightning with averaged weights,
 as `tasks.train` runs it. The peak memory is that of a fresh training process for each, without the loading processes;
-what the imports take is noted apart, as ours has Lightning and Albumentations in it. The numbers land in benchmarks/results/training_speed_TASK.json.
+what the imports take, the same for both, is noted beside it. The numbers land in
+benchmarks/results/training_speed_TASK.json.
 """
 
 import argparse

@@ -27,7 +27,7 @@ GIB = 2**30
 class PixelReader(Protocol):
     """A reader whose pixels can be read apart from the rest of its samples."""
 
-    sizes: np.ndarray  # (N, 2) int64, height and width in pixels
+    pixel_sizes: np.ndarray  # (N, 2) int64, height and width in pixels
     channels: tuple[int, ...]  # of the arrays of a sample: an image has 3, a mask 1
 
     def __len__(self) -> int: ...
@@ -78,7 +78,7 @@ class CachedReader:
 
     def _views(self, index: int) -> list[np.ndarray]:
         """Return the place of each array of a sample: (H, W, 3) or (H, W) uint8."""
-        height, width = self.reader.sizes[index].tolist()
+        height, width = self.reader.pixel_sizes[index].tolist()
         start, views = int(self._offsets[index]), []
         for channels in self.reader.channels:
             stop = start + height * width * channels
@@ -108,7 +108,7 @@ def cache_readers(readers: Sequence[PixelReader]) -> list[CachedReader]:
 
 def count_bytes(reader: PixelReader) -> np.ndarray:
     """Return how many bytes the pixels of each sample take: (N,) int64."""
-    areas: np.ndarray = np.asarray(reader.sizes).prod(axis=1)
+    areas: np.ndarray = np.asarray(reader.pixel_sizes).prod(axis=1)
     return areas * sum(reader.channels)
 
 

@@ -43,7 +43,7 @@ class CityscapesDataset(Dataset[SegmentationSample]):
         classes: the 19 classes; their ids are Cityscapes label ids, which the official evaluation reads.
         image_paths: (N,) paths, as a numpy string array: one block of memory that workers share.
         mask_paths: (N,) paths, likewise.
-        sizes: (N, 2) int64, height and width in pixels.
+        pixel_sizes: (N, 2) int64, height and width in pixels.
         channels: of an image and of a mask.
     """
 
@@ -73,7 +73,7 @@ class CityscapesDataset(Dataset[SegmentationSample]):
             root / "gtFine" / split / path.parent.name / (path.stem.removesuffix(IMAGE_SUFFIX) + MASK_SUFFIX)
             for path in images
         ]
-        self.sizes = check_pairs(images, masks, folder=folder)
+        self.pixel_sizes = check_pairs(images, masks, folder=folder)
         self.image_paths = np.array([str(path) for path in images])
         self.mask_paths = np.array([str(path) for path in masks])
 

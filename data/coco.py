@@ -1,6 +1,7 @@
 """COCO detection: a folder of images and a JSON file of boxes (Lin et al., arXiv:1405.0312)."""
 
 import logging
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch.utils.data import Dataset
 from data.classes import ClassTable
 from data.coco_json import BoxList, parse_boxes, parse_classes, parse_images, read_lists
 from data.errors import InputError
-from data.images import Size, describe_size, load_image, read_all, read_sizes
+from data.images import Size, describe_size, load_image, read_all, read_decoded_size, read_sizes
 from data.samples import DetectionSample
 
 logger = logging.getLogger(__name__)
@@ -26,19 +27,23 @@ class CocoDataset(Dataset[DetectionSample]):
         classes: the K classes, sorted by category id, or the table that was asked for.
         image_ids: (N,) int64, the ids of the images in the file's order.
         sizes: (N, 2) int64, height and width in pixels.
+        pixel_sizes: (N, 2) int64, the same of the images as they are decoded; smaller where `least_side` allows it.
         dropped: how many bad boxes were left out, by kind; empty if there are none.
         channels: of an image.
     """
 
     channels = (3,)
 
-    def __init__(self, images: Path, annotations: Path, *, classes: ClassTable | None = None) -> None:
+    def __init__(
+        self, images: Path, annotations: Path, *, classes: ClassTable | None = None, least_side: int | None = None
+    ) -> None:
         """Read and check the annotations and the header of every image.
 
         Args:
             images: the folder that the file names are relative to.
             annotations: the JSON file.
             classes: the classes of a model or a training set, which must know all of this file's; their order is used.
+            least_side: see `data.images.load_image`.
 
         Raises:
             InputError: if anything but single boxes is wrong with the files, or all boxes are bad.
@@ -55,6 +60,8 @@ class CocoDataset(Dataset[DetectionSample]):
         self._folder = images
         self._names = listing.names
         self.sizes = _check_files(images, listing.names, listing.sizes, annotations=annotations)
+        self._least_side = least_side
+        self.pixel_sizes = _find_decoded_sizes(images, listing.names, self.sizes, least_side=least_side)
         self._boxes, self._clipped, self.dropped = _keep_good(boxes, self.sizes, path=annotations)
         counts = np.bincount(self._boxes.rows, minlength=len(self))
         self._offsets = np.concatenate([[0], np.cumsum(counts)])  # image i owns boxes offsets[i] to offsets[i + 1]
@@ -74,14 +81,15 @@ class CocoDataset(Dataset[DetectionSample]):
     def read_pixels(self, index: int) -> tuple[np.ndarray]:
         """Read the image (H, W, 3) uint8."""
         height, width = self.sizes[index].tolist()
-        return (load_image(self._folder / str(self._names[index]), size=(height, width)),)
+        return (load_image(self._folder / str(self._names[index]), size=(height, width), least_side=self._least_side),)
 
     def make_sample(self, index: int, image: np.ndarray) -> DetectionSample:
         """Return the sample of these pixels."""
         own = slice(self._offsets[index], self._offsets[index + 1])
+        scale = self.pixel_sizes[index, ::-1] / self.sizes[index, ::-1]  # (2,) x, y
         return DetectionSample(
             image,
-            self._clipped[own].copy(),
+            (self._clipped[own] * np.tile(scale, 2)).astype(np.float32),
             self._boxes.labels[own].copy(),
             self._boxes.crowd[own].copy(),
             int(self.image_ids[index]),
@@ -140,6 +148,15 @@ def _check_files(folder: Path, names: np.ndarray, sizes: list[Size | None], *, a
         raise InputError(f"{annotations}: images[].file_name: {found}; expected them in {folder}")
     source = f"{annotations}: images[].file_name, height, width"
     return np.array(read_all(_check_size, paths, sizes, source=source), dtype=np.int64)
+
+
+def _find_decoded_sizes(folder: Path, names: np.ndarray, sizes: np.ndarray, *, least_side: int | None) -> np.ndarray:
+    """Return (N, 2) int64, height and width in pixels that images of these sizes are decoded at."""
+    if least_side is None:
+        return sizes
+    paths, wanted = [folder / name for name in names.tolist()], [(height, width) for height, width in sizes.tolist()]
+    found = read_all(read_decoded_size, paths, wanted, repeat(least_side), source=str(folder))
+    return np.array(found, dtype=np.int64)
 
 
 def _check_size(path: Path, expected: Size | None) -> Size:

@@ -27,10 +27,12 @@ class DatasetConfig:
         crop: (height, width) that segmenters train on by default.
         names: of the classes, where the files do not say ("masks").
         scenes: number of scenes to draw, by split ("synthetic").
+        least_side: pixels that both sides of an image keep where its JPEG file is decoded at a part of its size; None:
+            it is decoded whole. For boxes.
         cache: whether training keeps decoded images: "none" or "memory", see `data.cache`.
 
     Raises:
-        ValueError: if there is no such cache.
+        ValueError: if there is no such cache, or the least side is below 1.
     """
 
     name: str
@@ -41,17 +43,25 @@ class DatasetConfig:
     crop: Sequence[int] | None = None
     names: Sequence[str] | None = None
     scenes: dict[str, int] | None = None
+    least_side: int | None = None
     cache: str = "none"
 
     def __post_init__(self) -> None:
         if self.cache not in CACHES:
             raise ValueError(f"cache: unknown {self.cache!r}; choose from {', '.join(CACHES)}")
+        if self.least_side is not None and not (type(self.least_side) is int and self.least_side >= 1):
+            raise ValueError(f"least_side: {self.least_side!r}; expected a whole number from 1, or null")
+
+
+def open_coco(root: Path, config: DatasetConfig, *, split: str, classes: ClassTable | None) -> CocoDataset:
+    """Open one split of a COCO tree."""
+    annotations = root / "annotations" / f"instances_{split}.json"
+    return CocoDataset(root / split, annotations, classes=classes, least_side=config.least_side)
 
 
 def read_coco(config: DatasetConfig, split: str, classes: ClassTable | None) -> CocoDataset:
     """Open root/SPLIT and root/annotations/instances_SPLIT.json."""
-    root = Path(config.root)
-    return CocoDataset(root / split, root / "annotations" / f"instances_{split}.json", classes=classes)
+    return open_coco(Path(config.root), config, split=split, classes=classes)
 
 
 def read_cityscapes(config: DatasetConfig, split: str, classes: ClassTable | None) -> CityscapesDataset:
@@ -79,8 +89,7 @@ def draw_synthetic(config: DatasetConfig) -> Path:
 
 def read_synthetic_boxes(config: DatasetConfig, split: str, classes: ClassTable | None) -> CocoDataset:
     """Open the COCO tree of the synthetic set."""
-    root = draw_synthetic(config) / "coco"
-    return CocoDataset(root / split, root / "annotations" / f"instances_{split}.json", classes=classes)
+    return open_coco(draw_synthetic(config) / "coco", config, split=split, classes=classes)
 
 
 def read_synthetic_masks(config: DatasetConfig, split: str, classes: ClassTable | None) -> CityscapesDataset:

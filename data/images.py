@@ -31,13 +31,15 @@ def find_images(folder: Path) -> list[Path]:
     )
 
 
-def load_image(path: Path, *, size: Size | None = None) -> np.ndarray:
+def load_image(path: Path, *, size: Size | None = None, least_side: int | None = None) -> np.ndarray:
     """Load an image as RGB, upright as its EXIF orientation says.
 
     Args:
         path: the image file; grey, palette, CMYK and transparent images become RGB.
         size: (height, width) that the image's annotation was drawn on. Some tools annotate the raw pixels, others the
             upright picture: the raw orientation is kept where its size fits, else the upright one is taken.
+        least_side: where given, a JPEG file is decoded at 1/2, 1/4 or 1/8 of its size, the least that leaves both sides
+            so many pixels: the decoder does less then.
 
     Returns:
         (H, W, 3) uint8, RGB.
@@ -50,9 +52,22 @@ def load_image(path: Path, *, size: Size | None = None) -> np.ndarray:
         if size is not None and size not in (raw, upright):
             found = describe_size(upright)
             raise InputError(f"{path}: size is {found}; expected {describe_size(size)}, as its annotation says")
+        _reduce(image, least_side)
         if size != raw and _orientation(image) != 1:
             image = ImageOps.exif_transpose(image)
         return np.array(image if image.mode == "RGB" else image.convert("RGB"))  # Pillow's convert always copies
+
+
+def read_decoded_size(path: Path, size: Size, least_side: int | None) -> Size:
+    """Return (height, width) in pixels of what `load_image` gives for the same arguments, from the header alone.
+
+    Raises:
+        InputError: as `load_image`, but for damage behind the header.
+    """
+    with _open(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE) as image:
+        turned = size != _sizes(image)[0]
+        _reduce(image, least_side)
+        return _sizes(image)[turned]
 
 
 def load_mask(path: Path) -> np.ndarray:
@@ -149,6 +164,12 @@ def _reason(path: Path, error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "not an image, or its header is damaged"
     return f"cannot be read ({error or type(error).__name__})"
+
+
+def _reduce(image: Image.Image, least_side: int | None) -> None:
+    """Tell the decoder of a JPEG to give a smaller picture; other formats have none."""
+    if least_side is not None:
+        image.draft(image.mode, (least_side, least_side))
 
 
 def _sizes(image: Image.Image) -> tuple[Size, Size]:

@@ -20,7 +20,7 @@ class MaskFolderDataset(Dataset[SegmentationSample]):
         classes: the K classes; their ids are the mask values 0 to K - 1.
         image_paths: (N,) paths, as a numpy string array: one block of memory that workers share.
         mask_paths: (N,) paths, likewise.
-        sizes: (N, 2) int64, height and width in pixels.
+        pixel_sizes: (N, 2) int64, height and width in pixels.
         channels: of an image and of a mask.
     """
 
@@ -47,7 +47,7 @@ class MaskFolderDataset(Dataset[SegmentationSample]):
             found = f"no images (splits: {split_names(folder.parent)})"
             raise InputError(f"{folder}: {found}; expected .jpg or .png files directly in it")
         masks = [root / "masks" / split / f"{image.stem}.png" for image in images]
-        self.sizes = check_pairs(images, masks, folder=folder)
+        self.pixel_sizes = check_pairs(images, masks, folder=folder)
         self.image_paths = np.array([str(path) for path in images])
         self.mask_paths = np.array([str(path) for path in masks])
 

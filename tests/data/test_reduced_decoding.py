@@ -1,0 +1,103 @@
+"""JPEG files decoded at a part of their size: pixels, boxes, cache."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data.cache import cache_readers
+from data.coco import CocoDataset
+from data.errors import InputError
+from data.images import load_image, read_decoded_size
+from tasks.build import open_split
+from tasks.options import to_plain
+from tests.tasks.runs import load_config
+
+
+def save_gradient(path, *, height, width, **options):
+    """Write an image whose red grows to the right and whose green grows downwards."""
+    x, y = np.linspace(0, 255, width), np.linspace(0, 255, height)
+    image = np.zeros((height, width, 3), dtype=np.uint8)
+    image[..., 0], image[..., 1] = x, y[:, None]
+    Image.fromarray(image).save(path, **options)
+
+
+@pytest.mark.parametrize(
+    ("least", "expected"), [(None, (480, 640)), (300, (480, 640)), (240, (240, 320)), (61, (120, 160)), (1, (60, 80))]
+)
+def test_both_sides_keep_the_least(tmp_path, least, expected):
+    path = tmp_path / "a.jpg"
+    save_gradient(path, height=480, width=640, quality=95)
+    assert load_image(path, least_side=least).shape == (*expected, 3)
+    assert read_decoded_size(path, (480, 640), least) == expected
+
+
+def test_a_reduced_picture_shows_the_same(tmp_path):
+    path = tmp_path / "a.jpg"
+    save_gradient(path, height=480, width=640, quality=95)
+    whole, reduced = load_image(path), load_image(path, least_side=120)
+    means = whole.reshape(120, 4, 160, 4, 3).mean(axis=(1, 3))
+    assert np.abs(means - reduced).mean() < 1.5
+
+
+def test_other_formats_are_decoded_whole(tmp_path):
+    path = tmp_path / "a.png"
+    save_gradient(path, height=96, width=64)
+    assert load_image(path, least_side=8).shape == (96, 64, 3)
+    assert read_decoded_size(path, (96, 64), 8) == (96, 64)
+
+
+@pytest.mark.parametrize("drawn_on", ["raw", "upright"])
+def test_turned_pictures_are_reduced_and_stand_as_their_annotation_says(tmp_path, drawn_on):
+    path, exif = tmp_path / "a.jpg", Image.Exif()
+    exif[0x0112] = 6
+    save_gradient(path, height=64, width=128, exif=exif)
+    size = {"raw": (64, 128), "upright": (128, 64)}[drawn_on]
+    reduced = (size[0] // 2, size[1] // 2)
+    assert load_image(path, size=size, least_side=32).shape == (*reduced, 3)
+    assert read_decoded_size(path, size, 32) == reduced
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Write a COCO tree of one JPEG and one PNG, a box in each."""
+    (tmp_path / "train").mkdir()
+    (tmp_path / "annotations").mkdir()
+    save_gradient(tmp_path / "train" / "a.jpg", height=120, width=160)
+    save_gradient(tmp_path / "train" / "b.png", height=120, width=160)
+    content = {
+        "images": [
+            {"id": i, "file_name": name, "height": 120, "width": 160} for i, name in ((1, "a.jpg"), (2, "b.png"))
+        ],
+        "categories": [{"id": 1, "name": "car"}],
+        "annotations": [
+            {"id": i, "image_id": i, "category_id": 1, "bbox": [20, 40, 60, 30], "area": 1800, "iscrowd": 0}
+            for i in (1, 2)
+        ],
+    }
+    (tmp_path / "annotations" / "instances_train.json").write_text(json.dumps(content))
+    return tmp_path
+
+
+def test_boxes_shrink_with_their_image_and_the_ground_truth_does_not(root):
+    reader = CocoDataset(root / "train", root / "annotations" / "instances_train.json", least_side=60)
+    assert [sample.image.shape for sample in reader] == [(60, 80, 3), (120, 160, 3)]
+    assert [sample.boxes.tolist() for sample in reader] == [[[10, 20, 40, 35]], [[20, 40, 80, 70]]]
+    assert reader.sizes.tolist() == [[120, 160]] * 2
+    assert [entry["bbox"] for entry in reader.ground_truth()["annotations"]] == [[20, 40, 60, 30]] * 2
+
+
+def test_a_cache_holds_the_reduced_pixels(root):
+    reader = CocoDataset(root / "train", root / "annotations" / "instances_train.json", least_side=60)
+    (cached,) = cache_readers([reader])
+    for index in (0, 1, 0):
+        np.testing.assert_array_equal(cached[index].image, reader[index].image)
+
+
+def test_the_option_reaches_the_reader_and_is_checked(root):
+    options = ("dataset=coco", f"dataset.root={root}", "dataset.train=train", "dataset.least_side=60")
+    dataset = to_plain(load_config("train", *options))["dataset"]
+    assert open_split("ssdlite", dataset, "train")[0].image.shape == (60, 80, 3)
+    with pytest.raises(InputError, match=r"least_side: 0; expected a whole number from 1"):
+        open_split("ssdlite", {**dataset, "least_side": 0}, "train")
