@@ -102,6 +102,23 @@ def summarize(study: Study, seeds: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
+def render_table(content: dict[str, Any]) -> str:
+    """Write the rows as a Markdown table: the mean over seeds of the deciding metric, and half the range."""
+    rows = content["rows"]
+    keys = [key for key in next(iter(rows.values())) if not key.endswith(("range", "options", "seeds"))]
+    head = f"| variant | options | seeds | {' | '.join(keys)} | minutes a run |"
+    lines = [head, "|---|---|---|" + "---:|" * (len(keys) + 1)]
+    for name, row in rows.items():
+        values = []
+        for key in keys:
+            spread = f" ± {row[f'{key}, half the range']:.3f}" if len(row["seeds"]) > 1 else ""
+            values.append(f"{row[key]:.3f}{spread}")
+        minutes = statistics.mean(entry["minutes"] for entry in row["seeds"].values())
+        options = f"`{row['options']}`" if row["options"] else ""
+        lines.append(f"| {name} | {options} | {', '.join(row['seeds'])} | {' | '.join(values)} | {minutes:.1f} |")
+    return "\n".join(lines) + "\n"
+
+
 def read_rows(path: Path) -> dict[str, Any]:
     """Return the rows that are there already."""
     rows: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else {}
@@ -135,6 +152,7 @@ def main() -> None:
             content = {"command": command, "torch": str(torch.__version__), "threads": 1, "rows": rows}
             write_json(path, content)
             print(name, seed, entry, flush=True)
+    print(render_table(json.loads(path.read_text(encoding="utf-8"))))
 
 
 if __name__ == "__main__":

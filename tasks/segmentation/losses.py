@@ -45,66 +45,85 @@ class LossSettings:
                 raise ValueError(f"loss.{field}: {getattr(self, field)!r}; expected a number from 0")
 
 
-def cross_entropy_loss(logits: Tensor, masks: Tensor, *, ohem: float = 1.0, label_smoothing: float = 0.0) -> Tensor:
-    """Average the cross-entropy over all pixels that are not ignored, or over the hardest; 0 where every one is.
+def flatten_pixels(logits: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+    """Lay the pixels of a batch out in one row each, P = N * H * W; what all losses are computed from.
 
     Args:
         logits: (N, K, H, W), any float type.
         masks: (N, H, W) int64, class indices or IGNORE.
+
+    Returns:
+        Logarithms of the scores (P, K) float32, and the targets (P,) int64.
+    """
+    rows = logits.float().permute(0, 2, 3, 1).reshape(-1, logits.shape[1])  # (P, K); no copy if channels come last
+    return rows.log_softmax(1), masks.flatten()
+
+
+def cross_entropy_loss(
+    log_scores: Tensor, targets: Tensor, *, ohem: float = 1.0, label_smoothing: float = 0.0
+) -> Tensor:
+    """Average the cross-entropy over all pixels that are not ignored, or over the hardest; 0 where every one is.
+
+    Args:
+        log_scores: (P, K), from `flatten_pixels`.
+        targets: (P,), likewise.
         ohem: see `LossSettings`.
         label_smoothing: see `LossSettings`.
 
     Returns:
         A scalar, float32.
     """
-    counted = (masks != IGNORE).sum()
-    reduction = "sum" if ohem == 1 else "none"
-    loss = F.cross_entropy(
-        logits.float(), masks, ignore_index=IGNORE, reduction=reduction, label_smoothing=label_smoothing
-    )
+    loss = F.nll_loss(log_scores, targets, ignore_index=IGNORE, reduction="none")  # (P,), 0 where ignored
+    if label_smoothing:
+        even = -log_scores.mean(1) * (targets != IGNORE)
+        loss = (1 - label_smoothing) * loss + label_smoothing * even
+    counted = (targets != IGNORE).sum()
     if ohem == 1:
-        return loss / counted.clamp(min=1)
+        return loss.sum() / counted.clamp(min=1)
     # How many count, only the device knows: take as many as could, and weigh those past the quota with 0.
-    hardest = loss.flatten().topk(math.ceil(ohem * masks.numel())).values  # ignored pixels are 0, and so last
+    hardest = loss.topk(math.ceil(ohem * len(loss))).values  # ignored pixels are 0, and so last
     quota = (ohem * counted).round().clamp(min=1)
-    chosen = torch.arange(len(hardest), device=masks.device) < quota
+    chosen = torch.arange(len(hardest), device=loss.device) < quota
     return (hardest * chosen).sum() / quota
 
 
-def dice_loss(logits: Tensor, masks: Tensor) -> Tensor:
-    """Average 1 - the soft Dice coefficient over the classes that the masks hold; 0 where every pixel is ignored.
+def dice_loss(log_scores: Tensor, targets: Tensor) -> Tensor:
+    """Average 1 - the soft Dice coefficient over the classes that the targets hold; 0 where every pixel is ignored.
 
     As V-Net's (arXiv:1606.04797), without the squares in the denominator.
 
     Args:
-        logits: (N, K, H, W), any float type.
-        masks: (N, H, W) int64, class indices or IGNORE.
+        log_scores: (P, K), from `flatten_pixels`.
+        targets: (P,), likewise.
 
     Returns:
         A scalar, float32.
     """
-    scores, truth, counted = flatten_classes(logits, masks)
-    sizes = truth.sum(1)  # (K,)
-    both = (scores * truth).sum(1)
-    dice = 2 * both / ((scores * counted).sum(1) + sizes.clamp(min=1))
+    counted = (targets != IGNORE).float()  # (P,)
+    labels, scores = torch.where(targets == IGNORE, 0, targets), log_scores.exp()
+    own = scores.gather(1, labels[:, None]).squeeze(1) * counted  # (P,)
+    nothing = scores.new_zeros(scores.shape[1])
+    both, sizes = nothing.index_add(0, labels, own), nothing.index_add(0, labels, counted)  # (K,) each
+    dice = 2 * both / (counted @ scores + sizes.clamp(min=1))
     return average_present(1 - dice, present=sizes > 0)
 
 
-def lovasz_loss(logits: Tensor, masks: Tensor) -> Tensor:
-    """Average the Lovasz extension of 1 - IoU over the classes that the masks hold (arXiv:1705.08790).
+def lovasz_loss(log_scores: Tensor, targets: Tensor) -> Tensor:
+    """Average the Lovasz extension of 1 - IoU over the classes that the targets hold (arXiv:1705.08790).
 
     Of scores that are all 0 or 1 it is 1 - IoU itself. 0 where every pixel is ignored.
 
     Args:
-        logits: (N, K, H, W), any float type.
-        masks: (N, H, W) int64, class indices or IGNORE.
+        log_scores: (P, K), from `flatten_pixels`.
+        targets: (P,), likewise.
 
     Returns:
         A scalar, float32.
     """
-    scores, truth, counted = flatten_classes(logits, masks)
+    scores = log_scores.exp().t()  # (K, P)
+    truth = targets == torch.arange(len(scores), device=targets.device)[:, None]  # (K, P)
     # Ignored pixels have no error: they come last and add nothing.
-    errors, order = ((truth.float() - scores).abs() * counted).sort(dim=1, descending=True)  # (K, P)
+    errors, order = ((truth.float() - scores).abs() * (targets != IGNORE)).sort(dim=1, descending=True)  # (K, P)
     hits = truth.gather(1, order)
     sizes = truth.sum(1, dtype=torch.int32)  # (K,); int32 throughout: the rows are long
     # Calling one pixel after the other wrong raises 1 - IoU step by step. The steps in closed form: the difference of
@@ -114,17 +133,6 @@ def lovasz_loss(logits: Tensor, masks: Tensor) -> Tensor:
     union = torch.arange(1, hits.shape[1] + 1, dtype=torch.int32, device=hits.device) + left
     steps = torch.where(hits, 1 / union, left / union / (union - 1).clamp(min=1))
     return average_present((errors * steps).sum(1), present=sizes > 0)
-
-
-def flatten_classes(logits: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Lay the pixels of a batch out in one row for each class, P = N * H * W.
-
-    Returns:
-        Scores (K, P) float32; whether the class is the pixel's own (K, P) bool; whether the pixel counts (P,) bool.
-    """
-    classes = torch.arange(logits.shape[1], device=masks.device)
-    scores = logits.float().softmax(1).transpose(0, 1).flatten(1)  # (K, P)
-    return scores, masks.flatten() == classes[:, None], masks.flatten() != IGNORE
 
 
 def average_present(values: Tensor, *, present: Tensor) -> Tensor:
@@ -143,10 +151,10 @@ def segmentation_loss(logits: Tensor, masks: Tensor, *, settings: LossSettings) 
     Returns:
         Weighted scalars, float32, by name.
     """
-    pixels = cross_entropy_loss(logits, masks, ohem=settings.ohem, label_smoothing=settings.label_smoothing)
-    losses = {"pixels": pixels}
+    pixels = flatten_pixels(logits, masks)
+    losses = {"pixels": cross_entropy_loss(*pixels, ohem=settings.ohem, label_smoothing=settings.label_smoothing)}
     if settings.dice:
-        losses["dice"] = settings.dice * dice_loss(logits, masks)
+        losses["dice"] = settings.dice * dice_loss(*pixels)
     if settings.lovasz:
-        losses["lovasz"] = settings.lovasz * lovasz_loss(logits, masks)
+        losses["lovasz"] = settings.lovasz * lovasz_loss(*pixels)
     return losses

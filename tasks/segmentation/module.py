@@ -17,7 +17,7 @@ from tasks.model import Model, build_model
 from tasks.optimizers import Optimization, build_optimizer
 from tasks.segmentation.averaging import Averaging, average_scores
 from tasks.segmentation.distillation import distillation_loss
-from tasks.segmentation.losses import LossSettings, cross_entropy_loss, segmentation_loss
+from tasks.segmentation.losses import LossSettings, cross_entropy_loss, flatten_pixels, segmentation_loss
 from tasks.segmentation.metrics import ConfusionMatrix, SegmentationMetrics, evaluate_segmentation
 from tasks.segmentation.postprocess import pad_to_grid, postprocess
 
@@ -85,7 +85,7 @@ class SegmentationModule(L.LightningModule):
         with torch.autocast(self.device.type, enabled=False):
             losses = segmentation_loss(logits, masks, settings=self.loss)
             if guess is not None:
-                losses["auxiliary"] = self.loss.aux_weight * cross_entropy_loss(guess, masks)
+                losses["auxiliary"] = self.loss.aux_weight * cross_entropy_loss(*flatten_pixels(guess, masks))
         if self.teacher is not None:
             losses["distill"] = self._distill(self.teacher, batch.images, logits, masks=masks, features=features)
         total = torch.stack(list(losses.values())).sum()

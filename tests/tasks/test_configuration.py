@@ -79,10 +79,10 @@ def test_the_command_line_wins_over_task_and_experiment() -> None:
     assert (config["size"], config["lr"]) == ([128, 160], 0.5)
 
 
-@pytest.mark.parametrize("task", ["lraspp", "lraspp_torchvision", "raspp"])
-def test_segmenters_are_taught_by_cross_entropy_alone_by_default(task: str) -> None:
+@pytest.mark.parametrize(("task", "dice"), [("lraspp", 1.0), ("lraspp_torchvision", 0.0), ("raspp", 1.0)])
+def test_segmenters_are_taught_by_cross_entropy_and_dice_but_torchvisions(task: str, dice: float) -> None:
     config = to_plain(load_config("train", f"task={task}"))
-    assert LossSettings(**config["loss"]) == LossSettings()
+    assert LossSettings(**config["loss"]) == LossSettings(dice=dice)
     assert config["augmentation"]["rare_crops"] == 0
 
 

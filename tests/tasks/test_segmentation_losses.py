@@ -6,14 +6,19 @@ import torch
 from torch.nn import functional as F
 
 from data.samples import IGNORE
-from tasks.segmentation.losses import (
-    LossSettings,
-    cross_entropy_loss,
-    dice_loss,
-    lovasz_loss,
-    segmentation_loss,
-)
+from tasks.segmentation import losses as pixel_losses
+from tasks.segmentation.losses import LossSettings, flatten_pixels, segmentation_loss
 from tasks.segmentation.metrics import ConfusionMatrix
+
+
+def on_logits(loss):
+    """Return a loss of pixels as one of logits (N, K, H, W) and masks (N, H, W)."""
+    return lambda logits, masks, **options: loss(*flatten_pixels(logits, masks), **options)
+
+
+cross_entropy_loss = on_logits(pixel_losses.cross_entropy_loss)
+dice_loss = on_logits(pixel_losses.dice_loss)
+lovasz_loss = on_logits(pixel_losses.lovasz_loss)
 
 
 def random_batch(ignored=0.3):

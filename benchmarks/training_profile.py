@@ -1,0 +1,115 @@
+"""Where a training step's time goes, and how far it is from what the machine can do.
+
+Usage:
+    python -m benchmarks.training_profile --bccd DIR --camvid DIR     # one or both
+
+Times each stage of a step on one batch of real images, Large, on as many threads as torch takes; beside it the
+multiply-adds of the network and the rates that a large matrix product and a copy reach here. The numbers land in
+benchmarks/results/training_profile.json.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.timing import save, seconds
+from benchmarks.training_speed import OPTIONS
+from tasks.build import build_train_loader, describe, open_split
+from tasks.callbacks import AveragedWeights
+from tasks.costs.counting import CONVENTIONS, count_madds
+from tasks.model import build_model
+from tasks.options import to_plain
+from tasks.training import build_module
+from tests.tasks.runs import load_config
+
+DATA = {"bccd": "ssdlite", "camvid": "lraspp"}
+REPEATS = 5
+SIDE = 2048  # of the matrix product
+MEBIBYTES = 256  # of the copy
+
+
+def measure_machine() -> dict[str, float]:
+    """Return what the machine reaches: billions of multiply-adds a second, and gigabytes a second read and written."""
+    matrix, block = torch.randn(SIDE, SIDE), torch.empty(MEBIBYTES * 2**20, dtype=torch.uint8)
+    product = min(seconds(lambda: matrix @ matrix) for _ in range(REPEATS))
+    copy = min(seconds(block.clone) for _ in range(REPEATS))
+    return {"multiply-adds, G/s": SIDE**3 / product / 1e9, "memory, GB/s": 2 * block.numel() / copy / 1e9}
+
+
+def count_work(module: Any, size: tuple[int, int]) -> float:
+    """Return the multiply-adds of a forward and backward pass of an image in billions; backward does twice as much."""
+    with torch.device("meta"):
+        model = build_model(module.description.arch).eval()
+    return 3 * count_madds(model, size, formulas=CONVENTIONS["products"].formulas) / 1e9
+
+
+def measure_forward(module: Any, images: Tensor) -> tuple[dict[str, float], Any]:
+    """Time what comes before the head's raw predictions."""
+    stages: dict[str, float] = {}
+
+    def timed(stage: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        start = time.perf_counter()
+        result = function(*arguments)
+        stages[stage] = time.perf_counter() - start
+        return result
+
+    x = timed("normalize", module.description.preprocessing.normalize, images)
+    features = timed("backbone", module.model.backbone, x)
+    return stages, timed("head", module.model.head, features)
+
+
+def profile(task: str, root: Path) -> dict[str, Any]:
+    """Return the seconds of each stage of a step, and its work."""
+    config = to_plain(load_config("train", *OPTIONS[task], f"dataset.root={root}", "dataset.workers=0"))
+    reader = open_split(task, config["dataset"], "train")
+    loader = iter(build_train_loader(reader, config))
+    module = build_module(config, describe(config, reader.classes), weights=None, steps=1000)
+    module.log = module.log_dict = lambda *_, **__: None
+    optimizer = module.configure_optimizers()["optimizer"]
+    averages = AveragedWeights(config["trainer"]["ema_decay"])
+    mean = torch.optim.swa_utils.AveragedModel(module.model, **averages._kwargs)
+    batch, rows = next(loader), []
+    for _ in range(REPEATS + 1):
+        load = seconds(lambda: next(loader))
+        with torch.no_grad():
+            forward, _ = measure_forward(module, batch.images)
+        start = time.perf_counter()
+        loss = module.training_step(batch, 0)
+        step = time.perf_counter() - start
+        backward = seconds(loss.backward)
+        update = seconds(lambda: (nn.utils.clip_grad_norm_(module.parameters(), 10.0), optimizer.step()))
+        average = seconds(lambda: mean.update_parameters(module.model))
+        optimizer.zero_grad()
+        known = {"load, one process": load, **forward, "backward": backward, "optimizer": update}
+        rows.append({**known, "averaged weights": average, "forward and loss, with gradients": step})
+    medians = {stage: statistics.median(row[stage] for row in rows[1:]) for stage in rows[0]}
+    work = len(batch.images) * count_work(module, (batch.images.shape[-2], batch.images.shape[-1]))
+    rate = work / (medians["forward and loss, with gradients"] + medians["backward"])
+    return {
+        "images": len(batch.images),
+        "milliseconds an image": {stage: value * 1e3 / len(batch.images) for stage, value in medians.items()},
+        "multiply-adds of forward and backward, G an image": work / len(batch.images),
+        "reached, G multiply-adds a second": rate,
+    }
+
+
+def main() -> None:
+    """Profile what there is data for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in DATA:
+        parser.add_argument(f"--{name}", type=Path)
+    roots = {name: root for name, root in vars(parser.parse_args()).items() if root is not None}
+    results = {**{DATA[name]: profile(DATA[name], root) for name, root in roots.items()}, "reach": measure_machine()}
+    save("training_profile", results)
+    print(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()
