@@ -31,7 +31,7 @@ class DetectionLoss(NamedTuple):
 
 @dataclass(frozen=True)
 class LossSettings:
-    """How the detector is taught.
+    """How the detector is taught; by default as in SSD.
 
     Attributes:
         assignment: which anchors learn a box: by their "iou" with it, as in SSD, or "task_aligned", by what the network
@@ -47,9 +47,9 @@ class LossSettings:
         ValueError: if one is out of range.
     """
 
-    assignment: str
-    box: str
-    box_weight: float
+    assignment: str = "iou"
+    box: str = "smooth_l1"
+    box_weight: float = 1.0
     matching_iou: float = 0.5
     candidates: int = 13
     min_negatives: int = 3
