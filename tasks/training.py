@@ -181,7 +181,8 @@ def build_module(config: dict[str, Any], description: Description, *, weights: W
         load_weights(module.model, weights, description)
     freeze_model(module.model, config.get("freeze", NONE))
     if config["trainer"].get("compile"):
-        module.model.compile()  # in place: the names of the weights stay
+        for part in module.model.children():  # each by itself, as a training step calls them
+            part.compile()  # in place: the names of the weights stay
     return module.to(memory_format=torch.channels_last)
 
 

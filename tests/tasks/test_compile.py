@@ -1,29 +1,37 @@
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from torch import nn
 
 from data.errors import InputError
 from tasks.checkpoint import load_checkpoint
-from tasks.model import Model, build_model
+from tasks.model import build_model
 from tasks.training import train
 from tests.tasks.runs import small_run
 
 
 @pytest.mark.slow
-def test_a_compiled_run_keeps_the_names_of_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    compiled: list[nn.Module] = []
+@pytest.mark.parametrize("task", ["ssdlite", "lraspp"])
+def test_a_run_calls_its_compiled_parts_and_keeps_the_names_of_the_weights(
+    task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
 
-    def trace(model: nn.Module) -> None:
-        compiled.append(model)
-        nn.Module.compile(model, backend="eager")  # all but the C++ compiler
+    def count(graph: Any, inputs: Any) -> Any:
+        def run(*arguments: Any) -> Any:
+            calls.append(task)
+            return graph(*arguments)
 
-    monkeypatch.setattr(Model, "compile", trace)
+        return run
+
+    compile_module = nn.Module.compile
+    monkeypatch.setattr(nn.Module, "compile", lambda part: compile_module(part, backend=count))  # no C++ compiler
     out = tmp_path / "run"
-    train(small_run("ssdlite", out, "trainer.max_epochs=1", "trainer.compile=true"))
+    train(small_run(task, out, "trainer.max_epochs=1", "trainer.compile=true"))
     description, weights = load_checkpoint(out / "checkpoints/last.ckpt")
-    assert len(compiled) == 1
+    assert len(calls) >= 4  # two steps of two parts
     assert list(weights) == list(build_model(description.arch).state_dict())
 
 
