@@ -78,11 +78,13 @@ def run(name: str, *options: str) -> None:
 
 def measure(study: Study, options: tuple[str, ...], *, data: Path, folder: Path) -> dict[str, Any]:
     """Train and evaluate once; the folder is removed afterwards."""
+    evaluated = folder.with_name(f"{folder.name}-{SPLIT}")
+    for left in (folder, evaluated):  # of a run that was cut off
+        shutil.rmtree(left, ignore_errors=True)
     start = time.perf_counter()
     options = (*study.options, *options, "dataset.cache=memory", "trainer.progress_bar=false")
     run("train", *options, f"dataset.root={data}", f"out={folder}")
     minutes = (time.perf_counter() - start) / 60
-    evaluated = folder.with_name(f"{folder.name}-{SPLIT}")
     run("evaluate", f"checkpoint={folder / 'model.safetensors'}", f"dataset.val={SPLIT}", f"out={evaluated}")
     found = {}
     for split, place in (("val", folder), (SPLIT, evaluated)):

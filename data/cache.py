@@ -118,7 +118,9 @@ def find_free_memory() -> tuple[int, str]:
     if SHARED_MEMORY.is_dir():
         limits.append((shutil.disk_usage(SHARED_MEMORY).free, f"in {SHARED_MEMORY} (in a container: --shm-size)"))
     if CGROUP_LIMIT.is_file() and (limit := CGROUP_LIMIT.read_text().strip()).isdigit():
-        limits.append((int(limit), "to this container"))
+        used = CGROUP_LIMIT.with_name("memory.current")
+        held = int(used.read_text()) if used.is_file() else 0
+        limits.append((max(0, int(limit) - held), "to this container"))
     return min(limits)
 
 

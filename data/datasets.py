@@ -27,8 +27,8 @@ class DatasetConfig:
         crop: (height, width) that segmenters train on by default.
         names: of the classes, where the files do not say ("masks").
         scenes: number of scenes to draw, by split ("synthetic").
-        least_side: pixels that both sides of an image keep where its JPEG file is decoded at a part of its size; None:
-            it is decoded whole. For boxes.
+        least_side: pixels that both sides of a training image keep where its JPEG file is decoded at a part of its
+            size; None: it is decoded whole. For boxes.
         cache: whether training keeps decoded images: "none" or "memory", see `data.cache`.
 
     Raises:
@@ -94,6 +94,8 @@ def read_synthetic_boxes(config: DatasetConfig, split: str, classes: ClassTable 
 
 def read_synthetic_masks(config: DatasetConfig, split: str, classes: ClassTable | None) -> CityscapesDataset:
     """Open the Cityscapes tree of the synthetic set."""
+    if config.least_side is not None:
+        raise InputError(f"dataset.least_side: {config.least_side}; expected null, as masks are decoded whole")
     return CityscapesDataset(draw_synthetic(config) / "cityscapes", split)
 
 

@@ -3,6 +3,7 @@
 The random state of a pipeline is set for every sample, so what happens to a sample depends on its seed alone.
 """
 
+import math
 import os
 import random
 from collections.abc import Sequence
@@ -93,7 +94,7 @@ class SegmentationTransform:
         rare_crops: probability of a crop around a pixel of a class drawn evenly from those in the image.
 
     Raises:
-        ValueError: if rare_crops is no probability.
+        ValueError: if the scales are no range above 0, or rare_crops is no probability.
     """
 
     def __init__(
@@ -101,6 +102,8 @@ class SegmentationTransform:
     ) -> None:
         if not 0 <= rare_crops <= 1:
             raise ValueError(f"augmentation.rare_crops: {rare_crops!r}; expected 0 to 1")
+        if not (len(scales) == 2 and 0 < scales[0] <= scales[1] < math.inf):
+            raise ValueError(f"augmentation.scales: {list(scales)}; expected two factors above 0, the lowest first")
         low, high = scales
         steps = (
             ScaledCrop(*size, scales=(low, high), rare=rare_crops),

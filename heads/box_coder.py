@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-WEIGHTS = (10.0, 10.0, 5.0, 5.0)  # of dx, dy, dw, dh; the inverse variances of the original SSD code
+CENTER_WEIGHT, SIDE_WEIGHT = 10.0, 5.0  # of dx, dy and of dw, dh; the inverse variances of the original SSD code
 MAX_LOG_RATIO = math.log(1000 / 16)  # keeps exp() finite for wild predictions, as torchvision does
 
 
@@ -27,8 +27,8 @@ def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
     """
     centers, sides = to_center(boxes)
     anchor_centers, anchor_sides = to_center(anchors)
-    offsets = torch.cat(((centers - anchor_centers) / anchor_sides, torch.log(sides / anchor_sides)), dim=-1)
-    return offsets * offsets.new_tensor(WEIGHTS)
+    shift, growth = (centers - anchor_centers) / anchor_sides, torch.log(sides / anchor_sides)  # (..., 2) each
+    return torch.cat((shift * CENTER_WEIGHT, growth * SIDE_WEIGHT), dim=-1)
 
 
 def decode(deltas: Tensor, anchors: Tensor) -> Tensor:
@@ -41,8 +41,8 @@ def decode(deltas: Tensor, anchors: Tensor) -> Tensor:
     Returns:
         (..., A, 4) float32, xyxy in input pixels; may leave the image.
     """
-    offsets = deltas.float() / deltas.new_tensor(WEIGHTS, dtype=torch.float32)
+    shift, growth = deltas.float().split(2, dim=-1)  # (..., A, 2) each
     centers, sides = to_center(anchors)
-    centers = offsets[..., :2] * sides + centers
-    half = torch.exp(offsets[..., 2:].clamp(max=MAX_LOG_RATIO)) * sides / 2
+    centers = shift / CENTER_WEIGHT * sides + centers
+    half = torch.exp((growth / SIDE_WEIGHT).clamp(max=MAX_LOG_RATIO)) * sides / 2
     return torch.cat((centers - half, centers + half), dim=-1)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from data.datasets import DatasetConfig, open_reader
@@ -100,34 +101,51 @@ def describe(config: dict[str, Any], classes: Any) -> Description:
 
 
 def fit_anchors(config: dict[str, Any], reader: Any) -> None:
-    """Write the shapes that follow the reader's boxes into a configuration that asks for them, and report the reach."""
-    arch = describe(config, reader.classes).arch
-    if arch.head != "ssdlite":
+    """Write the shapes that follow the reader's boxes into a configuration that asks for them."""
+    if config["model"].get("shapes") != FOLLOW_DATA:
         return
-    size = parse_size(config["size"], "size")
+    description = describe(config, reader.classes)
+    report_reach(description, reader, name="before they follow the data, ")
+    boxes, labels, size, strides = gather_boxes(description, reader)
+    shapes = fit_shapes(boxes, labels, layout=choose_layout(description.arch), strides=strides, size=size)
+    config["model"]["shapes"] = [[list(shape) for shape in level] for level in shapes]
+
+
+def report_reach(description: Description, reader: Any, *, name: str = "") -> None:
+    """Log how many of the reader's boxes the anchors of a detector reach."""
+    boxes, labels, size, strides = gather_boxes(description, reader)
+    reach = measure_reach(boxes, labels, build_anchors(size, strides=strides, layout=choose_layout(description.arch)))
+    least = min(reach.by_class, key=reach.by_class.__getitem__)
+    logger.info(
+        "anchors: %sthey reach %.1f %% of the training boxes by half or more, %.1f %% of %s; mean of the best IoU %.3f",
+        name,
+        reach.share * 100,
+        reach.by_class[least] * 100,
+        description.classes.names[least],
+        reach.mean_iou,
+    )
+
+
+def gather_boxes(description: Description, reader: Any) -> tuple[Tensor, Tensor, Size, tuple[int, ...]]:
+    """Return boxes (M, 4) and labels (M,) of a reader at a detector's input size, that size, and its levels' strides.
+
+    Raises:
+        InputError: if there are no boxes.
+    """
+    size = cast(Size, description.preprocessing.size)
     with torch.device("meta"):
-        strides = cast(SSDLite, build_model(arch).head).strides
+        strides = cast(SSDLite, build_model(description.arch).head).strides
     boxes, labels = (torch.from_numpy(values) for values in reader.boxes_at(size))
     if not len(boxes):
         raise InputError("dataset.train: no boxes but crowds; a detector learns from boxes")
-    layouts = {"": choose_layout(arch)}
-    if config["model"]["shapes"] == FOLLOW_DATA:
-        shapes = fit_shapes(boxes, labels, layout=layouts[""], strides=strides, size=size)
-        config["model"]["shapes"] = [[list(shape) for shape in level] for level in shapes]
-        layouts = {"fitted to the data, ": layouts[""]._replace(levels=shapes), "before, ": layouts[""]}
-    for name, layout in layouts.items():
-        reach = measure_reach(boxes, labels, build_anchors(size, strides=strides, layout=layout))
-        logger.info(
-            "anchors: %sthey reach %.1f %% of the training boxes (IoU of .5 or more); mean of the best IoU %.3f",
-            name,
-            reach.share * 100,
-            reach.mean_iou,
-        )
+    return boxes, labels, size, strides
 
 
 def open_split(head: str, dataset: dict[str, Any], split: Literal["train", "val"], *, classes: Any = None) -> Any:
     """Open the configured training or evaluation split for the task of `head`."""
     named = {key: str(value) if key in ("root", "train", "val") else value for key, value in dataset.items()}
+    if split == "val":
+        named.pop("least_side", None)  # what is measured is what `tasks.predict` does, which decodes images whole
     config = parse(DatasetConfig, named, "dataset")
     return open_reader(find_task(head).kind, config, split=named[split], classes=classes)
 
@@ -136,6 +154,9 @@ def build_train_loader(reader: Any, config: dict[str, Any]) -> DataLoader:
     """Return the loader of augmented, shuffled batches."""
     task = find_task(config["model"]["head"])
     settings = {"size": parse_size(config["size"], "size"), **config["augmentation"]}
+    least = config["dataset"].get("least_side")
+    if least is not None and least < max(settings["size"]):
+        raise InputError(f"dataset.least_side: {least}; expected at least {max(settings['size'])}, the network's input")
     if task is DETECTION:
         settings["rule"] = config["preprocessing"]["resize"]
     data = Transformed(reader, parse(task.augment, settings, "augmentation"), seed=config["seed"])

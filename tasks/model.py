@@ -1,5 +1,6 @@
 """What a model is: the plain description that a checkpoint holds, and the one way to build it."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -95,14 +96,15 @@ class Arch:
 
     def _check_shapes(self) -> None:
         """Refuse shapes that are not as many as in the layout, or that are no shapes."""
-        if isinstance(self.shapes, str):
-            raise ValueError(f"model.shapes: unknown {self.shapes!r}; expected null, data or pairs (scale, ratio)")
         wanted = LAYOUTS[self.anchors].per_cell
-        pairs = [pair for level in self.shapes or () for pair in level]
-        found = tuple(len(level) for level in self.shapes or ())
-        if found != wanted or not all(len(pair) == 2 and min(pair) > 0 for pair in pairs):
-            expected = f"{list(wanted)} pairs (scale, ratio) above 0"
-            raise ValueError(f"model.shapes: {list(found)} entries a level; expected {expected}")
+        expected = f"expected null, data, or {list(wanted)} pairs (scale, ratio) a level"
+        levels = self.shapes if isinstance(self.shapes, tuple) else ()
+        if tuple(len(level) if isinstance(level, tuple) else 0 for level in levels) != wanted:
+            raise ValueError(f"model.shapes: {self.shapes!r}; {expected}")
+        for pair in (pair for level in levels for pair in level):
+            numbers = isinstance(pair, tuple) and len(pair) == 2 and all(type(v) in (int, float) for v in pair)
+            if not numbers or not all(0 < value < math.inf for value in pair):
+                raise ValueError(f"model.shapes: {pair!r} is no pair of numbers above 0; {expected}")
 
     def _check_baseline(self) -> None:
         """Refuse what only MobileNetV3 has."""

@@ -16,10 +16,17 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from data.cache import cache_readers
-from data.classes import ClassTable
 from data.datasets import check_serves
 from data.errors import InputError
-from tasks.build import build_eval_loader, build_train_loader, describe, find_task, fit_anchors, open_split
+from tasks.build import (
+    build_eval_loader,
+    build_train_loader,
+    describe,
+    find_task,
+    fit_anchors,
+    open_split,
+    report_reach,
+)
 from tasks.callbacks import AveragedWeights, Checkpoints, Describe, HoldTeacher, KeepFrozen, Progress, ProgressBar
 from tasks.checkpoint import load_checkpoint, save_safetensors
 from tasks.command import check_new
@@ -58,11 +65,11 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     announce_synthetic(dataset)
     reader = open_split(head, dataset, "train")
     val_reader = open_split(head, dataset, "val", classes=reader.classes)
-    if last is None:
-        fit_anchors(config, reader)
     if dataset.get("cache") == "memory":
         reader, val_reader = cache_readers([reader, val_reader])
-    description, weights = describe_start(config, reader.classes, last=last)
+    description, weights = describe_start(config, reader, last=last)
+    if description.arch.head == "ssdlite":
+        report_reach(description, reader)
     loader = build_train_loader(reader, config)
     if min(len(reader), config["batch_size"]) < 2:
         raise InputError(f"batch_size: {config['batch_size']} of {len(reader)} images; batch norm needs at least 2")
@@ -134,9 +141,7 @@ def announce_synthetic(dataset: dict[str, Any]) -> None:
         )
 
 
-def describe_start(
-    config: dict[str, Any], classes: ClassTable, *, last: Path | None
-) -> tuple[Description, Weights | None]:
+def describe_start(config: dict[str, Any], reader: Any, *, last: Path | None) -> tuple[Description, Weights | None]:
     """Describe the model and read the weights that it starts from; a resumed run has both in its checkpoint.
 
     What the description takes over from the weights, the configuration does too.
@@ -147,14 +152,19 @@ def describe_start(
     Raises:
         InputError: if the weights do not fit, or something is to be frozen that no weights give.
     """
-    description, source = describe(config, classes), config.get("weights")
-    if source is None:
-        if config.get("freeze") not in (None, NONE):
-            raise InputError(f"freeze={config['freeze']}: no weights given, it would freeze random ones; give weights=")
-        return description, None
+    source = config.get("weights")
+    if source is None and config.get("freeze") not in (None, NONE):
+        raise InputError(f"freeze={config['freeze']}: no weights given, it would freeze random ones; give weights=")
     if last is not None:
         return load_checkpoint(last)[0], None
-    weights = read_weights(str(source), description.arch)
+    weights = None if source is None else read_weights(str(source), describe(config, reader.classes).arch)
+    if weights is None or weights.head != config["model"]["head"]:
+        fit_anchors(config, reader)
+    elif config["model"].get("shapes") is not None:
+        raise InputError(f"model.shapes: weights={source} has a head with shapes of its own; expected null")
+    description = describe(config, reader.classes)
+    if weights is None:
+        return description, None
     adopted = adopt(weights, description)
     arch, entry = asdict(adopted.arch), asdict(adopted.preprocessing)
     config["model"] |= {field: arch[field] for field in TAKEN_OVER}

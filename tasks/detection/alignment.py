@@ -20,7 +20,7 @@ IOU_POWER = 6.0  # beta; alpha, the power of the score, is 1
 def align(
     raw: RawDetections, boxes: Tensor, labels: Tensor, crowd: Tensor, anchors: Tensor, *, candidates: int
 ) -> Assignment:
-    """Give each box its best aligned anchors, out of those whose centre lies in it; its best anchor always may.
+    """Give each box its best aligned anchors, out of those whose centre lies in it and the one of the highest IoU.
 
     An anchor that several boxes want takes the one that it predicts best.
 

@@ -4,7 +4,8 @@ The network stays the same: as many anchors at each cell of each level, of other
 (arXiv:1612.08242, section 2) does it with k-means on the shapes alone; here a box also has to lie on the level's grid.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -94,23 +95,32 @@ def fit_shapes(
     weights /= weights.sum()
     cells = torch.tensor([s for s, n in zip(strides, layout.per_cell, strict=True) for _ in range(n)]).double()  # (S,)
     shapes = torch.tensor([shape for level in layout.levels for shape in level]).double().log()  # (S, 2)
-    ious = expected_iou(sides, to_sides(shapes, size), cells)  # (M, S)
+    to_pixels = partial(to_sides, size=size, clip=layout.clip)
+    ious = expected_iou(sides, to_pixels(shapes), cells)  # (M, S)
     for step in STEPS:
-        while _move_each(shapes, ious, step, sides=sides, weights=weights, cells=cells, size=size):
+        while _move_each(shapes, ious, step, sides=sides, weights=weights, cells=cells, to_pixels=to_pixels):
             pass
     # Four digits say enough, and are what a configuration shows.
     rounded = iter([Shape(*(float(f"{value:.4g}") for value in shape)) for shape in shapes.exp().tolist()])
     return tuple(tuple(next(rounded) for _ in range(count)) for count in layout.per_cell)
 
 
-def to_sides(shapes: Tensor, size: tuple[int, int]) -> Tensor:
-    """Turn log scale and log ratio (S, 2) into width and height in pixels (S, 2)."""
+def to_sides(shapes: Tensor, *, size: tuple[int, int], clip: bool) -> Tensor:
+    """Turn log scale and log ratio (S, 2) into width and height in pixels (S, 2), as `build_anchors` does."""
     scale, ratio = shapes.unbind(1)
-    return torch.stack((scale + ratio / 2, scale - ratio / 2), dim=1).exp() * min(size)
+    sides = torch.stack((scale + ratio / 2, scale - ratio / 2), dim=1).exp() * min(size)
+    return torch.minimum(sides, sides.new_tensor(size[::-1])) if clip else sides
 
 
 def _move_each(
-    shapes: Tensor, ious: Tensor, step: float, *, sides: Tensor, weights: Tensor, cells: Tensor, size: tuple[int, int]
+    shapes: Tensor,
+    ious: Tensor,
+    step: float,
+    *,
+    sides: Tensor,
+    weights: Tensor,
+    cells: Tensor,
+    to_pixels: Callable[[Tensor], Tensor],
 ) -> bool:
     """Try to move every shape by one step, in place, and tell whether any moved; no scale is above the image's."""
     around = torch.cartesian_prod(*[torch.tensor([-step, 0.0, step], dtype=torch.float64)] * 2)  # (9, 2)
@@ -120,7 +130,7 @@ def _move_each(
         others[:, index] = 0
         tried = shapes[index] + around
         tried = tried[tried[:, 0] <= 0]  # (T, 2)
-        candidates = expected_iou(sides, to_sides(tried, size), cells[index].expand(len(tried)))  # (M, T)
+        candidates = expected_iou(sides, to_pixels(tried), cells[index].expand(len(tried)))  # (M, T)
         gains = weights @ torch.maximum(candidates, others.amax(1, keepdim=True))  # (T,)
         best = int(gains.argmax())
         if gains[best] > weights @ ious.amax(1) + LEAST_GAIN:

@@ -6,6 +6,7 @@ over the positives and the hardest negatives (SSD, arXiv:1512.02325, section 2.2
 with the quality of the match as the target.
 """
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -58,10 +59,18 @@ class LossSettings:
         for field, choices in (("assignment", ("iou", "task_aligned")), ("box", tuple(BOX_LOSSES))):
             if getattr(self, field) not in choices:
                 raise ValueError(f"loss.{field}: unknown {getattr(self, field)!r}; choose from {list(choices)}")
-        if not 0 < self.matching_iou <= 1 or not self.box_weight > 0:
-            raise ValueError(f"{self}; expected matching_iou in (0, 1], box_weight above 0")
-        if self.min_negatives < 0 or self.candidates < 1:
-            raise ValueError(f"{self}; expected min_negatives from 0, candidates from 1")
+        if not 0 < self.matching_iou <= 1:
+            raise ValueError(f"loss.matching_iou: {self.matching_iou!r}; expected above 0, up to 1")
+        if not 0 < self.box_weight < math.inf:
+            raise ValueError(f"loss.box_weight: {self.box_weight!r}; expected a number above 0")
+        for field, least in (("candidates", 1), ("min_negatives", 0)):
+            if getattr(self, field) < least:
+                raise ValueError(f"loss.{field}: {getattr(self, field)!r}; expected a whole number from {least}")
+        unused = {"iou": "candidates", "task_aligned": "matching_iou"}[self.assignment]
+        if getattr(self, unused) != type(self).__dataclass_fields__[unused].default:
+            raise ValueError(
+                f"loss.{unused}: does nothing with loss.assignment={self.assignment}; expected it left out"
+            )
 
 
 def assign_slots(matches: Tensor, labels: Tensor) -> Tensor:
@@ -161,10 +170,15 @@ def generalized_iou(boxes: Tensor, others: Tensor) -> Tensor:
         (...), from -1 to 1.
     """
     (low, high), (other_low, other_high) = (values.split(2, dim=-1) for values in (boxes, others))
-    inside = (torch.minimum(high, other_high) - torch.maximum(low, other_low)).clamp(min=0).prod(-1)
-    union = ((high - low).prod(-1) + (other_high - other_low).prod(-1) - inside).clamp(min=EPS)
-    hull = (torch.maximum(high, other_high) - torch.minimum(low, other_low)).prod(-1).clamp(min=EPS)
+    inside = area((torch.minimum(high, other_high) - torch.maximum(low, other_low)).clamp(min=0))
+    union = (area(high - low) + area(other_high - other_low) - inside).clamp(min=EPS)
+    hull = area(torch.maximum(high, other_high) - torch.minimum(low, other_low)).clamp(min=EPS)
     return inside / union - (hull - union) / hull
+
+
+def area(sides: Tensor) -> Tensor:
+    """Multiply width and height (..., 2); the gradient of `prod` would ask the device for zeros."""
+    return sides[..., 0] * sides[..., 1]
 
 
 BOX_LOSSES = {"smooth_l1": smooth_l1_box_loss, "giou": giou_box_loss}

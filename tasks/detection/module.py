@@ -62,6 +62,8 @@ class DetectionModule(L.LightningModule):
                 "loss.assignment: task_aligned with model.scores=softmax; "
                 "expected model.scores=sigmoid or loss.assignment=iou"
             )
+        if loss and description.arch.scores == "sigmoid" and loss.min_negatives != LossSettings.min_negatives:
+            raise InputError("loss.min_negatives: does nothing with model.scores=sigmoid; expected it left out")
         self.size = size
         self.postprocessing = description.postprocessing
         self.anchors: Tensor

@@ -125,6 +125,8 @@ def check_anchors(known: Description, description: Description, *, source: str) 
     if wrong:
         said = "; ".join(f"{field}: {theirs} in the teacher, {ours} here" for field, (theirs, ours) in wrong.items())
         options = " ".join(f"{field}={write_value(theirs)}" for field, (theirs, _) in wrong.items())
+        if wrong.get("model.scores", ("",))[0] == "softmax":
+            options += " loss.assignment=iou"  # which softmax scores need
         raise InputError(f"{source}: {said}; options that fit: {options}")
 
 

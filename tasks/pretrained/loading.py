@@ -104,6 +104,8 @@ def check_fields(weights: Weights, arch: Arch) -> None:
     options = " ".join(f"{groups.get(field, f'model.{field}')}={str(both[0]).lower()}" for field, both in wrong.items())
     if weights.source in ("coco", "voc") and weights.head == arch.head:
         options += f", or task={arch.head}_torchvision"
+    if wrong.get("scores", ("",))[0] == "softmax":
+        options += " loss.assignment=iou"  # which softmax scores need
     raise InputError(f"weights={weights.source}: {said}; options that fit: {options}")
 
 

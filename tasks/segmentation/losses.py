@@ -12,6 +12,8 @@ from torch.nn import functional as F
 
 from data.samples import IGNORE
 
+BLOCK = 4096  # pixels summed one by one
+
 
 @dataclass(frozen=True)
 class LossSettings:
@@ -102,10 +104,16 @@ def dice_loss(log_scores: Tensor, targets: Tensor) -> Tensor:
     counted = (targets != IGNORE).float()  # (P,)
     labels, scores = torch.where(targets == IGNORE, 0, targets), log_scores.exp()
     own = scores.gather(1, labels[:, None]).squeeze(1) * counted  # (P,)
-    nothing = scores.new_zeros(scores.shape[1])
-    both, sizes = nothing.index_add(0, labels, own), nothing.index_add(0, labels, counted)  # (K,) each
+    both, sizes = (sum_by_class(values, labels, scores.shape[1]) for values in (own, counted))  # (K,) each
     dice = 2 * both / (counted @ scores + sizes.clamp(min=1))
     return average_present(1 - dice, present=sizes > 0)
+
+
+def sum_by_class(values: Tensor, labels: Tensor, k: int) -> Tensor:
+    """Sum values (P,) by label: (K,). Block by block, as float32 loses the small ones in a long sum."""
+    blocks = torch.arange(len(values), device=values.device) // BLOCK
+    sums = values.new_zeros((-(-len(values) // BLOCK), k))  # (blocks, K)
+    return sums.flatten().index_add(0, blocks * k + labels, values).view_as(sums).sum(0)
 
 
 def lovasz_loss(log_scores: Tensor, targets: Tensor) -> Tensor:

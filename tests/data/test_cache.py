@@ -122,6 +122,8 @@ def test_the_least_limit_of_memory_counts(monkeypatch, tmp_path):
     (tmp_path / "memory.max").write_text("12345\n")
     monkeypatch.setattr(cache, "CGROUP_LIMIT", tmp_path / "memory.max")
     assert cache.find_free_memory() == (12345, "to this container")
+    (tmp_path / "memory.current").write_text("2345\n")
+    assert cache.find_free_memory() == (10000, "to this container")
     (tmp_path / "memory.max").write_text("max\n")
     assert cache.find_free_memory()[0] > 2**20
 

@@ -10,7 +10,7 @@ from data.cache import cache_readers
 from data.coco import CocoDataset
 from data.errors import InputError
 from data.images import load_image, read_decoded_size
-from tasks.build import open_split
+from tasks.build import build_train_loader, open_split
 from tasks.options import to_plain
 from tests.tasks.runs import load_config
 
@@ -95,9 +95,23 @@ def test_a_cache_holds_the_reduced_pixels(root):
         np.testing.assert_array_equal(cached[index].image, reader[index].image)
 
 
-def test_the_option_reaches_the_reader_and_is_checked(root):
-    options = ("dataset=coco", f"dataset.root={root}", "dataset.train=train", "dataset.least_side=60")
+def test_the_option_reaches_the_reader_in_training_and_is_checked(root):
+    options = (
+        "dataset=coco",
+        f"dataset.root={root}",
+        "dataset.train=train",
+        "dataset.val=train",
+        "dataset.least_side=60",
+    )
     dataset = to_plain(load_config("train", *options))["dataset"]
     assert open_split("ssdlite", dataset, "train")[0].image.shape == (60, 80, 3)
+    assert open_split("ssdlite", dataset, "val")[0].image.shape == (120, 160, 3)  # as prediction decodes it
     with pytest.raises(InputError, match=r"least_side: 0; expected a whole number from 1"):
         open_split("ssdlite", {**dataset, "least_side": 0}, "train")
+
+
+def test_an_image_is_not_decoded_smaller_than_the_input(root):
+    options = ("dataset=coco", f"dataset.root={root}", "dataset.train=train", "dataset.least_side=60", "size=96")
+    config = to_plain(load_config("train", *options))
+    with pytest.raises(InputError, match=r"dataset\.least_side: 60; expected at least 96"):
+        build_train_loader(open_split("ssdlite", config["dataset"], "train"), config)

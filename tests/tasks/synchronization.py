@@ -23,6 +23,8 @@ WAITING = {
     aten._unique,
     aten._unique2,
 }
+COPYING = {torch.tensor, torch.as_tensor, torch.Tensor.new_tensor}  # from the host, which waits
+PRODUCTS = {torch.prod, torch.Tensor.prod}  # their gradient looks for zeros
 FETCHING = {torch.Tensor.tolist, torch.Tensor.numpy, torch.Tensor.cpu, torch.Tensor.__array__}
 INDEXING = {aten.index, aten.index_put, aten.index_put_, aten._index_put_impl_}  # by a mask they call nonzero
 
@@ -45,7 +47,7 @@ class RefuseMethods(TorchFunctionMode):
     """Sees the methods of a tensor that call no operator."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func in FETCHING:
+        if func in FETCHING | COPYING or (func in PRODUCTS and args[0].requires_grad):
             raise AssertionError(f"{func.__name__} makes the host wait for the device")
         return func(*args, **(kwargs or {}))
 

@@ -123,7 +123,7 @@ def test_a_run_keeps_its_fitted_shapes_in_its_configuration_and_its_checkpoint(t
     caplog.set_level(logging.INFO)
     out = tmp_path / "run"
     train(small_run("ssdlite", out, "model.shapes=data", "trainer.max_epochs=1"))
-    assert "anchors: fitted to the data, they reach" in caplog.text
+    assert "anchors: before they follow the data, they reach" in caplog.text
     description, _ = load_checkpoint(out / "model.safetensors")
     written = OmegaConf.load(out / "config.yaml").model.shapes
     assert json.loads(json.dumps(description.arch.shapes)) == OmegaConf.to_container(written)
@@ -133,5 +133,20 @@ def test_a_run_keeps_its_fitted_shapes_in_its_configuration_and_its_checkpoint(t
 
 
 def test_other_words_than_data_are_refused(tmp_path):
-    with pytest.raises(InputError, match=r"model\.shapes: unknown 'fit'"):
+    with pytest.raises(InputError, match=r"model\.shapes: 'fit'; expected null, data"):
         train(small_run("ssdlite", tmp_path / "run", "model.shapes=fit"))
+
+
+def test_shapes_are_refused_where_the_weights_have_their_own(tmp_path):
+    out = tmp_path / "run"
+    train(small_run("ssdlite", out, "trainer.max_epochs=1"))
+    with pytest.raises(InputError, match=r"model\.shapes: weights=.*has a head with shapes of its own; expected null"):
+        train(small_run("ssdlite", tmp_path / "next", f"weights={out / 'model.safetensors'}", "model.shapes=data"))
+
+
+def test_shapes_of_clipped_anchors_fit_as_they_are_clipped():
+    layout = Layout(((Shape(1.0, 3.0),),), clip=True)  # 554 x 185, clipped to 320 x 185
+    boxes = centred([[320.0, 180.0]])
+    ((shape,),) = fit_shapes(boxes, torch.zeros(1).long(), layout=layout, strides=(4,), size=(320, 320))
+    anchors = build_anchors((320, 320), strides=(4,), layout=layout._replace(levels=((shape,),)))
+    assert box_iou(anchors, boxes).max().item() > 0.95

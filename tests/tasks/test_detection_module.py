@@ -36,9 +36,9 @@ def two_images():
 
 @pytest.mark.parametrize("options", [(), SSD, ("task=ssdlite_tensorflow",), ("task=ssdlite_torchvision",)])
 def test_a_training_step_never_makes_the_host_wait(options):
-    module = build(*options)
+    module, batch = build(*options), two_images()
     with no_synchronization():
-        module.training_step(two_images(), 0).backward()
+        module.training_step(batch, 0).backward()
 
 
 @pytest.mark.parametrize("options", [(), SSD])
@@ -58,3 +58,8 @@ def test_a_few_steps_on_one_batch_lower_the_loss(options):
 def test_task_aligned_assignment_of_softmax_scores_is_refused():
     with pytest.raises(InputError, match=r"expected model\.scores=sigmoid or loss\.assignment=iou"):
         build("model.scores=softmax")
+
+
+def test_a_number_of_negatives_for_sigmoid_scores_is_refused():
+    with pytest.raises(InputError, match=r"loss\.min_negatives: does nothing with model\.scores=sigmoid"):
+        build("loss.min_negatives=0")

@@ -208,3 +208,10 @@ def test_losses_of_no_weight_are_left_out_and_others_weighed():
 def test_settings_out_of_range_are_refused(field, value):
     with pytest.raises(ValueError, match=rf"loss\.{field}: {value}; expected"):
         LossSettings(**{field: value})
+
+
+def test_long_sums_by_class_are_exact():
+    generator = torch.Generator().manual_seed(0)
+    values, labels = torch.rand(3_000_001, generator=generator), torch.randint(0, 3, (3_000_001,), generator=generator)
+    expected = torch.zeros(3, dtype=torch.float64).index_add(0, labels, values.double())
+    torch.testing.assert_close(pixel_losses.sum_by_class(values, labels, 3).double(), expected, rtol=1e-6, atol=0)
