@@ -91,7 +91,8 @@ def measure(study: Study, options: tuple[str, ...], *, data: Path, folder: Path)
         metrics = json.loads((place / "metrics.json").read_text(encoding="utf-8"))
         found[split] = {name: round(metrics[name], 4) for name in study.metrics}
         shutil.rmtree(place)
-    return {**found, "minutes": round(minutes, 1)}
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True).stdout
+    return {**found, "minutes": round(minutes, 1), "commit": commit.strip()}
 
 
 def summarize(study: Study, seeds: dict[str, Any]) -> dict[str, Any]:
