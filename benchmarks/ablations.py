@@ -2,9 +2,10 @@
 
 Usage:
     python -m benchmarks.ablations bccd --data DIR --runs DIR --backbone small --seeds 0 1 2     # COCO layout
+    python -m benchmarks.ablations scenes --data datasets/synthetic --runs DIR                   # drawn if missing
     python -m benchmarks.ablations camvid --data DIR --runs DIR --variants default               # Cityscapes layout
 
-Each run is `python -m tasks.train` on one thread, evaluated once, after the last epoch, on val and on test. The numbers
+Each run is `python -m tasks.train` on one thread, evaluated once, after the last epoch. The numbers
 land in benchmarks/results/ablations_STUDY_BACKBONE.json as they come; what stands there already is not run again.
 """
 
@@ -32,6 +33,7 @@ class Study(NamedTuple):
     options: tuple[str, ...]  # of every run
     metrics: tuple[str, ...]  # noted from metrics.json, the deciding one first
     variants: dict[str, tuple[str, ...]]  # name -> further options
+    splits: tuple[str, ...] = ("val", "test")  # measured on, that of training first
 
 
 STUDIES = {
@@ -53,6 +55,12 @@ STUDIES = {
             "no crops": ("augmentation.crop=0",),
         },
     ),
+    "scenes": Study(
+        ("experiment=demo_lraspp",),
+        ("mIoU", "pixel_accuracy"),
+        {"default": (), "cross-entropy alone": ("loss.dice=0",)},
+        ("val",),
+    ),
     "camvid": Study(
         ("experiment=camvid_lraspp", "trainer.check_val_every_n_epoch=16"),
         ("mIoU", "pixel_accuracy"),
@@ -66,7 +74,6 @@ STUDIES = {
         },
     ),
 }
-SPLIT = "test"
 
 
 def run(name: str, *options: str) -> None:
@@ -78,18 +85,21 @@ def run(name: str, *options: str) -> None:
 
 def measure(study: Study, options: tuple[str, ...], *, data: Path, folder: Path) -> dict[str, Any]:
     """Train and evaluate once; the folder is removed afterwards."""
-    evaluated = folder.with_name(f"{folder.name}-{SPLIT}")
-    for left in (folder, evaluated):  # of a run that was cut off
+    places = {split: folder.with_name(f"{folder.name}-{split}") for split in study.splits}
+    places["val"] = folder
+    for left in places.values():  # of a run that was cut off
         shutil.rmtree(left, ignore_errors=True)
     start = time.perf_counter()
     options = (*study.options, *options, "dataset.cache=memory", "trainer.progress_bar=false")
     run("train", *options, f"dataset.root={data}", f"out={folder}")
     minutes = (time.perf_counter() - start) / 60
-    run("evaluate", f"checkpoint={folder / 'model.safetensors'}", f"dataset.val={SPLIT}", f"out={evaluated}")
+    for split in study.splits[1:]:
+        run("evaluate", f"checkpoint={folder / 'model.safetensors'}", f"dataset.val={split}", f"out={places[split]}")
     found = {}
-    for split, place in (("val", folder), (SPLIT, evaluated)):
+    for split, place in places.items():
         metrics = json.loads((place / "metrics.json").read_text(encoding="utf-8"))
         found[split] = {name: round(metrics[name], 4) for name in study.metrics}
+    for place in places.values():
         shutil.rmtree(place)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True).stdout
     return {**found, "minutes": round(minutes, 1), "commit": commit.strip()}
@@ -98,7 +108,7 @@ def measure(study: Study, options: tuple[str, ...], *, data: Path, folder: Path)
 def summarize(study: Study, seeds: dict[str, Any]) -> dict[str, Any]:
     """Return the mean of the deciding metric over seeds, and half the distance of the extremes."""
     name, values = study.metrics[0], {}
-    for split in ("val", SPLIT):
+    for split in study.splits:
         found = [entry[split][name] for entry in seeds.values()]
         values[f"{split} {name}"] = round(statistics.mean(found), 4)
         values[f"{split} {name}, half the range"] = round((max(found) - min(found)) / 2, 4)
