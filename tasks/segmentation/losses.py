@@ -22,7 +22,8 @@ class LossSettings:
     Attributes:
         ohem: share of the batch's counted pixels, the hardest ones, that cross-entropy averages over; 1 for all
             (online hard example mining, arXiv:1604.03540, over pixels).
-        dice: weight of the Dice loss.
+        dice: weight of the Dice loss, of a quarter of the pixels: its sums over the batch need no more, the logits are
+            coarser than that, and crops lie anywhere.
         lovasz: weight of the Lovasz-softmax loss.
         label_smoothing: share of each pixel's target that is spread over all classes.
         aux_weight: weight of the plain cross-entropy of an auxiliary head, `heads.fcn.FCN`; 0 for no such head.
@@ -59,6 +60,12 @@ def flatten_pixels(logits: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
     """
     rows = logits.float().permute(0, 2, 3, 1).reshape(-1, logits.shape[1])  # (P, K); no copy if channels come last
     return rows.log_softmax(1), masks.flatten()
+
+
+def thin_out(log_scores: Tensor, targets: Tensor, *, size: torch.Size) -> tuple[Tensor, Tensor]:
+    """Keep every second pixel of every second row of images of `size` (N, H, W); rows as in `flatten_pixels`."""
+    scores = log_scores.reshape(*size, -1)[:, ::2, ::2]
+    return scores.reshape(-1, scores.shape[-1]), targets.reshape(size)[:, ::2, ::2].flatten()
 
 
 def cross_entropy_loss(
@@ -162,7 +169,7 @@ def segmentation_loss(logits: Tensor, masks: Tensor, *, settings: LossSettings) 
     pixels = flatten_pixels(logits, masks)
     losses = {"pixels": cross_entropy_loss(*pixels, ohem=settings.ohem, label_smoothing=settings.label_smoothing)}
     if settings.dice:
-        losses["dice"] = settings.dice * dice_loss(*pixels)
+        losses["dice"] = settings.dice * dice_loss(*thin_out(*pixels, size=masks.shape))
     if settings.lovasz:
         losses["lovasz"] = settings.lovasz * lovasz_loss(*pixels)
     return losses

@@ -197,7 +197,7 @@ def test_losses_of_no_weight_are_left_out_and_others_weighed():
     settings = LossSettings(ohem=0.3, dice=2.0, lovasz=0.5, label_smoothing=0.1)
     losses = segmentation_loss(logits, masks, settings=settings)
     assert losses["pixels"] == cross_entropy_loss(logits, masks, ohem=0.3, label_smoothing=0.1)
-    assert losses["dice"] == 2 * dice_loss(logits, masks)
+    assert losses["dice"] == 2 * dice_loss(logits[:, :, ::2, ::2], masks[:, ::2, ::2])
     assert losses["lovasz"] == lovasz_loss(logits, masks) / 2
 
 
