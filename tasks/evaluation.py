@@ -80,8 +80,9 @@ def choose_dataset(given: dict[str, Any], description: Description) -> dict[str,
     check_serves(name, find_task(description.arch.head).kind)
     if name != description.dataset["name"]:
         return given
-    if given["name"] is None and name == "synthetic" and not Path(str(description.dataset["root"])).is_dir():
-        raise InputError(f"dataset: the scenes in {description.dataset['root']} are gone; dataset=synthetic draws them")
+    root = given["root"] or description.dataset["root"]
+    if given["name"] is None and name == "synthetic" and not Path(str(root)).is_dir():
+        raise InputError(f"dataset: the scenes in {root} are gone; dataset=synthetic draws them")
     return {**description.dataset, **{key: value for key, value in given.items() if value is not None}}
 
 
