@@ -28,9 +28,10 @@ class Description:
         preprocessing: how images enter it.
         postprocessing: how detections leave it; None for a segmenter.
         dataset: the configuration of the data that it was trained on, plain values.
+        thresholds: the lowest score of a detection that is worth showing, by class; None where none was chosen.
 
     Raises:
-        ValueError: if a detector has no input size or no postprocessing.
+        ValueError: if a detector has no input size or no postprocessing, or the thresholds are not one a class.
     """
 
     arch: Arch
@@ -38,10 +39,13 @@ class Description:
     preprocessing: Preprocessing
     postprocessing: Postprocessing | None
     dataset: dict[str, Any]
+    thresholds: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.arch.head == "ssdlite" and not (isinstance(self.preprocessing.size, tuple) and self.postprocessing):
             raise ValueError("ssdlite: no input size or no postprocessing; expected both")
+        if self.thresholds is not None and len(self.thresholds) != len(self.classes):
+            raise ValueError(f"{len(self.thresholds)} thresholds for {len(self.classes)} classes; expected one each")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, with the version of this layout."""
@@ -52,6 +56,7 @@ class Description:
             "preprocessing": asdict(self.preprocessing),
             "postprocessing": self.postprocessing and asdict(self.postprocessing),
             "dataset": self.dataset,
+            "thresholds": self.thresholds and list(self.thresholds),
         }
 
     @classmethod
@@ -74,4 +79,5 @@ class Description:
             Preprocessing(**to_tuples(values["preprocessing"])),
             postprocessing and Postprocessing(**postprocessing),
             dict(values["dataset"], name=str(values["dataset"]["name"])),
+            to_tuples(values.get("thresholds")),  # checkpoints from before there were any lack the entry
         )
