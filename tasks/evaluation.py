@@ -12,11 +12,11 @@ from torch import Tensor
 from data.datasets import check_serves
 from data.errors import InputError
 from tasks.build import SEGMENTATION, build_eval_loader, find_task, open_split
-from tasks.callbacks import ProgressBar
 from tasks.checkpoint import load_checkpoint, load_model
 from tasks.command import check_new
 from tasks.description import Description
 from tasks.options import check_accelerator, check_least, count_workers, to_plain
+from tasks.progress import EvaluationProgress
 from tasks.segmentation.averaging import Averaging
 from tasks.segmentation.report import SavePredictions
 
@@ -107,10 +107,16 @@ def evaluate_to(
     module = task.module(description, **settings)
     module.model = load_model(description, weights)
     loader = build_eval_loader(reader, description, batch_size=batch_size, workers=workers)
-    callbacks: list[L.Callback] = [ProgressBar(refresh_rate=10)]
+    callbacks: list[L.Callback] = [EvaluationProgress()]
     if task is SEGMENTATION:
         callbacks.append(SavePredictions(out, reader, description.classes))
-    trainer = make_trainer(accelerator=accelerator, callbacks=callbacks, logger=False, enable_checkpointing=False)
+    trainer = make_trainer(
+        accelerator=accelerator,
+        callbacks=callbacks,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+    )
     out.mkdir(parents=True, exist_ok=True)
     trainer.validate(module, loader, verbose=False)
     return task.write_report(out, module, reader)
