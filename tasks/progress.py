@@ -13,6 +13,7 @@ logger = logging.getLogger(__name__)
 
 REFRESH = 10  # steps between two looks at the loss, which a GPU must be waited for
 SILENCE = 30.0  # seconds between two lines of an evaluation without a terminal
+OFTEN = 10.0  # seconds between two lines of short epochs that are not evaluated
 RUN, EVALUATION = "training", "evaluation"  # the bars
 
 
@@ -44,7 +45,7 @@ class Progress(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock of the run."""
-        self._begin = time.perf_counter()
+        self._begin = self._said = time.perf_counter()
         self._done = 0  # batches since the start
         self._total = ((trainer.max_epochs or 0) - trainer.current_epoch) * int(trainer.num_training_batches)
         self.display.start()
@@ -87,7 +88,11 @@ class Progress(L.Callback):
             self.best = (value, trainer.current_epoch + 1)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Say how the epoch went."""
+        """Say how the epoch went; short ones that are not evaluated pass in silence."""
+        now = time.perf_counter()
+        if self._measured is None and now - self._said < OFTEN:
+            return
+        self._said = now
         logger.info("%s  %s  %s left", self._epoch(trainer), self._numbers(trainer), self._left())
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
