@@ -108,6 +108,17 @@ class CocoDataset(Dataset[DetectionSample]):
         scale = np.array(size, dtype=np.float64)[::-1] / self.sizes[self._boxes.rows[alone]][:, ::-1]  # (M, 2) x, y
         return (self._clipped[alone] * np.tile(scale, 2)).astype(np.float32), self._boxes.labels[alone].copy()
 
+    @property
+    def image_paths(self) -> np.ndarray:
+        """Return the (N,) paths of the images, as strings."""
+        return np.array([str(self._folder / name) for name in self._names.tolist()])
+
+    @property
+    def boxes(self) -> tuple[np.ndarray, ...]:
+        """Return what the good boxes say: image positions (M,), labels (M,), boxes_xywh (M, 4), areas, crowd (M,)."""
+        own = self._boxes
+        return own.rows, own.labels, own.boxes_xywh, own.areas, own.crowd
+
     def ground_truth(self) -> dict[str, list[dict[str, Any]]]:
         """Return what COCOeval compares detections with: the file's own boxes and areas, less the bad boxes.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import lightning as L
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from data.datasets import check_serves
@@ -16,11 +16,16 @@ from tasks.callbacks import ProgressBar
 from tasks.checkpoint import load_checkpoint, load_model
 from tasks.command import check_new
 from tasks.description import Description
+from tasks.environment import record_end
 from tasks.options import check_least, count_workers, to_plain
+from tasks.recording import record_run
+from tasks.reporting.page import write_page
 from tasks.segmentation.averaging import Averaging
 from tasks.segmentation.report import SavePredictions
 
 logger = logging.getLogger(__name__)
+
+CONFIG = "config.yaml"
 
 
 def evaluate(cfg: DictConfig) -> dict[str, Any]:
@@ -42,6 +47,9 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     check_least(count_workers(dataset), 0, "dataset.workers")
     reader = open_split(description.arch.head, dataset, "val", classes=description.classes)
     logger.info("%s: %s on %d images", config["checkpoint"], description.arch.head, len(reader))
+    out.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(config, out / CONFIG)
+    record_run(out, description, dataset=dataset, readers={"val": reader}, accelerator=config["accelerator"])
     metrics = evaluate_to(
         out,
         description,
@@ -52,6 +60,8 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         accelerator=config["accelerator"],
         averaging=averaging,
     )
+    record_end(out)
+    write_page(out)
     log_metrics(metrics, out)
     return metrics
 

@@ -33,16 +33,18 @@ from tasks.command import check_new
 from tasks.curves import plot_curves
 from tasks.description import Description
 from tasks.distillation.loading import load_teacher
-from tasks.evaluation import evaluate_to, log_metrics, make_trainer
+from tasks.environment import record_end
+from tasks.evaluation import CONFIG, evaluate_to, log_metrics, make_trainer
 from tasks.optimizers import Optimization
 from tasks.options import check_compiler, check_numbers, count_workers, parse, to_plain
 from tasks.pretrained.freezing import NONE, freeze_model
 from tasks.pretrained.identification import Weights
 from tasks.pretrained.loading import TAKEN_OVER, adopt, load_weights, read_weights
+from tasks.recording import record_run
+from tasks.reporting.page import write_page
 
 logger = logging.getLogger(__name__)
 
-CONFIG = "config.yaml"
 CHECKPOINTS = "checkpoints"
 LOGS = "logs"
 LOG_EVERY = 10  # steps
@@ -83,6 +85,13 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     logger.info("training on %d images, evaluating on %d; the run is in %s", len(reader), len(val_reader), out)
     out.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(config, out / CONFIG)
+    record_run(
+        out,
+        description,
+        dataset=dataset,
+        readers={"train": reader, "val": val_reader},
+        accelerator=config["trainer"]["accelerator"],
+    )
     try:
         trainer.fit(module, loader, val_loader, ckpt_path=last, weights_only=True)
     except SystemExit:  # Lightning's answer to Ctrl-C
@@ -261,5 +270,7 @@ def finish_run(out: Path, config: dict[str, Any], *, val_reader: Any, workers: i
         workers=workers,
         accelerator=config["trainer"]["accelerator"],
     )
+    record_end(out)
+    write_page(out)
     log_metrics(metrics, out)
     return metrics
