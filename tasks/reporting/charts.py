@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-WIDTH, HEIGHT = 480, 270  # of the drawing, in its own units
-LEFT, RIGHT, TOP, BOTTOM = 46, 14, 12, 38  # margins
+WIDTH, HEIGHT = 360, 230  # of the drawing, in its own units
+LEFT, RIGHT, TOP, BOTTOM = 38, 10, 10, 36  # margins
 MOST_POINTS = 300  # of a line; more are averaged in groups
+TICKS = 5  # of an axis, about
 COLORS = 8  # series that have a colour of their own
 LOG_FROM = 20  # largest / smallest value from which an axis is logarithmic
 
@@ -75,7 +76,9 @@ def draw_lines(
     log = may_be_log and values.min() > 0 and values.max() > LOG_FROM * values.min()
     if log:
         low, high = float(values.min()) / 1.3, float(values.max()) * 1.3
-    x_axis = linear_axis(float(xs.min()), float(xs.max()), LEFT, WIDTH - RIGHT, count=5)
+    x_axis = linear_axis(float(xs.min()), float(xs.max()), LEFT, WIDTH - RIGHT)
+    if y_range is None and not log:
+        low, high = widen(low, high)
     y_axis = (log_axis if log else linear_axis)(low, high, HEIGHT - BOTTOM, TOP)
     return {
         "title": title,
@@ -111,11 +114,17 @@ def thin(values: np.ndarray) -> np.ndarray:
     return np.array([*(part.mean() for part in np.array_split(values[:-1], MOST_POINTS - 1)), values[-1]])
 
 
-def linear_axis(low: float, high: float, start: float, stop: float, *, count: int = 5) -> Axis:
-    """Place `low` to `high` between `start` and `stop`, with about `count` round ticks."""
+def widen(low: float, high: float) -> tuple[float, float]:
+    """Return the range up to the round ticks around it."""
+    step = round_step((high - low or abs(low) or 1.0) / TICKS)
+    return step * math.floor(low / step + 1e-9), step * math.ceil(high / step - 1e-9)
+
+
+def linear_axis(low: float, high: float, start: float, stop: float) -> Axis:
+    """Place `low` to `high` between `start` and `stop`, with about `TICKS` round ticks."""
     if high <= low:
         high = low + (abs(low) or 1.0)
-    step = round_step((high - low) / count)
+    step = round_step((high - low) / TICKS)
     decimals = max(0, -math.floor(math.log10(step)))
 
     def place(value: float) -> float:

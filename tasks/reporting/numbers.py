@@ -1,10 +1,13 @@
 """Numbers as people read them."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-NONE = "–"
-HALF_GB = 5e8  # multiply-adds from which they are given in billions
+NONE = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
+TIMES = " \N{MULTIPLICATION SIGN} "
+HALF_BILLION = 5e8  # multiply-adds from which they are given in billions
 
 
 def metric(value: float | None) -> str:
@@ -12,9 +15,25 @@ def metric(value: float | None) -> str:
     return NONE if value is None else f"{value:.3f}"
 
 
-def difference(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """Return a plain number with three digits that count: 62.4, 171."""
+    return NONE if value is None else f"{value:.{0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2}f}"
+
+
+def text(value: str) -> str:
+    """Return a text as it is."""
+    return value
+
+
+def difference(value: float) -> str:
     """Return a change with its sign: +0.021."""
-    return "" if value is None else f"{value:+.3f}".replace("-", "−")
+    return f"{value:+.3f}".replace("-", MINUS)
+
+
+def percent(value: float, base: float) -> str:
+    """Return a change as a share of what it is a change of: +12 %; nothing where it rounds to none."""
+    share = round(100 * value / base) if base else 0
+    return f"{share:+d} %".replace("-", MINUS) if share else ""
 
 
 def count(value: float | None) -> str:
@@ -31,12 +50,12 @@ def madds(value: float | None) -> str:
     """Return multiply-adds in millions or billions: 111 M, 1.51 B."""
     if value is None:
         return NONE
-    return f"{value / 1e9:.2f} B" if value >= HALF_GB else f"{value / 1e6:.0f} M"
+    return f"{value / 1e9:.2f} B" if value >= HALF_BILLION else f"{value / 1e6:.0f} M"
 
 
 def size(value: Any) -> str:
-    """Return (height, width): 192 × 288."""
-    return " × ".join(str(side) for side in value) if value else NONE
+    """Return (height, width) with the sign for "times" between."""
+    return TIMES.join(str(side) for side in value) if value else NONE
 
 
 def minutes(value: float | None) -> str:
@@ -70,7 +89,7 @@ def moment(value: str) -> str:
     return f"{time.day} {time:%B %Y, %H:%M} {time.tzname() or ''}".strip()
 
 
-FILTERS = {
+FILTERS: dict[str, Callable[..., str]] = {
     shown.__name__: shown
-    for shown in (metric, difference, count, millions, madds, size, minutes, speed, megabytes, span, moment)
+    for shown in (metric, text, number, count, millions, madds, size, minutes, speed, megabytes, span, moment)
 }
