@@ -40,7 +40,6 @@ def compare_to(
             raise InputError(f"{option}: {path} is a folder; expected the name of a file")
     runs = read_runs(folders)
     comparison = compare_runs(runs, per_class=per_class, latency=latency)
-    print_comparison(comparison)
     results = comparison.to_dict()
     for path in filter(None, (json_path, html_path)):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,6 +49,7 @@ def compare_to(
     if html_path is not None:
         write_comparison(comparison, html_path)
         logger.info("written to %s", html_path)
+    print_comparison(comparison)
     return results
 
 

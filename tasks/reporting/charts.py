@@ -50,6 +50,7 @@ def draw_lines(
     title: str,
     xlabel: str,
     note: str = "",
+    x_range: tuple[float, float] | None = None,
     y_range: tuple[float, float] | None = None,
     may_be_log: bool = False,
 ) -> dict[str, Any] | None:
@@ -60,6 +61,7 @@ def draw_lines(
         title: above the chart.
         xlabel: below it.
         note: one sentence under the title.
+        x_range: first and last position shown; None: of the lines.
         y_range: lowest and highest value shown; None: from 0 or the lowest value to the highest.
         may_be_log: whether values that differ much are shown on a logarithmic axis.
 
@@ -76,7 +78,7 @@ def draw_lines(
     log = may_be_log and values.min() > 0 and values.max() > LOG_FROM * values.min()
     if log:
         low, high = float(values.min()) / 1.3, float(values.max()) * 1.3
-    x_axis = linear_axis(float(xs.min()), float(xs.max()), LEFT, WIDTH - RIGHT)
+    x_axis = linear_axis(*(x_range or (float(xs.min()), float(xs.max()))), LEFT, WIDTH - RIGHT)
     if y_range is None and not log:
         low, high = widen(low, high)
     y_axis = (log_axis if log else linear_axis)(low, high, HEIGHT - BOTTOM, TOP)

@@ -1,10 +1,12 @@
 """Which options of a run are not those that its command has by default."""
 
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -55,7 +57,8 @@ def read_defaults(config: dict[str, Any]) -> dict[str, str]:
 def compose_defaults(command: str, overrides: tuple[str, ...]) -> dict[str, str]:
     """Return the options of a command by their dotted names; empty where they cannot be composed."""
     try:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
+        started = GlobalHydra.instance().is_initialized()  # by the command that is running
+        with nullcontext() if started else initialize_config_dir(str(CONF), version_base="1.3"):
             cfg = compose(command, [*overrides, "out=null"])
         return flatten(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
     except (HydraException, OmegaConfBaseException):

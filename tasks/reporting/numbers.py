@@ -25,6 +25,11 @@ def text(value: str) -> str:
     return value
 
 
+def words(value: str) -> str:
+    """Return a name for people: "pixel accuracy"."""
+    return value.replace("_", " ")
+
+
 def difference(value: float) -> str:
     """Return a change with its sign: +0.021."""
     return f"{value:+.3f}".replace("-", MINUS)
@@ -91,5 +96,5 @@ def moment(value: str) -> str:
 
 FILTERS: dict[str, Callable[..., str]] = {
     shown.__name__: shown
-    for shown in (metric, text, number, count, millions, madds, size, minutes, speed, megabytes, span, moment)
+    for shown in (metric, text, words, number, count, millions, madds, size, minutes, speed, megabytes, span, moment)
 }

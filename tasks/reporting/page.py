@@ -41,16 +41,19 @@ def describe(run: Run) -> dict[str, Any]:
     """Return what the template of the report shows."""
     big, others = list_metrics(run)
     charts, thresholds = draw_training(run), draw_thresholds(run.analysis)
-    drawn = {name for name, there in (("curves", charts), ("thresholds", thresholds)) if there}
+    errors = list_errors(run)
+    classes = tabulate_classes(run)
+    parts = {"curves": charts, "f1": thresholds, "errors": errors, "iou": classes, "boundary": classes}
+    drawn = {plot for plot, part in parts.items() if part}
     options = list_options(run.config)
     return {
         "run": run,
         "big": big,
         "others": others,
         "charts": charts,
-        "classes": tabulate_classes(run),
+        "classes": classes,
         "thresholds": thresholds,
-        "errors": list_errors(run),
+        "errors": errors,
         "empty_images": run.analysis.get("empty_images"),
         "plots": list_plots(run, drawn=drawn),
         "worst": list_worst(run),

@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from data.errors import InputError
+from tasks.build import TASKS
 from tasks.curves import Series, read_series
 from tasks.environment import read_starts
 from tasks.recording import DATA, MODEL
@@ -20,7 +21,6 @@ from tasks.recording import DATA, MODEL
 HEADLINE = {"detection": "mAP", "segmentation": "mIoU"}  # the metric that a run is judged by
 HEADS = {"ssdlite": "SSDLite", "lraspp": "LR-ASPP", "raspp": "R-ASPP"}
 BACKBONES = {"large": "MobileNetV3-Large", "small": "MobileNetV3-Small"}
-KINDS = {"ssdlite": "detection", "lraspp": "segmentation", "raspp": "segmentation"}
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ class Run:
         for task, metric in HEADLINE.items():
             if metric in self.metrics:
                 return task
-        return self.analysis.get("task") or KINDS.get(str(self.arch.get("head")))
+        head = self.arch.get("head")
+        return self.analysis.get("task") or (TASKS[head].kind if head in TASKS else None)
 
     @property
     def network(self) -> str:

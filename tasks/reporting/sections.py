@@ -46,12 +46,6 @@ ERRORS = {
     "background": "nothing is there",
     "missed": "an object that nothing points to",
 }
-PLOTS = {
-    "precision_recall": "Precision and recall",
-    "iou": "IoU by class",
-    "confusion_matrix": "Confusion matrix",
-    "pixel_share": "Pixels by class",
-}
 MOST_PICTURES = 24  # of each gallery
 
 
@@ -94,21 +88,23 @@ def class_cell(value: float | None, column: str) -> dict[str, Any]:
 
 
 def list_errors(run: Run) -> list[dict[str, Any]]:
-    """Return the kinds of error with their counts and what AP50 would gain without them, and bars for both."""
+    """Return the kinds of error: how many at the thresholds, how many in all, what AP50 would gain without them."""
     errors = run.analysis.get("errors") or {}
-    most = max([entry.get("count") or 0 for entry in errors.values()], default=0)
-    gain = max([entry.get("dAP50") or 0 for entry in errors.values()], default=0)
-    return [
+    rows = [
         {
             "name": name,
             "meaning": ERRORS.get(name, ""),
-            "count": entry.get("count"),
+            "count": entry.get("count_at_threshold", entry.get("count")),
+            "all": entry.get("count"),
             "gain": entry.get("dAP50"),
-            "count_share": (entry.get("count") or 0) / most if most else 0,
-            "gain_share": max(0, entry.get("dAP50") or 0) / gain if gain else 0,
         }
         for name, entry in errors.items()
     ]
+    for key in ("count", "gain"):
+        most = max([row[key] or 0 for row in rows], default=0)
+        for row in rows:
+            row[f"{key}_share"] = max(0, row[key] or 0) / most if most else 0
+    return rows
 
 
 def list_worst(run: Run) -> list[dict[str, Any]]:
@@ -137,9 +133,6 @@ def list_samples(run: Run) -> list[dict[str, Any]]:
 
 
 def list_plots(run: Run, *, drawn: set[str]) -> list[dict[str, Any]]:
-    """Return the plots in the folder but for those whose content the page draws itself."""
+    """Return the plots in the folder but for those whose content the page shows itself."""
     paths = sorted(path for path in run.folder.glob("*.png") if path.stem not in drawn)
-    return [
-        {"source": embed_plot(path), "title": PLOTS.get(path.stem, path.stem.replace("_", " ").capitalize())}
-        for path in paths
-    ]
+    return [{"source": embed_plot(path), "title": path.stem.replace("_", " ").capitalize()} for path in paths]
