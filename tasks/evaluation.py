@@ -16,7 +16,7 @@ from tasks.callbacks import ProgressBar
 from tasks.checkpoint import load_checkpoint, load_model
 from tasks.command import check_new
 from tasks.description import Description
-from tasks.options import check_least, count_workers, to_plain
+from tasks.options import check_accelerator, check_least, count_workers, to_plain
 from tasks.segmentation.averaging import Averaging
 from tasks.segmentation.report import SavePredictions
 
@@ -122,6 +122,7 @@ def make_trainer(**settings: Any) -> L.Trainer:
     Raises:
         InputError: if Lightning refuses a setting, such as an accelerator that this machine lacks.
     """
+    check_accelerator(settings["accelerator"], "accelerator")
     try:
         return L.Trainer(devices=1, enable_model_summary=False, use_distributed_sampler=False, **settings)
     except (MisconfigurationException, TypeError, ValueError) as error:
