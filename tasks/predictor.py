@@ -7,7 +7,7 @@ Usage:
 
 import logging
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -87,9 +87,15 @@ class Predictor:
         """Whether the model finds boxes; otherwise masks."""
         return isinstance(self.module, DetectionModule)
 
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes that are kept."""
+        names = self.description.classes.names
+        return [names[index] for index in find_classes(self.description.classes, self.classes)]
+
     def __call__(
         self, source: Source, *, every: int = 1, report: Callable[[InputError], None] = warn
-    ) -> Iterator[Prediction]:
+    ) -> Generator[Prediction]:
         """Predict for one image after the other, in the order of the source; nothing is kept.
 
         Args:
@@ -104,7 +110,7 @@ class Predictor:
         check_least(every, 1, "every")
         return self._predict(open_source(source, every=every), report)
 
-    def _predict(self, reads: Iterable[Read], report: Callable[[InputError], None]) -> Iterator[Prediction]:
+    def _predict(self, reads: Iterable[Read], report: Callable[[InputError], None]) -> Generator[Prediction]:
         workers = min(4, os.cpu_count() or 1)
         prepared = run_ahead(reads, self._prepare, ahead=self.batch_size, workers=workers)
         for batch in self._batches(prepared, report):
