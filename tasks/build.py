@@ -147,7 +147,7 @@ def open_split(head: str, dataset: dict[str, Any], split: Literal["train", "val"
     if split == "val":
         named.pop("least_side", None)  # what is measured is what `tasks.predict` does, which decodes images whole
     config = parse(DatasetConfig, named, "dataset")
-    return open_reader(find_task(head).kind, config, split=named[split], classes=classes)
+    return open_reader(find_task(head).kind, config, split, classes=classes)
 
 
 def build_train_loader(reader: Any, config: dict[str, Any]) -> DataLoader:
