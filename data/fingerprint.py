@@ -27,7 +27,7 @@ def describe_split(reader: Any) -> dict[str, Any]:
         reader: a data set of this package, of boxes or of masks.
 
     Returns:
-        images, boxes (None for masks), sizes (the largest and the smallest image, pixels), sha256, hashed.
+        images, boxes (None for masks), height and width (lowest and highest, in pixels), sha256, hashed (what, in words).
     """
     detection = hasattr(reader, "boxes")
     digest = hashlib.sha256("\0".join(reader.classes.names).encode())
@@ -37,7 +37,7 @@ def describe_split(reader: Any) -> dict[str, Any]:
             digest.update(np.ascontiguousarray(array).tobytes())
     else:
         add_files(digest, reader.mask_paths)
-    heights, widths = np.asarray(reader.pixel_sizes).T
+    heights, widths = np.asarray(reader.sizes if detection else reader.pixel_sizes).T
     return {
         "images": len(reader),
         "boxes": len(reader.boxes[0]) if detection else None,

@@ -21,7 +21,7 @@ from tasks.detection.report import write_report as write_detection_report
 from tasks.detection.thresholds import ThresholdRule, fill_unmeasured
 from tasks.environment import record_end
 from tasks.files import ANALYSIS
-from tasks.options import check_least, check_type, count_workers, parse, to_plain
+from tasks.options import check_accelerator, check_least, check_type, count_workers, parse, to_plain
 from tasks.recording import record_run
 from tasks.reporting.page import write_page
 from tasks.segmentation.analysis import Inspection
@@ -186,6 +186,7 @@ def make_trainer(**settings: Any) -> L.Trainer:
     Raises:
         InputError: if Lightning refuses a setting, such as an accelerator that this machine lacks.
     """
+    check_accelerator(settings["accelerator"], "accelerator")
     try:
         return L.Trainer(devices=1, enable_model_summary=False, use_distributed_sampler=False, **settings)
     except (MisconfigurationException, TypeError, ValueError) as error:

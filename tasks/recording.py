@@ -35,12 +35,20 @@ def record_run(
         accelerator: as configured.
     """
     record_start(out, accelerator=accelerator)
-    splits = {part: {"name": str(dataset[part]), **describe_split(reader)} for part, reader in readers.items()}
+    splits = {part: {"name": name_split(dataset, part), **describe_split(reader)} for part, reader in readers.items()}
     classes = list(description.classes.names)
     write_json(
         out / DATA, {"name": dataset["name"], "root": str(dataset["root"]), "classes": classes, "splits": splits}
     )
     write_json(out / MODEL, describe_model(description, image=usual_size(readers["val"])))
+
+
+def name_split(dataset: Mapping[str, Any], part: str) -> str:
+    """Return the name of a split; where evaluation takes a share of the training split, which share it is."""
+    share = dataset.get("val_share")
+    if not share:
+        return str(dataset[part])
+    return f"{share if part == 'val' else 1 - share:.0%} of {dataset['train']}"
 
 
 def usual_size(reader: Any) -> Size:
