@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from data.images import HEADER_THREADS
+from data.images import READ_THREADS
 
 HASHED = {
     True: "SHA-256 of the class names, the name and the size in bytes of every image file, and the boxes as read",
@@ -27,7 +27,7 @@ def describe_split(reader: Any) -> dict[str, Any]:
         reader: a data set of this package, of boxes or of masks.
 
     Returns:
-        images, boxes (None for masks), height and width (lowest and highest, in pixels), sha256, hashed (what, in words).
+        images, boxes (None for masks), height and width (lowest and highest, pixels), sha256, hashed (what it is of).
     """
     detection = hasattr(reader, "boxes")
     digest = hashlib.sha256("\0".join(reader.classes.names).encode())
@@ -51,6 +51,6 @@ def describe_split(reader: Any) -> dict[str, Any]:
 def add_files(digest: Any, paths: Iterable[str | Path]) -> None:
     """Add the names and sizes in bytes of files to a hash; where the folder is does not count."""
     named = [Path(path) for path in paths]
-    with ThreadPoolExecutor(HEADER_THREADS) as pool:
+    with ThreadPoolExecutor(READ_THREADS) as pool:
         sizes = pool.map(lambda path: path.stat().st_size, named)
         digest.update("\0".join(f"{path.name}\0{size}" for path, size in zip(named, sizes, strict=True)).encode())
