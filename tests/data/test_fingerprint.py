@@ -58,7 +58,7 @@ def test_a_split_of_masks_is_hashed_as_it_says(masks):
     for kind in ("images", "masks"):
         digest.update(f"a.png\0{(masks / kind / 'train/a.png').stat().st_size}".encode())
     assert (found["images"], found["boxes"], found["sha256"]) == (1, None, digest.hexdigest())
-    assert "mask files" in found["hashed"]
+    assert "mask file" in found["hashed"]
 
 
 def test_another_folder_leaves_the_hash(tmp_path):
