@@ -3,16 +3,18 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from data.classes import ClassTable
 from data.datasets import DatasetConfig, open_reader
 from data.errors import InputError
+from data.findings import Report, refuse
 from data.loading import Transformed, build_loader, collate_detection, collate_segmentation
+from data.splits import Role
 from data.transforms import DetectionResize, DetectionTransform, SegmentationResize, SegmentationTransform
 from heads.anchors import build_anchors
 from heads.ssdlite import SSDLite
@@ -21,13 +23,11 @@ from tasks.detection.anchor_shapes import fit_shapes, measure_reach
 from tasks.detection.losses import LossSettings as DetectionLossSettings
 from tasks.detection.module import DetectionModule
 from tasks.detection.postprocess import Postprocessing
-from tasks.detection.report import write_report as write_detection_report
 from tasks.model import Arch, build_model, choose_layout
 from tasks.options import Size, count_workers, parse, parse_eval_size, parse_size
 from tasks.preprocessing import Preprocessing
 from tasks.segmentation.losses import LossSettings as SegmentationLossSettings
 from tasks.segmentation.module import SegmentationModule
-from tasks.segmentation.report import write_report as write_segmentation_report
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,6 @@ class Task:
     augment: Callable[..., Any]
     resize: Callable[..., Any]
     collate: Callable[[Any], Any]
-    write_report: Callable[[Path, Any, Any], dict[str, Any]]
 
 
 DETECTION = Task(
@@ -52,7 +51,6 @@ DETECTION = Task(
     DetectionTransform,
     DetectionResize,
     collate_detection,
-    write_detection_report,
 )
 SEGMENTATION = Task(
     "segmentation",
@@ -61,7 +59,6 @@ SEGMENTATION = Task(
     SegmentationTransform,
     SegmentationResize,
     collate_segmentation,
-    write_segmentation_report,
 )
 FOLLOW_DATA = "data"  # value of model.shapes
 TASKS = {"ssdlite": DETECTION, "lraspp": SEGMENTATION, "raspp": SEGMENTATION}
@@ -141,13 +138,15 @@ def gather_boxes(description: Description, reader: Any) -> tuple[Tensor, Tensor,
     return boxes, labels, size, strides
 
 
-def open_split(head: str, dataset: dict[str, Any], split: Literal["train", "val"], *, classes: Any = None) -> Any:
-    """Open the configured training or evaluation split for the task of `head`."""
+def open_split(
+    head: str, dataset: dict[str, Any], role: Role, *, classes: ClassTable | None = None, report: Report = refuse
+) -> Any:
+    """Open the data to train on or to evaluate on, as configured, for the task of `head`; see `open_reader`."""
     named = {key: str(value) if key in ("root", "train", "val") else value for key, value in dataset.items()}
-    if split == "val":
+    if role == "val":
         named.pop("least_side", None)  # what is measured is what `tasks.predict` does, which decodes images whole
     config = parse(DatasetConfig, named, "dataset")
-    return open_reader(find_task(head).kind, config, split=named[split], classes=classes)
+    return open_reader(find_task(head).kind, config, role, classes=classes, report=report)
 
 
 def build_train_loader(reader: Any, config: dict[str, Any]) -> DataLoader:

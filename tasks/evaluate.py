@@ -1,9 +1,10 @@
-"""Evaluate a checkpoint: mAP or mIoU, results and plots.
+"""Evaluate a checkpoint: mAP or mIoU, what goes wrong, results and plots.
 
 Usage:
     python -m tasks.evaluate checkpoint=RUN/checkpoints/best.ckpt
     python -m tasks.evaluate checkpoint=RUN/model.safetensors dataset=coco dataset.root=DIR dataset.val=NAME
     python -m tasks.evaluate checkpoint=RUN/model.safetensors scales=[0.75,1.0,1.25] flip=true
+    python -m tasks.evaluate checkpoint=RUN/model.safetensors threshold.rule=f1 store_thresholds=true
 """
 
 from omegaconf import DictConfig

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 STEPS = 400  # at most
 EVALUATIONS = 20  # on the way, so that a run ends soon after it has learned
 LEARNED = {"mAP": 0.7, "mIoU": 0.8}  # from which on the images count as learned
+PER_IMAGE = ("image_ids", "image_paths", "mask_paths", "names", "pixel_sizes", "sizes")  # attributes of readers
 ADVICE = (
     "look at samples/: wrong labels, or boxes beside their objects, are seen there; "
     "small objects need a larger size=; try lr= a third or three times as high; the loss in curves.png must fall"
@@ -44,7 +45,8 @@ class FirstSamples:
     def __getattr__(self, name: str) -> Any:
         if name == "reader":  # not there yet: the copy of another process is being filled
             raise AttributeError(name)
-        return getattr(self.reader, name)
+        value = getattr(self.reader, name)
+        return value[: self.count] if name in PER_IMAGE else value
 
     def ground_truth(self) -> dict[str, list[dict[str, Any]]]:
         """Return what COCOeval compares the detections of these images with."""

@@ -13,6 +13,7 @@ from tasks.display import format_time
 logger = logging.getLogger(__name__)
 
 PLAIN = re.compile(r"[\w./:%+@-]+")  # what Hydra and a shell take without quotes
+MODEL = "model.safetensors"  # what a finished run has
 COMMAND = "  {}"  # an indent, so that a test and a reader find them
 
 
@@ -44,28 +45,22 @@ def task_command(name: str, *options: str) -> str:
     return " ".join([python(), "-m", f"tasks.{name}", *options])
 
 
-def find_image(reader: Any) -> Path | None:
-    """Return an image that a reader reads, if it says where they are."""
-    for index in range(min(1, len(reader))):
-        paths = getattr(reader, "image_paths", None)
-        return None if paths is None else Path(str(paths[index]))
-    return None
+def find_image(reader: Any) -> Path:
+    """Return an image that a reader reads."""
+    return Path(str(reader.image_paths[0]))
 
 
 def find_other_run(out: Path) -> Path | None:
-    """Return the newest finished run beside this one."""
-    others = [path.parent for path in out.absolute().parent.glob("*/metrics.json") if path.parent != out.absolute()]
-    others = [other for other in others if (other / "config.yaml").is_file()]
-    newest = max(others, key=lambda folder: (folder / "metrics.json").stat().st_mtime, default=None)
-    return None if newest is None else out.parent / newest.name
+    """Return the newest finished run beside this one, if there is any."""
+    files = [path for path in out.absolute().parent.glob(f"*/{MODEL}") if path.parent != out.absolute()]
+    newest = max(files, key=lambda path: path.stat().st_mtime, default=None)
+    return None if newest is None else out.parent / newest.parent.name
 
 
-def next_commands(out: Path, *, image: Path | None, tensorboard: Path | None) -> list[str]:
+def next_commands(out: Path, *, image: Path, tensorboard: Path | None) -> list[str]:
     """Return the commands that one goes on with: evaluate, predict, compare, watch."""
-    model = option("checkpoint", out / "model.safetensors")
-    commands = [task_command("evaluate", model)]
-    if image is not None:
-        commands.append(task_command("predict", model, option("source", image)))
+    model = option("checkpoint", out / MODEL)
+    commands = [task_command("evaluate", model), task_command("predict", model, option("source", image))]
     other = find_other_run(out)
     if other is not None:
         commands.append(task_command("compare", shlex.quote(str(out)), shlex.quote(str(other))))
@@ -74,10 +69,9 @@ def next_commands(out: Path, *, image: Path | None, tensorboard: Path | None) ->
     return commands
 
 
-def log_summary(out: Path, *, best: str, seconds: float, commands: list[str]) -> None:
+def log_summary(*, best: str, seconds: float, commands: list[str]) -> None:
     """Say it."""
-    logger.info("best %s; %s in all", best, format_time(seconds))
-    logger.info("model, metrics, curves, samples: %s", out)
+    logger.info("best: %s; %s in all", best, format_time(seconds))
     logger.info("next:")
     for command in commands:
         logger.info(COMMAND.format(command))
