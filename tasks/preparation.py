@@ -9,6 +9,7 @@ import torch
 
 from data.cache import cache_readers
 from data.errors import InputError
+from data.overview import describe_classes
 from tasks.build import build_train_loader, describe, find_task, fit_anchors, open_split
 from tasks.checkpoint import load_checkpoint
 from tasks.description import Description
@@ -36,6 +37,8 @@ def open_data(config: dict[str, Any]) -> tuple[Any, Any]:
         first = FirstSamples(reader, config["overfit"])
         return first, first
     val_reader = open_split(head, dataset, "val", classes=reader.classes)
+    for line in describe_classes(reader, val_reader):
+        logger.info(line)
     if dataset.get("cache") == "memory":
         reader, val_reader = cache_readers([reader, val_reader])
     return reader, val_reader
