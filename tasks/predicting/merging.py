@@ -11,6 +11,7 @@ import numpy as np
 SAME = 0.5  # boxes of one class with this IoU, where both tiles look, are one object
 INSIDE = 0.7  # a cut box of which this share lies in another box of its class is a part of that
 SURE = 0.5  # a box with this share of the score of another one may change its sides
+SEVERAL = -1
 MARGIN = 1 / 40  # of a tile's side: a box that ends so near to the tile's end may be cut there
 
 
@@ -21,10 +22,11 @@ class Found(NamedTuple):
     labels: np.ndarray  # (D,), class indices
     scores: np.ndarray  # (D,)
     tiles: np.ndarray  # (D, 4), xyxy: where the network looked
+    views: np.ndarray  # (D,), number of the tile; SEVERAL for a box made of those of several
 
     def take(self, rows: np.ndarray) -> "Found":
         """Return those of `rows`, a mask or indices."""
-        return Found(self.boxes[rows], self.labels[rows], self.scores[rows], self.tiles[rows])
+        return Found(*(column[rows] for column in self))
 
 
 def merge(found: Found, size: tuple[int, int]) -> Found:
@@ -78,6 +80,7 @@ def _merge_once(found: Found, size: tuple[int, int]) -> Found:
         elif cut[best := same[0]] and found.scores[row] >= SURE * found.scores[best]:
             group = [row, best] if cut[row] else [row]
             found.boxes[best], found.tiles[best] = _unite(found.boxes[group]), _unite(found.tiles[group])
+            found.views[best] = SEVERAL if cut[row] else found.views[row]
             cut[best : best + 1] = find_cut(found.take(np.array([best])), size)
     return found.take(kept)
 
@@ -91,7 +94,7 @@ def _is_same(found: Found, cut: np.ndarray, row: int, others: np.ndarray) -> np.
     agree = shared >= SAME * np.maximum(_area(first) + _area(second) - shared, 1e-9)
     overlap = _area(_intersect(boxes, box))
     inside = cut[row] & (overlap >= INSIDE * _area(box)) | cut[others] & (overlap >= INSIDE * _area(boxes))
-    return (agree | inside) & (tiles != tile).any(axis=1)
+    return (agree | inside) & ((found.views[others] != found.views[row]) | (found.views[row] == SEVERAL))
 
 
 def _intersect(first: np.ndarray, second: np.ndarray) -> np.ndarray:
