@@ -1,7 +1,7 @@
 """From a configuration to what a run trains: data, a described model, weights to start from, the Lightning module."""
 
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ def describe_start(config: dict[str, Any], reader: Any, *, last: Path | None) ->
     if source is None and config.get("freeze") not in (None, NONE):
         raise InputError(f"freeze={config['freeze']}: no weights given, it would freeze random ones; give weights=")
     if last is not None:
-        return load_checkpoint(last)[0], None
+        return replace(load_checkpoint(last)[0], thresholds=None), None  # theirs were of weights that change
     weights = None if source is None else read_weights(str(source), describe(config, reader.classes).arch)
     if weights is None or weights.head != config["model"]["head"]:
         fit_anchors(config, reader)
