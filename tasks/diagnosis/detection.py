@@ -1,0 +1,69 @@
+"""The labels of a detector's data set, looked at as training and its network see them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from data.boxes import BoxDataset
+from data.findings import Report
+from tasks.build import FOLLOW_DATA, describe
+from tasks.diagnosis.boxes import BoxTable, check_repeats, check_sizes, count_boxes, measure_sizes
+from tasks.diagnosis.examined import Examined
+from tasks.diagnosis.plots import plot_box_sizes
+from tasks.diagnosis.reach import Anchors, check_reach, find_anchors
+
+NO_PIXELS = np.zeros((0, 0, 3), np.uint8)
+
+
+def read_table(reader: BoxDataset) -> BoxTable:
+    """Gather the boxes of all images of a reader, without a look at the images."""
+    samples = [reader.make_sample(index, NO_PIXELS) for index in range(len(reader))]
+    rows = np.repeat(np.arange(len(reader)), [len(sample.boxes) for sample in samples])
+    labels = np.concatenate([sample.labels for sample in samples])
+    boxes = np.concatenate([sample.boxes for sample in samples])
+    crowd = np.concatenate([sample.crowd for sample in samples])
+    return BoxTable(np.asarray(reader.names), reader.sizes, rows, labels, boxes, crowd)
+
+
+def choose_anchors(config: dict[str, Any], reader: BoxDataset) -> Anchors:
+    """Return the anchors that a run of this configuration would have on this training data."""
+    anchors = find_anchors(describe(config, reader.classes))
+    if config["model"].get("shapes") != FOLLOW_DATA:
+        return anchors
+    return anchors.follow(*(torch.from_numpy(values) for values in reader.boxes_at(anchors.size)))
+
+
+def examine_boxes(readers: dict[str, BoxDataset], config: dict[str, Any], report: Report) -> dict[str, Examined]:
+    """Count and check the boxes of each split.
+
+    Args:
+        readers: of the splits, which agree on their classes.
+        config: as for training.
+        report: takes the findings.
+    """
+    first, *_ = readers.values()
+    anchors, names, examined = choose_anchors(config, first), first.classes.names, {}
+    for role, reader in readers.items():
+        table = read_table(reader)
+        check_repeats(table, reader.classes, report)
+        check_sizes(table, anchors.size, report, split=role)
+        boxes, labels = (torch.from_numpy(values) for values in reader.boxes_at(anchors.size))
+        reach = check_reach(anchors, boxes, labels, names=names, split=role, report=report) if len(boxes) else None
+        presence = np.zeros((len(reader), len(names)), dtype=bool)
+        presence[table.rows, table.labels] = True
+        values = {"boxes": measure_sizes(table, anchors.size), "reach": reach}
+        examined[role] = Examined(count_boxes(table, reader.classes), presence, values)
+    return examined
+
+
+def plot_boxes(readers: dict[str, BoxDataset], config: dict[str, Any], path: Path) -> None:
+    """Draw the sizes of the boxes of each split beside the anchors."""
+    first, *_ = readers.values()
+    anchors = choose_anchors(config, first)
+    sides, labels = {}, {}
+    for role, reader in readers.items():
+        boxes, labels[role] = reader.boxes_at(anchors.size)
+        sides[role] = boxes[:, 2:] - boxes[:, :2]
+    plot_box_sizes(sides, labels, classes=first.classes, anchors=anchors.sides().numpy(), path=path)
