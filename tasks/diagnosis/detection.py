@@ -12,7 +12,7 @@ from tasks.build import FOLLOW_DATA, describe
 from tasks.diagnosis.boxes import BoxTable, check_repeats, check_sizes, count_boxes, measure_sizes
 from tasks.diagnosis.examined import Examined
 from tasks.diagnosis.plots import plot_box_sizes
-from tasks.diagnosis.reach import Anchors, check_reach, find_anchors
+from tasks.diagnosis.reach import Anchors, check_reach, describe_reach, find_anchors
 
 NO_PIXELS = np.zeros((0, 0, 3), np.uint8)
 
@@ -49,13 +49,26 @@ def examine_boxes(readers: dict[str, BoxDataset], config: dict[str, Any], report
         table = read_table(reader)
         check_repeats(table, reader.classes, report)
         check_sizes(table, anchors.size, report, split=role)
-        boxes, labels = (torch.from_numpy(values) for values in reader.boxes_at(anchors.size))
-        reach = check_reach(anchors, boxes, labels, names=names, split=role, report=report) if len(boxes) else None
         presence = np.zeros((len(reader), len(names)), dtype=bool)
         presence[table.rows, table.labels] = True
-        values = {"boxes": measure_sizes(table, anchors.size), "reach": reach}
+        values = {
+            "boxes": measure_sizes(table, anchors.size),
+            "reach": _measure_reach(anchors, reader, report, split=role),
+        }
         examined[role] = Examined(count_boxes(table, reader.classes), presence, values)
     return examined
+
+
+def _measure_reach(anchors: Anchors, reader: BoxDataset, report: Report, *, split: str) -> dict[str, Any] | None:
+    """Measure the reach of the anchors, and report what they miss of the boxes to train on; None without boxes."""
+    boxes, labels = (torch.from_numpy(values) for values in reader.boxes_at(anchors.size))
+    if not len(boxes):
+        return None
+    if split == "train":
+        reach = check_reach(anchors, boxes, labels, names=reader.classes.names, split=split, report=report)
+    else:
+        reach = anchors.measure(boxes, labels)
+    return describe_reach(reach, reader.classes.names)
 
 
 def plot_boxes(readers: dict[str, BoxDataset], config: dict[str, Any], path: Path) -> None:

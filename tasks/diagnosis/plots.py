@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from data.classes import ClassTable
 from tasks.diagnosis.boxes import TINY
@@ -19,6 +19,7 @@ MOST_NAMED = 100  # classes: more names cannot be read
 MOST_COLORED = 10  # classes: more colours cannot be told apart
 LONG_SCALE = 50.0  # most to least, from which the axis is logarithmic
 MOST_DOTS = 20_000
+LEAST_DRAWN = 0.5  # pixels: a smaller side is drawn there
 
 
 def plot_classes(counts: dict[str, Counts], classes: ClassTable, path: Path) -> None:
@@ -73,21 +74,25 @@ def plot_box_sizes(
         anchors: (S, 2) width and height in pixels.
         path: the image file to write.
     """
-    figure = new_figure(0.6 + 5.6 * len(sides), 5.6)
-    everything = np.concatenate([*sides.values(), anchors]).clip(0.5)
+    figure = new_figure(0.6 + 5.6 * len(sides), 5.8)
+    everything = np.concatenate([*sides.values(), anchors]).clip(LEAST_DRAWN)
     low, high = 0.8 * everything.min(), 1.25 * everything.max()
     for axes, split in zip(np.atleast_1d(figure.subplots(1, len(sides), sharey=True)), sides, strict=True):
         axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high), aspect="equal")
-        _draw_boxes(axes, sides[split].clip(0.5), labels[split], classes.names)
-        style = {"marker": "x", "s": 34, "linewidths": 1.4, "color": INK}
-        axes.scatter(*anchors.T, label="anchors", zorder=3, **style)
-        axes.plot([low, TINY, TINY], [TINY, TINY, low], color=INK, linewidth=0.9, linestyle=":")
-        axes.text(low * 1.05, TINY, f" tiny: under {TINY:g} pixels", fontsize=7, color=INK, va="bottom")
-        title = f"Boxes at the network's input: {split}"
+        _draw_boxes(axes, sides[split].clip(LEAST_DRAWN), labels[split], classes.names)
+        axes.scatter(*anchors.T, label="anchors", zorder=3, marker="x", s=34, linewidths=1.4, color=INK)
+        if low < TINY:
+            axes.plot([TINY, TINY, high], [high, TINY, TINY], color=INK, linewidth=0.9, linestyle=":")
+            axes.text(high, TINY, f"tiny: under {TINY:g} ", fontsize=8, color=INK, va="top", ha="right")
+        title = f"Boxes of {split}, as the network sees them"
         style_axes(axes, title=title, xlabel="width in pixels", ylabel="height in pixels")
         for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.legend(loc="upper left", fontsize=8, framealpha=0.95, markerscale=1.0)
+            axis.set_minor_formatter(NullFormatter())
+        legend = axes.legend(loc="upper left", fontsize=8, framealpha=0.95)
+        for handle in legend.legend_handles[:-1]:
+            handle.set(sizes=[30], alpha=1.0)
     figure.savefig(path)
 
 

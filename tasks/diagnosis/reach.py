@@ -1,5 +1,6 @@
 """Do a detector's anchors fit the boxes it is to learn? Class by class, and what other shapes would bring."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ from tasks.model import build_model, choose_layout
 from tasks.options import Size
 
 LOW = 0.7  # share of a class's boxes below which it is mentioned
-LEAST_GAIN = 0.05  # of that share, for which other shapes are advised
+LEAST_GAIN = 0.1  # of that share, for which other shapes are advised
 
 
 @dataclass(frozen=True)
@@ -55,28 +56,36 @@ def find_anchors(description: Description) -> Anchors:
     return Anchors(choose_layout(description.arch), tuple(strides), cast(Size, description.preprocessing.size))
 
 
-def check_reach(
-    anchors: Anchors, boxes: Tensor, labels: Tensor, *, names: tuple[str, ...], split: str, report: Report
-) -> dict[str, Any]:
-    """Measure how many boxes of each class the anchors reach, and report the classes of which they reach few.
+def describe_reach(reach: Reach, names: Sequence[str]) -> dict[str, Any]:
+    """Return the shares of boxes that anchors reach, by class too, as plain values."""
+    by_class = {names[label]: share for label, share in sorted(reach.by_class.items())}
+    return {"share": reach.share, "mean_iou": reach.mean_iou, "by_class": by_class}
 
-    Returns:
-        The shares, by class too.
+
+def check_reach(
+    anchors: Anchors, boxes: Tensor, labels: Tensor, *, names: Sequence[str], split: str, report: Report
+) -> Reach:
+    """Measure how many boxes the anchors reach, and report the classes of which they reach few.
+
+    Args:
+        anchors: of the detector.
+        boxes: (M, 4), xyxy in input pixels, M above 0.
+        labels: (M,) int64, class indices.
+        names: of the classes.
+        split: that the boxes are of.
+        report: takes the finding.
     """
     reach = anchors.measure(boxes, labels)
-    low = sorted((share, names[k]) for k, share in reach.by_class.items() if share < LOW)
+    low = sorted((label for label, share in reach.by_class.items() if share < LOW), key=reach.by_class.__getitem__)
     if low:
-        fitted = anchors.follow(boxes, labels).measure(boxes, labels)
+        listed = name_some([f"{names[label]} ({reach.by_class[label]:.0%})" for label in low])
         found = (
-            f"no anchor overlaps more than {REACH_IOU:.0%} with many boxes of "
-            f"{name_some([f'{name} ({share:.0%} reached)' for share, name in low])}; of all boxes "
-            f"{reach.share:.0%} are reached"
+            f"anchors overlap by {REACH_IOU:.0%} or more with {reach.share:.0%} of all boxes, but with few of {listed}"
         )
-        helps = fitted.share >= reach.share + LEAST_GAIN
-        cure = f"model.shapes=data reaches {fitted.share:.0%}" if helps else "their boxes are too small for this size="
+        better = anchors.follow(boxes, labels).measure(boxes, labels)
+        shares = [sum(each.by_class[label] for label in low) / len(low) for each in (reach, better)]
+        cure = "a larger size= helps: these boxes are small between anchors"
+        if shares[1] >= shares[0] + LEAST_GAIN:
+            cure = f"model.shapes=data makes it {shares[1]:.0%} of these classes, instead of {shares[0]:.0%}"
         report(Finding("note", "boxes that the anchors do not fit", split, found, cure))
-    return {
-        "share": reach.share,
-        "mean_iou": reach.mean_iou,
-        "by_class": {names[k]: share for k, share in sorted(reach.by_class.items())},
-    }
+    return reach

@@ -15,7 +15,7 @@ from tasks.drawing import PAPER, add_title, draw_boxes, draw_legend, draw_mask, 
 
 SAMPLES = 20  # on a sheet
 COLUMNS = 4
-CELL = 420  # pixels, width and height of the place that a picture has
+SIDE = 420  # pixels: the longer one of a picture
 GAP = 12  # pixels
 PAIRS = 12  # on a sheet
 PAIR_COLUMNS = 2
@@ -63,7 +63,7 @@ def draw_samples(reader: Any, rows: Sequence[int]) -> np.ndarray | None:
             continue
         boxes = isinstance(sample, DetectionSample)
         name = str(reader.names[row]) if boxes else sample.name
-        cells.append(add_title(_place(_draw_sample(sample, reader.classes)), name))
+        cells.append(add_title(_draw_sample(sample, reader.classes), name))
         seen.append(np.unique(sample.labels if boxes else sample.mask))
     if not cells:
         return None
@@ -75,27 +75,29 @@ def draw_pairs(pairs: Sequence[Pair]) -> np.ndarray:
     """Draw the first PAIRS pairs of files side by side, each under its split and name: (H, W, 3) uint8."""
     cells = []
     for pair in pairs[:PAIRS]:
-        left, right = (_place(_fit(load_image(path))) for path in pair.paths)
+        left, right = (_fit(load_image(path)) for path in pair.paths)
+        right = cv2.resize(right, left.shape[1::-1])
         first, second = (f"{split}: {path.name}" for split, path in zip(pair.splits, pair.paths, strict=True))
         cells.append(side_by_side(left, right, titles=(first, second)))
     return tile(cells, columns=PAIR_COLUMNS)
 
 
 def tile(cells: Sequence[np.ndarray], *, columns: int) -> np.ndarray:
-    """Set pictures of one size (h, w, 3) in rows, GAP apart: (H, W, 3) uint8."""
+    """Set pictures (h, w, 3) in rows, GAP apart, each in the middle of a place as large as the largest: (H, W, 3)."""
     columns = min(columns, len(cells))
-    height, width = cells[0].shape[:2]
+    height, width = (max(cell.shape[axis] for cell in cells) for axis in (0, 1))
     rows = -(-len(cells) // columns)
     size = (rows * (height + GAP) + GAP, columns * (width + GAP) + GAP, 3)
     sheet = np.full(size, PAPER, dtype=np.uint8)
     for index, cell in enumerate(cells):
-        top, left = (index // columns) * (height + GAP) + GAP, (index % columns) * (width + GAP) + GAP
-        sheet[top : top + height, left : left + width] = cell
+        top = (index // columns) * (height + GAP) + GAP + (height - cell.shape[0]) // 2
+        left = (index % columns) * (width + GAP) + GAP + (width - cell.shape[1]) // 2
+        sheet[top : top + cell.shape[0], left : left + cell.shape[1]] = cell
     return sheet
 
 
 def _draw_sample(sample: Any, classes: ClassTable) -> np.ndarray:
-    """Draw a sample's boxes or mask on its image, made to fit a cell: lines and letters keep their size so."""
+    """Draw a sample's boxes or mask on its image, of its size on a sheet: lines and letters keep their size so."""
     image = _fit(sample.image)
     height, width = image.shape[:2]
     if isinstance(sample, DetectionSample):
@@ -106,15 +108,7 @@ def _draw_sample(sample: Any, classes: ClassTable) -> np.ndarray:
 
 
 def _fit(image: np.ndarray) -> np.ndarray:
-    """Resize an image so that its longer side fills a cell."""
-    scale = CELL / max(image.shape[:2])
+    """Resize an image so that its longer side is SIDE."""
+    scale = SIDE / max(image.shape[:2])
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-
-
-def _place(image: np.ndarray) -> np.ndarray:
-    """Set an image (h, w, 3) in the middle of a cell: (CELL, CELL, 3)."""
-    cell = np.full((CELL, CELL, 3), PAPER, dtype=np.uint8)
-    top, left = (CELL - image.shape[0]) // 2, (CELL - image.shape[1]) // 2
-    cell[top : top + image.shape[0], left : left + image.shape[1]] = image
-    return cell
