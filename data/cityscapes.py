@@ -9,9 +9,11 @@ from torch.utils.data import Dataset
 
 from data.classes import ClassTable
 from data.errors import InputError
+from data.findings import Report, refuse
 from data.images import find_images, load_image, load_mask
-from data.pairs import check_pairs, find_split, split_names
+from data.pairs import check_pairs, find_split, split_names, take_part
 from data.samples import IGNORE, SegmentationSample
+from data.splits import Part
 
 IMAGE_SUFFIX = "_leftImg8bit"
 MASK_SUFFIX = "_gtFine_labelIds.png"
@@ -49,33 +51,33 @@ class CityscapesDataset(Dataset[SegmentationSample]):
 
     channels = (3, 1)
 
-    def __init__(self, root: Path, split: str) -> None:
+    def __init__(self, root: Path, part: Part, *, report: Report = refuse) -> None:
         """List and check a split; pixels are read, and their values checked, one image at a time.
 
         Args:
             root: the folder that holds `leftImg8bit` and `gtFine`.
-            split: "train", "val" or "test".
+            part: which images of "train", "val" or "test".
+            report: takes what is wrong in the files.
 
         Raises:
-            InputError: if a folder is missing or empty, or a file fails `check_pairs`.
+            InputError: if a folder is missing or empty, or `report` refuses what is wrong.
         """
         self.classes = CITYSCAPES_CLASSES
         for folder in (root / "leftImg8bit", root / "gtFine"):
             if not folder.is_dir():
                 raise InputError(f"{folder}: no such folder; {HOW_TO_GET}")
-        folder = find_split(root / "leftImg8bit", split)
+        folder = find_split(root / "leftImg8bit", part)
         cities = sorted(path for path in folder.iterdir() if path.is_dir())
         images = [path for city in cities for path in find_images(city) if path.stem.endswith(IMAGE_SUFFIX)]
         if not images:
             found = f"no images (splits: {split_names(folder.parent)})"
             raise InputError(f"{folder}: {found}; expected {{city}}/*{IMAGE_SUFFIX}.png or .jpg")
+        images = take_part(images, part)
         masks = [
-            root / "gtFine" / split / path.parent.name / (path.stem.removesuffix(IMAGE_SUFFIX) + MASK_SUFFIX)
+            root / "gtFine" / part.split / path.parent.name / (path.stem.removesuffix(IMAGE_SUFFIX) + MASK_SUFFIX)
             for path in images
         ]
-        self.pixel_sizes = check_pairs(images, masks, folder=folder)
-        self.image_paths = np.array([str(path) for path in images])
-        self.mask_paths = np.array([str(path) for path in masks])
+        self.image_paths, self.mask_paths, self.pixel_sizes = check_pairs(images, masks, folder=folder, report=report)
 
     def __len__(self) -> int:
         return len(self.image_paths)

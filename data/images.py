@@ -5,14 +5,16 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from data.errors import InputError
+from data.findings import Finding, Report, fault, refuse, report_all
 
 Size = tuple[int, int]  # (height, width)
+Result = TypeVar("Result")
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")  # nothing else: Pillow hands EPS files to Ghostscript
@@ -21,7 +23,7 @@ INDEX_MODES = ("1", "L", "P", "I", "I;16", "I;16B")
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 EXPECTED_IMAGE = "expected a complete JPEG, PNG, BMP, WebP or TIFF image of 8 bits a channel"
 EXPECTED_MASK = "expected a complete single-channel image of class indices"
-HEADER_THREADS = 8  # header reads wait for the disk, above all for a network disk
+READ_THREADS = 8  # header reads wait for the disk, above all for a network disk
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -50,8 +52,8 @@ def load_image(path: Path, *, size: Size | None = None, least_side: int | None =
     with _open(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE) as image:
         raw, upright = _sizes(image)
         if size is not None and size not in (raw, upright):
-            found = describe_size(upright)
-            raise InputError(f"{path}: size is {found}; expected {describe_size(size)}, as its annotation says")
+            found = f"size is {describe_size(upright)}"
+            raise fault("size of an image", path, found, f"expected {describe_size(size)}, as its annotation says")
         _reduce(image, least_side)
         if size != raw and _orientation(image) != 1:
             image = ImageOps.exif_transpose(image)
@@ -112,26 +114,37 @@ def read_mask_size(path: Path) -> Size:
         return image.height, image.width
 
 
-def read_all(read: Callable[..., Size], *columns: Iterable[Any], source: str) -> list[Size]:
-    """Call `read` on every row of `columns` in threads, and report all bad files at once.
+def read_all(
+    read: Callable[..., Result], *columns: Iterable[Any], source: str, report: Report = refuse
+) -> list[Result | None]:
+    """Call `read` on every row of `columns` in threads.
+
+    Args:
+        read: raises `data.findings.fault` for a bad file.
+        columns: its arguments.
+        source: what lists the files.
+        report: takes the faults.
+
+    Returns:
+        What came of each row, in their order; None where a file is bad and `report` let it pass.
 
     Raises:
-        InputError: naming `source`, how many calls raised an InputError, and the first three messages.
+        InputError: naming `source`, how many files are bad, and the first three, if `report` refuses one.
     """
 
-    def attempt(*row: Any) -> Size | InputError:
+    def attempt(*row: Any) -> Result | Finding:
         try:
             return read(*row)
         except InputError as error:
-            return error
+            if error.finding is None:
+                raise
+            return error.finding
 
-    with ThreadPoolExecutor(HEADER_THREADS) as pool:
+    with ThreadPoolExecutor(READ_THREADS) as pool:
         results = list(pool.map(attempt, *columns))
-    errors = [result for result in results if isinstance(result, InputError)]
-    if errors:
-        first = "\n".join(f"  {error}" for error in errors[:3])
-        raise InputError(f"{source}: {len(errors)} of {len(results)} files cannot be used, the first:\n{first}")
-    return [result for result in results if not isinstance(result, InputError)]
+    faults = [result for result in results if isinstance(result, Finding)]
+    report_all(faults, report=report, summary=f"{source}: {len(faults)} of {len(results)} files cannot be used")
+    return [None if isinstance(result, Finding) else result for result in results]
 
 
 def describe_size(size: Size) -> str:
@@ -145,25 +158,25 @@ def _open(path: Path, *, modes: Collection[str], expected: str) -> Iterator[Imag
     try:
         with Image.open(path, formats=FORMATS) as image:
             if image.mode not in modes:
-                raise InputError(f"{path}: pixel format is {image.mode!r}; {expected}")
+                raise fault("pixel format", path, f"pixel format is {image.mode!r}", expected)
             yield image
     except InputError:
         raise
     except (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: {_reason(path, error)}; {expected}") from error
+        raise fault(*_reason(path, error), expected) from error
 
 
-def _reason(path: Path, error: Exception) -> str:
-    """Say in a few words why a file could not be read."""
+def _reason(path: Path, error: Exception) -> tuple[str, Path, str]:
+    """Say why a file could not be read: the kind of fault, the file, a few words."""
     if isinstance(error, FileNotFoundError):
-        return "no such file"
+        return "missing file", path, "no such file"
     if path.is_dir():
-        return "is a folder"
+        return "missing file", path, "is a folder"
     if path.is_file() and path.stat().st_size == 0:
-        return "the file is empty"
+        return "empty file", path, "the file is empty"
     if isinstance(error, UnidentifiedImageError):
-        return "not an image, or its header is damaged"
-    return f"cannot be read ({error or type(error).__name__})"
+        return "not an image", path, "not an image, or its header is damaged"
+    return "unreadable image", path, f"cannot be read ({error or type(error).__name__})"
 
 
 def _reduce(image: Image.Image, least_side: int | None) -> None:

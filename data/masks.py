@@ -8,9 +8,11 @@ from torch.utils.data import Dataset
 
 from data.classes import ClassTable
 from data.errors import InputError
+from data.findings import Report, refuse
 from data.images import find_images, load_image, load_mask
-from data.pairs import check_pairs, find_split, split_names
+from data.pairs import check_pairs, find_split, split_names, take_part
 from data.samples import IGNORE, SegmentationSample
+from data.splits import Part
 
 
 class MaskFolderDataset(Dataset[SegmentationSample]):
@@ -26,13 +28,14 @@ class MaskFolderDataset(Dataset[SegmentationSample]):
 
     channels = (3, 1)
 
-    def __init__(self, root: Path, split: str, *, names: Sequence[str]) -> None:
+    def __init__(self, root: Path, part: Part, *, names: Sequence[str], report: Report = refuse) -> None:
         """List and check a split; pixels are read, and their values checked, one image at a time.
 
         Args:
             root: the folder that holds `images/{split}` and `masks/{split}`.
-            split: the name of a folder in both, e.g. "train".
+            part: which images of a folder in both, e.g. "train".
             names: the class names in the order of the mask values; 255 is ignored and has no name.
+            report: takes what is wrong in the files.
 
         Raises:
             InputError: if a folder is missing or empty, the names are unfit, or a file fails `check_pairs`.
@@ -40,16 +43,17 @@ class MaskFolderDataset(Dataset[SegmentationSample]):
         self.classes = _class_table(names)
         for folder in (root / "images", root / "masks"):
             if not folder.is_dir():
-                raise InputError(f"{folder}: no such folder; expected {root} to hold images/{split} and masks/{split}")
-        folder = find_split(root / "images", split)
+                raise InputError(
+                    f"{folder}: no such folder; expected {root} to hold images/{part.split} and masks/{part.split}"
+                )
+        folder = find_split(root / "images", part)
         images = find_images(folder)
         if not images:
             found = f"no images (splits: {split_names(folder.parent)})"
             raise InputError(f"{folder}: {found}; expected .jpg or .png files directly in it")
-        masks = [root / "masks" / split / f"{image.stem}.png" for image in images]
-        self.pixel_sizes = check_pairs(images, masks, folder=folder)
-        self.image_paths = np.array([str(path) for path in images])
-        self.mask_paths = np.array([str(path) for path in masks])
+        images = take_part(images, part)
+        masks = [root / "masks" / part.split / f"{image.stem}.png" for image in images]
+        self.image_paths, self.mask_paths, self.pixel_sizes = check_pairs(images, masks, folder=folder, report=report)
 
     def __len__(self) -> int:
         return len(self.image_paths)

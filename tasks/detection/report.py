@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from data.boxes import BoxDataset
 from data.classes import ClassTable
-from data.coco import CocoDataset
 from tasks.detection.metrics import confusion_matrix
 from tasks.detection.module import DetectionModule
 from tasks.detection.plots import plot_precision_recall
@@ -18,7 +18,7 @@ DRAWN_SCORE = 0.5  # lowest score of a drawn or counted detection
 SAMPLES = 8  # images drawn
 
 
-def write_report(out: Path, module: DetectionModule, reader: CocoDataset) -> dict[str, Any]:
+def write_report(out: Path, module: DetectionModule, reader: BoxDataset) -> dict[str, Any]:
     """Write metrics.json, results.json, the plots and samples/ of a module's last validation.
 
     Returns:
@@ -37,7 +37,7 @@ def write_report(out: Path, module: DetectionModule, reader: CocoDataset) -> dic
     return metrics
 
 
-def draw_samples(folder: Path, results: list[dict[str, Any]], reader: CocoDataset) -> None:
+def draw_samples(folder: Path, results: list[dict[str, Any]], reader: BoxDataset) -> None:
     """Draw images spread over the data set, with their boxes left and what was found right."""
     folder.mkdir(parents=True, exist_ok=True)
     chosen = np.unique(np.linspace(0, len(reader) - 1, SAMPLES).astype(int)).tolist()
