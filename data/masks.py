@@ -8,7 +8,7 @@ from torch.utils.data import Dataset
 
 from data.classes import ClassTable
 from data.errors import InputError
-from data.findings import Report, refuse
+from data.findings import Report, fault, refuse
 from data.images import find_images, load_image, load_mask
 from data.pairs import check_pairs, find_split, split_names, take_part
 from data.samples import IGNORE, SegmentationSample
@@ -68,16 +68,20 @@ class MaskFolderDataset(Dataset[SegmentationSample]):
 
     def read_pixels(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Read the image (H, W, 3) and the mask (H, W), both uint8."""
-        mask_path = Path(self.mask_paths[index])
-        values = load_mask(mask_path)
+        mask = self.read_mask(index)
+        return load_image(Path(self.image_paths[index]), size=(mask.shape[0], mask.shape[1])), mask
+
+    def read_mask(self, index: int) -> np.ndarray:
+        """Read the mask (H, W) uint8."""
+        path = Path(self.mask_paths[index])
+        values = load_mask(path)
         unknown = ((values < 0) | (values >= len(self.classes))) & (values != IGNORE)
         if unknown.any():
-            found = np.unique(values[unknown])[:10].tolist()
-            raise InputError(
-                f"{mask_path}: values {found}; expected 0 to {len(self.classes) - 1}, or {IGNORE} to ignore"
+            found = f"values {np.unique(values[unknown])[:10].tolist()}"
+            raise fault(
+                "value that is no class", path, found, f"expected 0 to {len(self.classes) - 1}, or {IGNORE} to ignore"
             )
-        image = load_image(Path(self.image_paths[index]), size=(values.shape[0], values.shape[1]))
-        return image, values.astype(np.uint8)
+        return values.astype(np.uint8)
 
     def make_sample(self, index: int, image: np.ndarray, mask: np.ndarray) -> SegmentationSample:
         """Return the sample of these pixels."""
