@@ -9,6 +9,7 @@ from data.errors import InputError
 
 logger = logging.getLogger(__name__)
 
+Level = Literal["error", "warning", "note"]
 Entry = TypeVar("Entry")
 Parsed = TypeVar("Parsed")
 
@@ -26,7 +27,7 @@ class Finding:
         cure: what was expected, or how to mend it.
     """
 
-    level: Literal["error", "warning", "note"]
+    level: Level
     kind: str
     where: str
     found: str

@@ -22,7 +22,7 @@ class BoxTable:
     """The M usable boxes of a split, those of crowds included.
 
     Attributes:
-        names: (N,) strings, the images.
+        paths: (N,) strings, the images.
         sizes: (N, 2) int64, their height and width in pixels.
         rows: (M,) int64, the image of each box; sorted.
         labels: (M,) int64, class indices.
@@ -30,7 +30,7 @@ class BoxTable:
         crowd: (M,) bool.
     """
 
-    names: np.ndarray
+    paths: np.ndarray
     sizes: np.ndarray
     rows: np.ndarray
     labels: np.ndarray
@@ -47,13 +47,13 @@ class BoxTable:
 def count_boxes(table: BoxTable, classes: ClassTable) -> Counts:
     """Count the boxes of each class, and the images that hold it."""
     pairs = np.unique(np.stack([table.rows, table.labels], axis=1), axis=0)
-    empty = np.setdiff1d(np.arange(len(table.names)), table.rows)
+    empty = np.setdiff1d(np.arange(len(table.paths)), table.rows)
     return Counts(
         "boxes",
         np.bincount(table.labels, minlength=len(classes)),
         np.bincount(pairs[:, 1], minlength=len(classes)),
-        tuple(table.names[empty].tolist()),
-        len(table.names),
+        tuple(table.paths[empty].tolist()),
+        len(table.paths),
     )
 
 
@@ -76,19 +76,23 @@ def check_sizes(table: BoxTable, size: Size, report: Report, *, split: str) -> N
     least = table.sides_at(size).min(axis=1, initial=np.inf)
     for row in np.flatnonzero(least < MIN_SIDE):
         left, top, right, bottom = table.boxes[row].tolist()
-        found = f"{right - left:.3g} x {bottom - top:.3g} pixels, {least[row]:.2g} at size={list(size)}"
+        found = f"{right - left:.3g} x {bottom - top:.3g} pixels, {least[row]:.2g} at {write_size(size)}"
         cure = f"left out of training, as is every box under {MIN_SIDE:g} pixel there; draw it anew or remove it"
-        where = f"{table.names[table.rows[row]]}: box at ({left:.0f}, {top:.0f})"
+        where = f"{table.paths[table.rows[row]]}: box at ({left:.0f}, {top:.0f})"
         report(Finding("warning", "box too small to be seen", where, found, cure))
     tiny = float(np.mean(least < TINY)) if len(least) else 0.0
     if tiny >= MANY_TINY:
-        found = f"{tiny:.0%} of the boxes are narrower or lower than {TINY:g} pixels at size={list(size)}"
-        report(Finding("note", "tiny boxes", split, found, f"a larger input finds more of them: size={_larger(size)}"))
+        found = f"{tiny:.0%} of the boxes are narrower or lower than {TINY:g} pixels at {write_size(size)}"
+        report(
+            Finding(
+                "note", "tiny boxes", split, found, f"a larger input finds more of them: {write_size(enlarge(size))}"
+            )
+        )
 
 
 def check_repeats(table: BoxTable, classes: ClassTable, report: Report) -> None:
     """Report boxes that stand twice in an image, under the same class or under another."""
-    starts = np.searchsorted(table.rows, np.arange(len(table.names) + 1))
+    starts = np.searchsorted(table.rows, np.arange(len(table.paths) + 1))
     for row in np.flatnonzero(np.diff(starts) > 1):
         own = slice(starts[row], starts[row + 1])
         boxes, labels, crowd = table.boxes[own], table.labels[own], table.crowd[own]
@@ -98,7 +102,7 @@ def check_repeats(table: BoxTable, classes: ClassTable, report: Report) -> None:
                 continue
             left, top = boxes[one, :2].tolist()
             names = [classes.names[labels[index]] for index in (one, other)]
-            where = f"{table.names[row]}: box at ({left:.0f}, {top:.0f})"
+            where = f"{table.paths[row]}: box at ({left:.0f}, {top:.0f})"
             if names[0] == names[1]:
                 cure = "remove one: a detector that finds the object once is told that it missed one"
                 report(Finding("warning", "box that stands twice", where, f"{names[0]}, twice", cure))
@@ -119,6 +123,12 @@ def _overlaps(boxes: np.ndarray) -> np.ndarray:
     return result
 
 
-def _larger(size: Size) -> list[int]:
+def enlarge(size: Size) -> Size:
     """Return half as much again of a size, as multiples of 32."""
-    return [round(side * 1.5 / 32) * 32 for side in size]
+    height, width = (round(side * 1.5 / 32) * 32 for side in size)
+    return height, width
+
+
+def write_size(size: Size) -> str:
+    """Return a size as the option of a command has it."""
+    return f"size=[{size[0]},{size[1]}]"

@@ -24,7 +24,8 @@ def read_table(reader: BoxDataset) -> BoxTable:
     labels = np.concatenate([sample.labels for sample in samples])
     boxes = np.concatenate([sample.boxes for sample in samples])
     crowd = np.concatenate([sample.crowd for sample in samples])
-    return BoxTable(np.asarray(reader.names), reader.sizes, rows, labels, boxes, crowd)
+    paths = np.array([str(reader.folder / name) for name in reader.names.tolist()])
+    return BoxTable(paths, reader.sizes, rows, labels, boxes, crowd)
 
 
 def choose_anchors(config: dict[str, Any], reader: BoxDataset) -> Anchors:

@@ -12,6 +12,7 @@ from data.boxes import BoxDataset
 from data.datasets import check_serves
 from data.errors import InputError
 from data.findings import Finding, Report
+from data.splits import Role
 from tasks.build import DETECTION, find_task, open_split
 from tasks.command import check_new
 from tasks.diagnosis.detection import examine_boxes
@@ -27,7 +28,7 @@ from tasks.options import check_type, count_workers, parse_size, to_plain
 
 logger = logging.getLogger(__name__)
 
-ROLES = ("train", "val")
+ROLES: tuple[Role, ...] = ("train", "val")
 WIDTH = 120  # characters of a report that goes to a file
 REPORT = "report.json"
 
@@ -42,7 +43,8 @@ def diagnose(cfg: DictConfig) -> Diagnosis:
     findings: list[Finding] = []
     readers = open_readers(config, findings.append)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    screen = Console(stderr=True)
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
         facts = look_at_images(readers, config, progress)
         examined = examine_labels(readers, config, progress, findings.append)
     pairs = find_pairs(facts)

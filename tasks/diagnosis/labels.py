@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.classes import ClassTable
-from data.findings import Finding, Report
+from data.findings import Finding, Level, Report
 
 FEW_IMAGES = 10  # that hold a class: fewer teach it hardly
 IMBALANCE = 20.0  # boxes or pixels of the most frequent class for one of the rarest, from which it is mentioned
@@ -101,7 +101,7 @@ def check_empty(counts: Counts, report: Report, *, split: str) -> None:
     """Report the images without labels: many of them are rather forgotten than empty."""
     if not counts.empty:
         return
-    level = "warning" if len(counts.empty) > counts.total / 2 else "note"
+    level: Level = "warning" if len(counts.empty) > counts.total / 2 else "note"
     what = "boxes" if counts.unit == "boxes" else "labelled pixels"
     found = f"{len(counts.empty)} of {counts.total} images have no {what}: {name_some(counts.empty)}"
     cure = "fine where they show nothing of the classes; label the others, which teach that objects are background"

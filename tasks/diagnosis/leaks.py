@@ -1,7 +1,7 @@
 """Pictures that two splits share, or one split has twice; and files that no label names."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
@@ -24,7 +24,7 @@ class Pair(NamedTuple):
     difference: float  # of their thumbnails
 
 
-def find_pairs(splits: dict[str, Sequence[ImageFacts]]) -> list[Pair]:
+def find_pairs(splits: Mapping[str, Sequence[ImageFacts]]) -> list[Pair]:
     """Find the pictures of each split that an earlier one has too, the same files first; of each the best match."""
     pairs = []
     for (first, ours), (second, theirs) in combinations(splits.items(), 2):
@@ -54,7 +54,7 @@ def check_pairs(pairs: Iterable[Pair], report: Report) -> None:
             report(Finding("warning", "same picture in two splits", where, found, f"look at duplicates.jpg; {cure}"))
 
 
-def check_copies(splits: dict[str, Sequence[ImageFacts]], report: Report) -> None:
+def check_copies(splits: Mapping[str, Sequence[ImageFacts]], report: Report) -> None:
     """Report files that stand twice in one split, byte by byte."""
     for facts in splits.values():
         groups: dict[bytes, list[Path]] = defaultdict(list)

@@ -19,11 +19,11 @@ class MaskTable:
     """The pixels of N masks.
 
     Attributes:
-        names: (N,) strings, the masks' files.
+        paths: (N,) strings, the masks' files.
         counts: (N, K + 1) int64, pixels of each class; of the ignored ones last.
     """
 
-    names: np.ndarray
+    paths: np.ndarray
     counts: np.ndarray
 
     @property
@@ -44,7 +44,7 @@ def count_masks(table: MaskTable, classes: ClassTable) -> Counts:
     counts = table.counts[:, : len(classes)]
     empty = counts.sum(axis=1) == 0
     return Counts(
-        "pixels", counts.sum(axis=0), (counts > 0).sum(axis=0), tuple(table.names[empty].tolist()), len(table.names)
+        "pixels", counts.sum(axis=0), (counts > 0).sum(axis=0), tuple(table.paths[empty].tolist()), len(table.paths)
     )
 
 
@@ -54,7 +54,7 @@ def check_masks(table: MaskTable, classes: ClassTable, report: Report, *, split:
     for row in np.flatnonzero((shares >= MOSTLY) & (shares < 1)):
         cure = f"label more of it: only pixels other than {IGNORE} teach"
         found = f"{shares[row]:.1%} of its pixels are ignored"
-        report(Finding("warning", "mask that is nearly all ignored", str(table.names[row]), found, cure))
+        report(Finding("warning", "mask that is nearly all ignored", str(table.paths[row]), found, cure))
     whole = table.counts.sum(axis=0)
     if whole.sum() and whole[-1] >= MANY * whole.sum():
         found = f"{whole[-1] / whole.sum():.0%} of all pixels are ignored"

@@ -80,7 +80,9 @@ def plot_box_sizes(
     for axes, split in zip(np.atleast_1d(figure.subplots(1, len(sides), sharey=True)), sides, strict=True):
         axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high), aspect="equal")
         _draw_boxes(axes, sides[split].clip(LEAST_DRAWN), labels[split], classes.names)
-        axes.scatter(*anchors.T, label="anchors", zorder=3, marker="x", s=34, linewidths=1.4, color=INK)
+        axes.scatter(
+            anchors[:, 0], anchors[:, 1], label="anchors", zorder=3, marker="x", s=34, linewidths=1.4, color=INK
+        )
         if low < TINY:
             axes.plot([TINY, TINY, high], [high, TINY, TINY], color=INK, linewidth=0.9, linestyle=":")
             axes.text(high, TINY, f"tiny: under {TINY:g} ", fontsize=8, color=INK, va="top", ha="right")
@@ -102,9 +104,10 @@ def _draw_boxes(axes: Axes, sides: np.ndarray, labels: np.ndarray, names: Sequen
     sides, labels = sides[::every], labels[::every]
     size = float(np.clip(6000 / max(1, len(sides)), 3, 14))
     if len(names) > MOST_COLORED:
-        axes.scatter(*sides.T, s=size, color=ACCENT, alpha=0.25, linewidths=0, label="boxes")
+        alpha = float(np.clip(500 / max(1, len(sides)), 0.15, 0.6))
+        axes.scatter(sides[:, 0], sides[:, 1], s=size, color=ACCENT, alpha=alpha, linewidths=0, label="boxes")
         return
     for index in np.argsort(-np.bincount(labels, minlength=len(names)), kind="stable"):  # rare ones on top
         own = sides[labels == index]
-        color = matplotlib.colormaps["tab10"](int(index))
-        axes.scatter(*own.T, s=size, color=color, alpha=0.45, linewidths=0, label=f"{names[index]} ({len(own):,})")
+        color, label = matplotlib.colormaps["tab10"](int(index)), f"{names[index]} ({len(own):,})"
+        axes.scatter(own[:, 0], own[:, 1], s=size, color=color, alpha=0.45, linewidths=0, label=label)

@@ -1,7 +1,7 @@
 """Do a detector's anchors fit the boxes it is to learn? Class by class, and what other shapes would bring."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
@@ -12,12 +12,12 @@ from heads.anchors import Layout, build_anchors
 from heads.ssdlite import SSDLite
 from tasks.description import Description
 from tasks.detection.anchor_shapes import REACH_IOU, Reach, fit_shapes, measure_reach, to_sides
+from tasks.diagnosis.boxes import enlarge, write_size
 from tasks.diagnosis.labels import name_some
 from tasks.model import build_model, choose_layout
 from tasks.options import Size
 
 LOW = 0.7  # share of a class's boxes below which it is mentioned
-LEAST_GAIN = 0.1  # of that share, for which other shapes are advised
 
 
 @dataclass(frozen=True)
@@ -79,13 +79,20 @@ def check_reach(
     low = sorted((label for label, share in reach.by_class.items() if share < LOW), key=reach.by_class.__getitem__)
     if low:
         listed = name_some([f"{names[label]} ({reach.by_class[label]:.0%})" for label in low])
-        found = (
-            f"anchors overlap by {REACH_IOU:.0%} or more with {reach.share:.0%} of all boxes, but with few of {listed}"
-        )
-        better = anchors.follow(boxes, labels).measure(boxes, labels)
-        shares = [sum(each.by_class[label] for label in low) / len(low) for each in (reach, better)]
-        cure = "a larger size= helps: these boxes are small between anchors"
-        if shares[1] >= shares[0] + LEAST_GAIN:
-            cure = f"model.shapes=data makes it {shares[1]:.0%} of these classes, instead of {shares[0]:.0%}"
+        found = f"{reach.share:.0%} of all boxes overlap with an anchor by {REACH_IOU:.0%} or more, but few of {listed}"
+        larger = replace(anchors, size=enlarge(anchors.size))
+        grown = boxes * (torch.tensor(larger.size[::-1]) / torch.tensor(anchors.size[::-1])).repeat(2)
+        tried = {
+            "model.shapes=data": anchors.follow(boxes, labels).measure(boxes, labels),
+            write_size(larger.size): larger.measure(grown, labels),
+            "both": larger.follow(grown, labels).measure(grown, labels),
+        }
+        shares = ", ".join(f"{_mean(other, low):.0%} with {option}" for option, other in tried.items())
+        cure = f"of these classes it is {_mean(reach, low):.0%}; it would be {shares}"
         report(Finding("note", "boxes that the anchors do not fit", split, found, cure))
     return reach
+
+
+def _mean(reach: Reach, labels: Sequence[int]) -> float:
+    """Return the mean share of some classes."""
+    return sum(reach.by_class[label] for label in labels) / len(labels)

@@ -77,59 +77,62 @@ def print_report(diagnosis: Diagnosis, console: Console) -> None:
     size = f" at size={dataset['size']}" if dataset["size"] else ""
     console.print(Text.assemble((f"{dataset['name']}", "bold"), f" in {dataset['root']}, for {dataset['task']}{size}"))
     if diagnosis.splits:
-        console.print(build_split_table(diagnosis.splits))
-        console.print(build_class_table(diagnosis.splits))
+        for build in (build_image_table, build_label_table, build_class_table):
+            console.print(build(diagnosis.splits))
     for level, kind, findings in diagnosis.groups():
         print_group(level, kind, findings, console)
     console.print(describe_verdict(diagnosis))
 
 
-def build_split_table(splits: dict[str, dict[str, Any]]) -> Table:
-    """Return a table of images and labels, one row a split."""
-    unit = next(iter(splits.values()))["labels"]["unit"]
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("split")
-    for title in ("images", "unlabelled", unit, "height", "width", "w / h"):
-        table.add_column(title, justify="right")
-    table.add_column("format")
-    extra = ("small", "medium", "large", "tiny") if unit == "boxes" else ("ignored",)
-    for title in extra:
-        table.add_column(title, justify="right")
-    for name, split in splits.items():
-        images, labels = split["images"], split["labels"]
-        formats = ", ".join(f"{kind} {count}" for kind, count in images["formats"].items())
-        more = [f"{split['boxes'][key]:,}" for key in extra] if unit == "boxes" else [f"{split['ignored']:.1%}"]
+def build_image_table(splits: dict[str, dict[str, Any]]) -> Table:
+    """Return a table of images, one row a split."""
+    table = _new_table("split", "images", "unlabelled", "height", "width", "width / height")
+    table.add_column("formats")
+    for role, split in splits.items():
+        images = split["images"]
+        formats = ", ".join(f"{kind} ({count:,})" for kind, count in images["formats"].items())
         spreads = [_write_spread(images[key]) for key in ("height", "width", "aspect")]
-        table.add_row(
-            name, f"{images['count']:,}", f"{labels['empty']:,}", f"{labels['total']:,}", *spreads, formats, *more
-        )
+        table.add_row(role, f"{images['count']:,}", f"{split['labels']['empty']:,}", *spreads, formats)
+    return table
+
+
+def build_label_table(splits: dict[str, dict[str, Any]]) -> Table:
+    """Return a table of boxes by size, or of labelled and ignored pixels, one row a split."""
+    unit = next(iter(splits.values()))["labels"]["unit"]
+    kinds = ("small", "medium", "large", "tiny") if unit == "boxes" else ("ignored",)
+    table = _new_table("split", unit, *kinds, *(("side at input", "reached") if unit == "boxes" else ()))
+    for role, split in splits.items():
+        row = [role, f"{split['labels']['total']:,}"]
+        if unit == "boxes":
+            row += [f"{split['boxes'][kind]:,}" for kind in kinds]
+            row += [
+                _write_spread(split["boxes"]["side_at_input"]),
+                _write_share(split["reach"] and split["reach"]["share"]),
+            ]
+        else:
+            row.append(f"{split['ignored']:.1%}")
+        table.add_row(*row)
     return table
 
 
 def build_class_table(splits: dict[str, dict[str, Any]]) -> Table:
     """Return a table of images and boxes or pixels, one row a class, the most frequent first."""
-    (first, train), *_ = splits.items()
-    unit, reach = train["labels"]["unit"], train.get("reach")
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("class")
-    for split in splits:
-        for title in (f"{split}\nimages", f"\n{unit}", "\nshare"):
-            table.add_column(title, justify="right")
-    if reach:
-        table.add_column(f"{first}\nreached", justify="right")
-    order = sorted(train["labels"]["classes"], key=lambda name: -train["labels"]["classes"][name]["count"])
+    (role, first), *_ = splits.items()
+    classes, unit, reach = first["labels"]["classes"], first["labels"]["unit"], first.get("reach")
+    titles = [
+        f"{line}{title}" for name in splits for line, title in ((f"{name}\n", "images"), ("\n", unit), ("\n", "share"))
+    ]
+    table = _new_table("\nclass", *titles, *([f"{role}\nreached"] if reach else []))
+    order = sorted(classes, key=lambda name: -classes[name]["count"])
     half = MOST_CLASSES // 2
-    shown = order if len(order) <= MOST_CLASSES else [*order[:half], None, *order[-half:]]
-    for name in shown:
-        if name is None:
-            table.add_row(f"... {len(order) - 2 * half} more")
+    for place, name in enumerate(order):
+        if len(order) > MOST_CLASSES and half <= place < len(order) - half:
+            if place == half:
+                table.add_row(f"... {len(order) - 2 * half} more")
             continue
-        cells = []
-        for split in splits.values():
-            row = split["labels"]["classes"][name]
-            cells += [f"{row['images']:,}", f"{row['count']:,}", f"{row['share']:.1%}"]
-        share = reach["by_class"].get(name) if reach else None
-        table.add_row(name, *cells, *([] if not reach else ["" if share is None else f"{share:.0%}"]))
+        rows = [split["labels"]["classes"][name] for split in splits.values()]
+        cells = [cell for r in rows for cell in (f"{r['images']:,}", f"{r['count']:,}", f"{r['share']:.1%}")]
+        table.add_row(name, *cells, *([_write_share(reach["by_class"].get(name))] if reach else []))
     return table
 
 
@@ -163,9 +166,21 @@ def _print_indented(text: str, console: Console, *, indent: int) -> None:
         console.print(Text(" " * indent + text), soft_wrap=True)
 
 
-def _write_spread(spread: dict[str, float] | None) -> str:
-    """Return the least, the median and the largest value, or the one that all have."""
-    if spread is None:
-        return ""
-    values = list(dict.fromkeys(f"{spread[key]:.4g}" for key in ("min", "median", "max")))
-    return values[0] if len(values) == 1 else " / ".join(f"{spread[key]:.4g}" for key in ("min", "median", "max"))
+def _new_table(first: str, *others: str) -> Table:
+    """Return an empty table; all columns but the first hold numbers, on one line each."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column(first)
+    for title in others:
+        table.add_column(title, justify="right", no_wrap=True)
+    return table
+
+
+def _write_spread(spread: dict[str, float | None] | None) -> str:
+    """Return the three values from low to high, or the one that all have."""
+    values = [f"{value:.4g}" for value in (spread or {}).values() if value is not None]
+    return values[0] if len(set(values)) == 1 else " / ".join(values)
+
+
+def _write_share(share: float | None) -> str:
+    """Return a share in per cent, nothing where there is none."""
+    return "" if share is None else f"{share:.0%}"

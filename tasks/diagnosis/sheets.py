@@ -34,7 +34,7 @@ def choose_samples(presence: np.ndarray, count: int = SAMPLES) -> list[int]:
     chosen: list[int] = []
     frequency = presence.sum(axis=0)
     for label in np.argsort(frequency, kind="stable"):
-        shown = presence[chosen].any(axis=0)
+        shown = np.asarray(presence[chosen].any(axis=0))
         if len(chosen) == count or not frequency[label] or shown[label]:
             continue
         gains = (presence & ~shown).sum(axis=1) * presence[:, label]  # new classes that an image of this class shows
