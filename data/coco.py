@@ -43,7 +43,7 @@ def read_coco(root: Path, part: Part, *, annotations: str | None, report: Report
     note_ids(classes, path=path, report=report)
     return Labels(
         source=path,
-        folder=find_folder(root, part.split, path, images.names[:PROBED].tolist()),
+        folder=find_folder(root, part, path, images.names[:PROBED].tolist()),
         classes=classes,
         images=images,
         boxes=boxes,
@@ -58,7 +58,7 @@ def find_annotations(root: Path, part: Part) -> Path:
     Raises:
         InputError: naming where it was looked for, and the JSON files that there are.
     """
-    places = [root / place.format(split=part.split) for place in ANNOTATIONS]
+    places = [root / place.format(split=name) for name in part.names for place in ANNOTATIONS]
     for path in places:
         if path.is_file():
             return path
@@ -67,9 +67,9 @@ def find_annotations(root: Path, part: Part) -> Path:
     raise part.missing(root, f"{wanted}, or dataset.annotations.{part.role}=FILE (JSON files there: {there[:8]})")
 
 
-def find_folder(root: Path, split: str, annotations: Path, names: list[str]) -> Path:
+def find_folder(root: Path, part: Part, annotations: Path, names: list[str]) -> Path:
     """Return the folder that the file names are relative to; the first of those that are usual if no image is there."""
-    folders = [root / place.format(split=split) for place in IMAGES] + [annotations.parent]
+    folders = [root / place.format(split=name) for name in part.names for place in IMAGES] + [annotations.parent]
     return next((folder for folder in folders if any((folder / name).is_file() for name in names)), folders[0])
 
 

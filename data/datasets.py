@@ -16,6 +16,8 @@ from data.labels import Labels
 from data.masks import MaskFolderDataset
 from data.splits import Part, Role
 from data.synthetic import write_synthetic
+from data.voc import read_voc
+from data.yolo import read_yolo
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class DatasetConfig:
             where they are ("coco").
         workers: processes that load data; None for as many as there are cores, at most 8.
         crop: (height, width) that segmenters train on by default.
-        names: of the classes, where the files do not say ("masks").
+        names: of the classes, in the order of their indices; None: those of the files. Not for "coco".
         scenes: number of scenes to draw, by split ("synthetic").
         least_side: pixels that both sides of a training image keep where its JPEG file is decoded at a part of its
             size; None: it is decoded whole. For boxes.
@@ -75,7 +77,7 @@ def find_root(config: DatasetConfig) -> Path:
         InputError: if it is missing.
     """
     root = Path(config.root).expanduser()
-    if not root.is_dir():
+    if not root.is_dir() and not (config.name == "yolo" and root.is_file()):
         raise InputError(f"dataset.root: {root}: no such folder; expected that of the {config.name} data set")
     return root
 
@@ -84,6 +86,16 @@ def read_coco_labels(config: DatasetConfig, part: Part, report: Report) -> Label
     """Read a COCO tree."""
     annotations = (config.annotations or {}).get(part.role if part.share is None else "train")
     return read_coco(find_root(config), part, annotations=annotations, report=report)
+
+
+def read_yolo_labels(config: DatasetConfig, part: Part, report: Report) -> Labels:
+    """Read a YOLO data set."""
+    return read_yolo(find_root(config), part, names=config.names, report=report)
+
+
+def read_voc_labels(config: DatasetConfig, part: Part, report: Report) -> Labels:
+    """Read a data set of Pascal VOC's XML files."""
+    return read_voc(find_root(config), part, names=config.names, report=report)
 
 
 def draw_synthetic(config: DatasetConfig) -> Path:
@@ -124,6 +136,8 @@ def open_synthetic(config: DatasetConfig, part: Part, classes: ClassTable | None
 LABELS: dict[str, Callable[[DatasetConfig, Part, Report], Labels]] = {
     "coco": read_coco_labels,
     "synthetic": read_synthetic_labels,
+    "voc": read_voc_labels,
+    "yolo": read_yolo_labels,
 }
 MASKS: dict[str, Callable[[DatasetConfig, Part, ClassTable | None, Report], Any]] = {
     "cityscapes": open_cityscapes,

@@ -27,6 +27,11 @@ class Part:
     split: str
     share: float | None = None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that the split may go by: what others call val is valid in Roboflow's exports."""
+        return ("val", "valid") if self.split == "val" else (self.split,)
+
     def select(self, names: Sequence[str]) -> np.ndarray:
         """Return (N,) bool: which images of the split belong to this part.
 
