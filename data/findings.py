@@ -25,6 +25,7 @@ class Finding:
         where: the file, and the place in it: "instances_train.json: annotations[3] (id 17).bbox".
         found: what stands there.
         cure: what was expected, or how to mend it.
+        places: all of them, where `found` speaks of several and names the first.
     """
 
     level: Level
@@ -32,6 +33,7 @@ class Finding:
     where: str
     found: str
     cure: str
+    places: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.where}: {self.found}; {self.cure}"

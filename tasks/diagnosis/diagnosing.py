@@ -1,4 +1,4 @@
-"""Look at a whole data set as training would, print what was found, and write report.json and the pictures."""
+"""Look at a data set as training would, print what was found, and write report.json and the pictures."""
 
 import logging
 from pathlib import Path
@@ -6,29 +6,22 @@ from typing import Any
 
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from data.boxes import BoxDataset
 from data.datasets import check_serves
 from data.errors import InputError
-from data.findings import Finding, Report
-from data.splits import Role
-from tasks.build import DETECTION, find_task, open_split
+from tasks.build import DETECTION, find_task, parse_dataset
 from tasks.command import check_new
-from tasks.diagnosis.detection import examine_boxes
 from tasks.diagnosis.examined import Examined
-from tasks.diagnosis.images import ImageFacts, check_images, look_at_all, summarize_images
-from tasks.diagnosis.labels import check_classes, check_empty
-from tasks.diagnosis.leaks import Pair, check_copies, check_orphans, check_pairs, find_pairs
+from tasks.diagnosis.images import ImageFacts, summarize_images
 from tasks.diagnosis.pictures import draw_pictures
 from tasks.diagnosis.report import Diagnosis, print_report
-from tasks.diagnosis.segmentation import check_lone_masks, examine_masks
+from tasks.diagnosis.survey import Survey, look
 from tasks.files import write_json
-from tasks.options import check_type, count_workers, parse_size, to_plain
+from tasks.options import check_type, parse_size, to_plain
 
 logger = logging.getLogger(__name__)
 
-ROLES: tuple[Role, ...] = ("train", "val")
+SYNTHETIC = "synthetic"  # is drawn where it is not there
 WIDTH = 120  # characters of a report that goes to a file
 REPORT = "report.json"
 
@@ -40,24 +33,11 @@ def diagnose(cfg: DictConfig) -> Diagnosis:
         InputError: if an option is wrong; what is wrong with the data is in the report.
     """
     config, out = read_options(cfg)
-    findings: list[Finding] = []
-    readers = open_readers(config, findings.append)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    screen = Console(stderr=True)
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
-        facts = look_at_images(readers, config, progress)
-        examined = examine_labels(readers, config, progress, findings.append)
-    pairs = find_pairs(facts)
-    check_files(readers, facts, pairs, findings)
-    check_labels(readers, examined, findings.append)
-    splits = {
-        role: describe_split(config["dataset"][role], reader, facts[role], examined[role])
-        for role, reader in readers.items()
-    }
-    diagnosis = Diagnosis(describe_dataset(config, readers), splits, [describe_pair(pair) for pair in pairs], findings)
+    survey = look(config)
+    diagnosis = summarize(config, survey)
     out.mkdir(parents=True, exist_ok=True)
-    if readers:
-        draw_pictures(out, readers, config, examined=examined, pairs=pairs)
+    if survey.readers:
+        draw_pictures(out, survey.readers, config, examined=survey.examined, pairs=survey.pairs)
     write_json(out / REPORT, diagnosis.to_dict())
     console = Console()
     print_report(diagnosis, console if console.is_terminal else Console(width=WIDTH))
@@ -74,84 +54,24 @@ def read_options(cfg: DictConfig) -> tuple[dict[str, Any], Path]:
     check_serves(cfg.dataset.name, find_task(cfg.model.head).kind)
     config = to_plain(cfg)
     check_type(config["decode"], bool, "decode")
+    parse_size(config["size"], "size")
+    dataset = parse_dataset(config["dataset"])
+    if dataset.name != SYNTHETIC and not Path(dataset.root).expanduser().exists():
+        raise InputError(f"dataset.root: {dataset.root}: not there; expected the {dataset.name} data set")
     out = Path(str(config["out"]))
     check_new(out)
     return config, out
 
 
-def open_readers(config: dict[str, Any], report: Report) -> dict[str, Any]:
-    """Open what can be opened: readers by role, without those that have no image left."""
-    readers: dict[str, Any] = {}
-    for role in ROLES:
-        classes = readers["train"].classes if "train" in readers else None
-        try:
-            reader = open_split(config["model"]["head"], config["dataset"], role, classes=classes, report=report)
-        except InputError as error:
-            cure = "mend this first: nothing else of this split was looked at"
-            lost = Finding("error", "split that cannot be opened", f"dataset.{role}", str(error), cure)
-            report(error.finding or lost)
-            continue
-        if len(reader):
-            readers[role] = reader
-        else:
-            cure = "mend what is said of them"
-            report(Finding("error", "split without images", f"dataset.{role}", "no image can be used", cure))
-    return readers
-
-
-def look_at_images(readers: dict[str, Any], config: dict[str, Any], progress: Progress) -> dict[str, list[ImageFacts]]:
-    """Look at every image of every split."""
-    task = progress.add_task("images", total=sum(map(len, readers.values())))
-    workers = max(1, count_workers(config["dataset"]))
-    return {
-        role: look_at_all(
-            list_images(reader), decode=config["decode"], workers=workers, advance=lambda: progress.advance(task)
-        )
-        for role, reader in readers.items()
+def summarize(config: dict[str, Any], survey: Survey) -> Diagnosis:
+    """Return what was seen as plain values."""
+    names = config["dataset"]
+    splits = {
+        role: describe_split(names[role], reader, survey.facts[role], survey.examined[role])
+        for role, reader in survey.readers.items()
     }
-
-
-def list_images(reader: Any) -> list[Path]:
-    """Return the paths of the images that a reader reads."""
-    if isinstance(reader, BoxDataset):
-        return [reader.folder / name for name in reader.names.tolist()]
-    return [Path(path) for path in reader.image_paths.tolist()]
-
-
-def examine_labels(
-    readers: dict[str, Any], config: dict[str, Any], progress: Progress, report: Report
-) -> dict[str, Examined]:
-    """Look at every label of every split."""
-    if not readers:
-        return {}
-    if find_task(config["model"]["head"]) is DETECTION:
-        return examine_boxes(readers, config, report)
-    task = progress.add_task("masks", total=sum(map(len, readers.values())))
-    workers = max(1, count_workers(config["dataset"]))
-    return examine_masks(readers, report, workers=workers, advance=lambda: progress.advance(task))
-
-
-def check_files(
-    readers: dict[str, Any], facts: dict[str, list[ImageFacts]], pairs: list[Pair], findings: list[Finding]
-) -> None:
-    """Report what is odd about the files: each by itself, in its split, and beside those of other splits."""
-    for images in facts.values():
-        check_images(images, findings.append)
-    blamed = {Path(finding.where) for finding in findings}  # images that labels name, left out as they cannot be used
-    if any(isinstance(reader, BoxDataset) for reader in readers.values()):
-        check_orphans({path for reader in readers.values() for path in list_images(reader)}, blamed, findings.append)
-    else:
-        check_lone_masks(readers, findings.append)
-    check_copies(facts, findings.append)
-    check_pairs(pairs, findings.append)
-
-
-def check_labels(readers: dict[str, Any], examined: dict[str, Examined], report: Report) -> None:
-    """Report classes that are missing, rare or out of balance, and images without labels."""
-    for role, split in examined.items():
-        check_empty(split.counts, report, split=role)
-    if "train" in examined:
-        check_classes({role: split.counts for role, split in examined.items()}, readers["train"].classes, report)
+    pairs = [{**pair._asdict(), "paths": [str(path) for path in pair.paths]} for pair in survey.pairs]
+    return Diagnosis(describe_dataset(config, survey.readers), splits, pairs, survey.findings)
 
 
 def describe_dataset(config: dict[str, Any], readers: dict[str, Any]) -> dict[str, Any]:
@@ -184,8 +104,3 @@ def describe_split(name: str, reader: Any, facts: list[ImageFacts], examined: Ex
         },
         **examined.values,
     }
-
-
-def describe_pair(pair: Pair) -> dict[str, Any]:
-    """Return a pair of files as plain values."""
-    return {**pair._asdict(), "paths": [str(path) for path in pair.paths]}

@@ -64,7 +64,9 @@ class Diagnosis:
                     "level": level,
                     "kind": kind,
                     "count": len(findings),
-                    "findings": [{"where": f.where, "found": f.found, "cure": f.cure} for f in findings],
+                    "findings": [
+                        {"where": f.where, "found": f.found, "cure": f.cure, "places": list(f.places)} for f in findings
+                    ],
                 }
                 for level, kind, findings in self.groups()
             ],
@@ -143,6 +145,10 @@ def print_group(level: str, kind: str, findings: Sequence[Finding], console: Con
     shown = findings[:SHOWN]
     for index, finding in enumerate(shown):
         _print_indented(f"{finding.where}: {finding.found}", console, indent=4)
+        for place in finding.places[1:SHOWN]:
+            _print_indented(place, console, indent=6)
+        if len(finding.places) > SHOWN:
+            _print_indented(f"... and {len(finding.places) - SHOWN:,} more in report.json", console, indent=6)
         if index + 1 == len(shown) or shown[index + 1].cure != finding.cure:
             _print_indented(f"-> {finding.cure}", console, indent=6)
     if len(findings) > SHOWN:
