@@ -96,6 +96,10 @@ class BoxDataset(Dataset[DetectionSample]):
             int(self.image_ids[index]),
         )
 
+    def count_boxes(self) -> np.ndarray:
+        """Return how many boxes each class has, those of crowds left out: (K,) int64."""
+        return np.bincount(self._boxes.labels[~self._boxes.crowd], minlength=len(self.classes))
+
     def boxes_at(self, size: Size) -> tuple[np.ndarray, np.ndarray]:
         """Return the boxes of all images as they are when each image is resized to `size`, those of crowds left out.
 

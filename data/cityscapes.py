@@ -98,7 +98,7 @@ class CityscapesDataset(Dataset[SegmentationSample]):
         return load_image(Path(self.image_paths[index]), size=(mask.shape[0], mask.shape[1])), mask
 
     def read_mask(self, index: int) -> np.ndarray:
-        """Read the mask (H, W) uint8."""
+        """Read the mask (H, W) uint8, class indices or IGNORE."""
         path = Path(self.mask_paths[index])
         return to_train_ids(load_mask(path), path=path)
 
@@ -124,8 +124,8 @@ def to_train_ids(ids: np.ndarray, *, path: Path) -> np.ndarray:
     mask = cv2.LUT(rows.astype(np.uint8, copy=False), TRAIN_IDS)
     unknown = mask == UNKNOWN
     if unknown.any():
+        found = np.unique(ids[unknown])[:10].tolist()
         last = max(label.id for label in LABELS)
-        found = f"ids {np.unique(ids[unknown])[:10].tolist()}"
-        expected = f"expected Cityscapes label ids 0 to {last} (not train ids, not colours)"
-        raise fault("value that is no class", path, found, expected)
+        cure = f"expected Cityscapes label ids 0 to {last} (not train ids, not colours)"
+        raise fault("unknown mask value", path, f"ids {found}", cure)
     return mask

@@ -20,9 +20,12 @@ EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")  # nothing else: Pillow hands EPS files to Ghostscript
 COLOR_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 INDEX_MODES = ("1", "L", "P", "I", "I;16", "I;16B")
+PAINTED_MODES = ("1", "L", "P", "RGB", "RGBA")
+MASK_MODES = (*INDEX_MODES, "RGB", "RGBA")
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 EXPECTED_IMAGE = "expected a complete JPEG, PNG, BMP, WebP or TIFF image of 8 bits a channel"
 EXPECTED_MASK = "expected a complete single-channel image of class indices"
+EXPECTED_COLORS = "expected a complete image of colours, 8 bits a channel"
 READ_THREADS = 8  # header reads wait for the disk, above all for a network disk
 
 
@@ -85,6 +88,40 @@ def load_mask(path: Path) -> np.ndarray:
         return np.array(image).astype(np.int32 if image.mode.startswith("I") else np.uint8)
 
 
+def load_colors(path: Path) -> np.ndarray:
+    """Load a mask of colours; palette images give their colours.
+
+    Returns:
+        (H, W, 3) uint8, RGB.
+
+    Raises:
+        InputError: if the file is missing, truncated, or no image of 8 bits a channel.
+    """
+    with _open(path, modes=PAINTED_MODES, expected=EXPECTED_COLORS) as image:
+        return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def read_palette(path: Path) -> list[tuple[int, int, int]]:
+    """Return the colours of a palette image by index, none for another image, from the header alone.
+
+    Raises:
+        InputError: as `load_mask`, but for damage behind the header.
+    """
+    with _open(path, modes=MASK_MODES, expected=EXPECTED_MASK) as image:
+        values = image.getpalette("RGB") if image.mode == "P" else None
+        return list(zip(*[iter(values or [])] * 3, strict=True))
+
+
+def is_painted(path: Path) -> bool:
+    """Return whether a mask has several channels: colours, not indices.
+
+    Raises:
+        InputError: as `load_mask`, but for damage behind the header.
+    """
+    with _open(path, modes=MASK_MODES, expected=EXPECTED_MASK) as image:
+        return image.mode in ("RGB", "RGBA")
+
+
 def read_size(path: Path) -> Size:
     """Return (height, width) in pixels of the upright image, from the header alone.
 
@@ -104,13 +141,14 @@ def read_sizes(path: Path) -> tuple[Size, Size]:
         return _sizes(image)
 
 
-def read_mask_size(path: Path) -> Size:
-    """Return (height, width) in pixels of the array that `load_mask` gives, from the header alone.
+def read_mask_size(path: Path, *, painted: bool = False) -> Size:
+    """Return (height, width) in pixels of the array that `load_mask` or `load_colors` gives, from the header alone.
 
     Raises:
-        InputError: as `load_mask`, but for damage behind the header.
+        InputError: as these, but for damage behind the header.
     """
-    with _open(path, modes=INDEX_MODES, expected=EXPECTED_MASK) as image:
+    modes, expected = (PAINTED_MODES, EXPECTED_COLORS) if painted else (INDEX_MODES, EXPECTED_MASK)
+    with _open(path, modes=modes, expected=expected) as image:
         return image.height, image.width
 
 

@@ -83,7 +83,10 @@ def choose_dataset(given: dict[str, Any], description: Description) -> dict[str,
     root = given["root"] or description.dataset["root"]
     if given["name"] is None and name == "synthetic" and not Path(str(root)).is_dir():
         raise InputError(f"dataset: the scenes in {root} are gone; dataset=synthetic draws them")
-    return {**description.dataset, **{key: value for key, value in given.items() if value is not None}}
+    changed = {key: value for key, value in given.items() if value is not None}
+    if "val" in changed:  # these say where the earlier split is
+        changed = {"val_share": None, "annotations": None, **changed}
+    return {**description.dataset, **changed}
 
 
 def evaluate_to(

@@ -18,6 +18,7 @@ from yaml import YAMLError
 from data.cache import cache_readers
 from data.datasets import check_serves
 from data.errors import InputError
+from data.overview import describe_classes
 from tasks.build import (
     build_eval_loader,
     build_train_loader,
@@ -65,6 +66,8 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     announce_synthetic(dataset)
     reader = open_split(head, dataset, "train")
     val_reader = open_split(head, dataset, "val", classes=reader.classes)
+    for line in describe_classes(reader, val_reader):
+        logger.info(line)
     if dataset.get("cache") == "memory":
         reader, val_reader = cache_readers([reader, val_reader])
     description, weights = describe_start(config, reader, last=last)
