@@ -1,4 +1,4 @@
-"""Pictures that two splits share, or one split has twice; and files that no label names."""
+"""Pictures that two splits share, or that one split has twice."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 
 from data.findings import Finding, Report
-from data.images import find_images
 from tasks.diagnosis.duplicates import find_matches
 from tasks.diagnosis.images import ImageFacts
 
@@ -65,19 +64,3 @@ def check_copies(splits: Mapping[str, Sequence[ImageFacts]], report: Report) -> 
             for path in others:
                 cure = "remove one, unless it is to count twice; look whether their labels agree"
                 report(Finding("note", "same file twice in a split", str(path), f"the same file as {first}", cure))
-
-
-def check_orphans(named: set[Path], blamed: set[Path], report: Report) -> None:
-    """Report image files that no split's labels name, in the folders of those that they do.
-
-    Args:
-        named: the images of all splits.
-        blamed: files that findings speak of already.
-        report: takes the findings.
-    """
-    known = {path.resolve() for path in named | blamed}
-    for folder in sorted({path.resolve().parent for path in named}):
-        for path in find_images(folder):
-            if path not in known:
-                cure = "label it, or leave it: it is not used"
-                report(Finding("note", "image that no label names", str(path), "no split has it", cure))

@@ -20,7 +20,7 @@ class MaskTable:
 
     Attributes:
         paths: (N,) strings, the masks' files.
-        counts: (N, K + 1) int64, pixels of each class; of the ignored ones last.
+        counts: (N, K + 1) int64, pixels of each class; of the ignored ones last. All 0 where a mask cannot be read.
     """
 
     paths: np.ndarray
@@ -42,7 +42,7 @@ def count_mask(mask: np.ndarray, classes: int) -> np.ndarray:
 def count_masks(table: MaskTable, classes: ClassTable) -> Counts:
     """Count the pixels of each class, and the images that hold it."""
     counts = table.counts[:, : len(classes)]
-    empty = counts.sum(axis=1) == 0
+    empty = (counts.sum(axis=1) == 0) & (table.counts[:, -1] > 0)  # a mask that could not be read has no pixels at all
     return Counts(
         "pixels", counts.sum(axis=0), (counts > 0).sum(axis=0), tuple(table.paths[empty].tolist()), len(table.paths)
     )

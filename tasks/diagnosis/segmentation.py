@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,23 +61,3 @@ def examine_masks(
         values = {"ignored": float(whole[-1] / max(1, whole.sum()))}
         examined[role] = Examined(count_masks(table, reader.classes), table.counts[:, :-1] > 0, values)
     return examined
-
-
-def check_lone_masks(readers: dict[str, Any], report: Report) -> None:
-    """Report masks that no image has, among the files that are named as those of the readers are."""
-    known = {Path(path) for reader in readers.values() for path in reader.mask_paths.tolist()}
-    for folder in sorted({path.parent for path in known}):
-        ending = find_ending([path.name for path in known if path.parent == folder])
-        for path in sorted(folder.glob(f"*{ending}")):
-            if path not in known:
-                cure = "bring its image, or remove it: it is not used"
-                report(Finding("note", "mask that no image has", str(path), "no image of that name", cure))
-
-
-def find_ending(names: list[str]) -> str:
-    """Return what file names all end with, from a mark on: "_gtFine_labelIds.png", or ".png"."""
-    shortest = min(names, key=len)
-    same = next((n for n in range(len(shortest)) if len({name[-n - 1] for name in names}) > 1), len(shortest))
-    common = shortest[len(shortest) - same :]
-    marks = [common.index(mark) for mark in "_." if mark in common]
-    return common[min(marks) :] if marks and len(names) > 1 else shortest[shortest.rindex(".") :]

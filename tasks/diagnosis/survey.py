@@ -15,8 +15,9 @@ from tasks.diagnosis.detection import examine_boxes
 from tasks.diagnosis.examined import Examined
 from tasks.diagnosis.images import ImageFacts, check_images, look_at_all
 from tasks.diagnosis.labels import check_classes, check_empty
-from tasks.diagnosis.leaks import Pair, check_copies, check_orphans, check_pairs, find_pairs
-from tasks.diagnosis.segmentation import check_lone_masks, examine_masks
+from tasks.diagnosis.leaks import Pair, check_copies, check_pairs, find_pairs
+from tasks.diagnosis.orphans import check_lone_labels, check_lone_masks, check_orphans, list_images
+from tasks.diagnosis.segmentation import examine_masks
 from tasks.options import count_workers
 
 ROLES: tuple[Role, ...] = ("train", "val")
@@ -42,7 +43,7 @@ def look(config: dict[str, Any]) -> Survey:
         facts = look_at_images(readers, config, progress)
         examined = examine_labels(readers, config, progress, findings.append)
     pairs = find_pairs(facts)
-    check_files(readers, facts, pairs, findings)
+    check_files(config["dataset"]["name"], readers, facts, pairs=pairs, findings=findings)
     check_labels(readers, examined, findings.append)
     return Survey(readers, facts, examined, pairs, findings)
 
@@ -79,13 +80,6 @@ def look_at_images(readers: dict[str, Any], config: dict[str, Any], progress: Pr
     }
 
 
-def list_images(reader: Any) -> list[Path]:
-    """Return the paths of the images that a reader reads."""
-    if isinstance(reader, BoxDataset):
-        return [reader.folder / name for name in reader.names.tolist()]
-    return [Path(path) for path in reader.image_paths.tolist()]
-
-
 def examine_labels(
     readers: dict[str, Any], config: dict[str, Any], progress: Progress, report: Report
 ) -> dict[str, Examined]:
@@ -100,16 +94,22 @@ def examine_labels(
 
 
 def check_files(
-    readers: dict[str, Any], facts: dict[str, list[ImageFacts]], pairs: list[Pair], findings: list[Finding]
+    name: str,
+    readers: dict[str, Any],
+    facts: dict[str, list[ImageFacts]],
+    *,
+    pairs: list[Pair],
+    findings: list[Finding],
 ) -> None:
-    """Report what is odd about the files: each by itself, in its split, and beside those of other splits."""
+    """Report what is odd about the files: each by itself, those left over, and those that are there twice."""
     for images in facts.values():
         check_images(images, findings.append)
-    blamed = {Path(finding.where) for finding in findings}  # images that labels name, left out as they cannot be used
+    blamed = {Path(finding.where) for finding in findings}
     if any(isinstance(reader, BoxDataset) for reader in readers.values()):
-        check_orphans({path for reader in readers.values() for path in list_images(reader)}, blamed, findings.append)
+        check_orphans(readers.values(), blamed, findings.append)
+        check_lone_labels(name, readers.values(), findings.append)
     else:
-        check_lone_masks(readers, findings.append)
+        check_lone_masks(readers.values(), findings.append)
     check_copies(facts, findings.append)
     check_pairs(pairs, findings.append)
 
