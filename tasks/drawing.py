@@ -132,16 +132,26 @@ def side_by_side(
     """
     if left.shape != right.shape:
         raise ValueError(f"the right image has shape {right.shape}; expected the left one's {left.shape}")
-    size = _font_size(left)
-    height, gap = round(size * 1.8), max(2, size // 3)
-    columns = []
-    for image, title in zip((left, right), titles, strict=True):
-        bar = Image.new("RGB", (image.shape[1], height), PAPER)
-        middle = (image.shape[1] / 2, height / 2)
-        ImageDraw.Draw(bar).text(middle, title, fill=INK, font=_font(round(size * 1.15)), anchor="mm")
-        columns.append(np.vstack([np.array(bar), image]))
-    space = np.full((height + left.shape[0], gap, 3), PAPER, dtype=np.uint8)
+    columns = [add_title(image, title) for image, title in zip((left, right), titles, strict=True)]
+    space = np.full((len(columns[0]), max(2, _font_size(left) // 3), 3), PAPER, dtype=np.uint8)
     return np.hstack([columns[0], space, columns[1]])
+
+
+def add_title(image: np.ndarray, title: str) -> np.ndarray:
+    """Set a title above an image (H, W, 3); of one that is too long the end is shown, as of a path the name.
+
+    Returns:
+        (H + title, W, 3) uint8.
+    """
+    size, width = _font_size(image), image.shape[1]
+    font = _font(round(size * 1.15))
+    shown = title
+    while shown and font.getlength(shown) > width:
+        shown = f"…{shown.lstrip('…')[1:]}" if shown != "…" else ""
+    bar = Image.new("RGB", (width, round(size * 1.8)), PAPER)
+    middle = (width / 2, bar.height / 2)
+    ImageDraw.Draw(bar).text(middle, shown, fill=INK, font=font, anchor="mm")
+    return np.vstack([np.array(bar), image])
 
 
 def save_image(image: np.ndarray, path: Path) -> None:
