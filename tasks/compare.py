@@ -8,15 +8,25 @@ Usage:
 import argparse
 import logging
 from pathlib import Path
+from typing import NoReturn
 
 from tasks.command import clear_errors, quiet_libraries
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, as those of the other commands."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the command line, and leave."""
+        self.exit(2, f"error: {message}; see --help\n")
+
+
 def main(words: list[str] | None = None) -> None:
     """Run the command; folders are plain words here, which Hydra's grammar does not know."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m tasks.compare",
         description="Set runs side by side: metrics, speed, size, and the options that differ.",
+        allow_abbrev=False,
         epilog="The best value of a row bears a star; differences are to the first run.",
     )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a training run or an evaluation")

@@ -81,10 +81,10 @@ def check_words(folders: Sequence[Path]) -> None:
         InputError: naming the word.
     """
     for folder in folders:
-        option, equals, value = str(folder).partition("=")
-        if equals and not folder.exists():
-            said = f" --{option}" if value == "true" else f" --{option} {value}"
-            raise InputError(f"{folder}: no such folder; options of this command are written as{said}, see --help")
+        if "=" in str(folder) and not folder.exists():
+            raise InputError(
+                f"{folder}: no such folder; expected RUN RUN ... as plain words, and options as --json FILE, see --help"
+            )
 
 
 def compare_runs(runs: Sequence[Run], *, per_class: bool = False, latency: bool = False) -> Comparison:

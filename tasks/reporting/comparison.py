@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tasks.reporting.curves import draw_together
-from tasks.reporting.numbers import FILTERS, NONE, difference, percent
+from tasks.reporting.numbers import difference, percent
 from tasks.reporting.page import render
 from tasks.reporting.rows import Row
 from tasks.reporting.run import Run
@@ -78,14 +78,13 @@ class Comparison:
 
 def write_cells(row: Row) -> list[tuple[str, str]]:
     """Return the value of each run as text, and how far it is from the first run's."""
-    first, texts = row.values[0], []
-    for value, apart in zip(row.values, row.differences, strict=True):
-        text = NONE if value is None else FILTERS[row.form](value)
-        if not apart or isinstance(first, str) or first is None:
-            texts.append((text, ""))
+    changes = []
+    for apart in row.differences:
+        if apart is None:
+            changes.append("")
         else:
-            texts.append((text, difference(apart) if row.form == "metric" else percent(apart, first)))
-    return texts
+            changes.append(difference(apart) if row.form == "metric" else percent(apart, row.values[0]))
+    return list(zip(row.texts, changes, strict=True))
 
 
 def print_comparison(comparison: Comparison) -> None:

@@ -31,11 +31,11 @@ def words(value: str) -> str:
 
 
 def difference(value: float) -> str:
-    """Return a change with its sign: +0.021."""
-    return f"{value:+.3f}".replace("-", MINUS)
+    """Return a change with its sign: +0.021; nothing where it rounds to none."""
+    return f"{value:+.3f}".replace("-", MINUS) if round(value, 3) else ""
 
 
-def percent(value: float, base: float) -> str:
+def percent(value: float, base: Any) -> str:
     """Return a change as a share of what it is a change of: +12 %; nothing where it rounds to none."""
     share = round(100 * value / base) if base else 0
     return f"{share:+d} %".replace("-", MINUS) if share else ""

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.reporting.numbers import FILTERS, NONE
+
 Value = float | str | None
 
 
@@ -24,17 +26,19 @@ class Row:
     better: int = 0
 
     @property
-    def numbers(self) -> list[float]:
-        """Return the values that are numbers."""
-        return [value for value in self.values if isinstance(value, int | float)]
+    def texts(self) -> list[str]:
+        """Return the values as people read them."""
+        return [NONE if value is None else FILTERS[self.form](value) for value in self.values]
 
     @property
     def best(self) -> list[int]:
-        """Return the positions of the best value; none where there is nothing to choose from."""
-        if not self.better or len(set(self.numbers)) < 2:
+        """Return the positions of the best value; none where all that there are read the same."""
+        numbers = [value for value in self.values if isinstance(value, int | float)]
+        texts = self.texts
+        if not self.better or len(set(texts) - {NONE}) < 2:
             return []
-        best = max(self.numbers) if self.better > 0 else min(self.numbers)
-        return [index for index, value in enumerate(self.values) if value == best]
+        best = FILTERS[self.form](max(numbers) if self.better > 0 else min(numbers))
+        return [index for index, text in enumerate(texts) if text == best]
 
     @property
     def differences(self) -> list[float | None]:

@@ -113,7 +113,8 @@ def read_run(folder: Path) -> Run:
         InputError: if there is no such folder, or a file in it cannot be read.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; expected the folder of a run")
+        found = "a file" if folder.is_file() else "no such folder"
+        raise InputError(f"{folder}: {found}; expected the folder of a run")
     logs = sorted((folder / "logs").glob("start_*/metrics.csv"), key=lambda path: int(path.parent.name[6:]))
     return Run(
         folder,

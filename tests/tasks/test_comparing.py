@@ -14,6 +14,7 @@ from tasks.description import Description
 from tasks.detection.postprocess import Postprocessing
 from tasks.model import Arch, build_model
 from tasks.preprocessing import Preprocessing
+from tasks.reporting.comparison import write_cells
 from tasks.reporting.rows import Row
 from tests.tasks.folders import CONFIG, SEGMENTATION, describe_data, write_run
 from tests.tasks.test_report_page import Page
@@ -58,6 +59,13 @@ def test_less_is_better_where_it_is():
     assert Row("ms", [3.0, None, 2.0, 2.0], "number", -1).best == [2, 3]
     assert Row("ms", [3.0, None, 2.0], "number", -1).differences == [None, None, -1]
     assert Row("device", ["a", "b"]).to_dict() == {"name": "device", "values": ["a", "b"]}
+
+
+def test_what_looks_the_same_is_not_set_apart():
+    row = Row("mAP", [0.5, 0.50001, 0.4, 0.5001], "metric", +1)
+    assert row.best == [0, 1, 3]
+    assert Row("mAP", [0.5, 0.50001], "metric", +1).best == []
+    assert write_cells(row) == [("0.500", ""), ("0.500", ""), ("0.400", "\N{MINUS SIGN}0.100"), ("0.500", "")]
 
 
 def test_classes_are_compared_on_request(pair):
@@ -114,9 +122,12 @@ def test_names_are_as_long_as_they_must_be():
         (["first"], "two or more folders"),
         (["first", "first/../first"], "each once"),
         (["first", "gone"], "gone: no such folder"),
+        (["first", "first/metrics.json"], "metrics.json: a file"),
+        ([], "required: RUN; see --help"),
+        (["first", "second", "--lat"], "unrecognized arguments: --lat; see --help"),
         (["first", "empty"], "empty: holds no metrics.json"),
         (["first", "segmenter"], "segmenter: segmentation, while first is detection"),
-        (["first", "json=out.json"], "written as --json out.json"),
+        (["first", "json=out.json"], "expected RUN RUN ... as plain words"),
         (["first", "second", "--json", "empty"], "--json: empty is a folder"),
     ],
 )
