@@ -1,0 +1,107 @@
+"""Videos and cameras through OpenCV: frames in, frames out."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from data.errors import InputError
+
+VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
+USUAL_RATE = 30.0  # frames a second, where a video or camera does not say
+MOST_RATE = 1000.0  # what says more says nothing
+
+
+class Capture:
+    """An open video or camera.
+
+    Args:
+        stream: as OpenCV opened it.
+        live: whether it is a camera: it has no end, and its time is that of the clock.
+
+    Attributes:
+        rate: frames a second.
+        cut_off: what is wrong with the end, once it was reached.
+    """
+
+    def __init__(self, stream: cv2.VideoCapture, *, live: bool) -> None:
+        self.stream = stream
+        self.live = live
+        rate = stream.get(cv2.CAP_PROP_FPS)
+        self.rate = rate if 0 < rate <= MOST_RATE else USUAL_RATE
+        self.cut_off: str | None = None
+
+    def __enter__(self) -> "Capture":
+        """Return itself."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Let go of the file or device."""
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file or device."""
+        self.stream.release()
+
+    def frames(self, every: int) -> Iterator[tuple[int, float | None, np.ndarray]]:
+        """Yield number, seconds (None from a camera) and image (H, W, 3) RGB of every Nth frame, N being `every`."""
+        number = 0
+        while self.stream.grab():
+            if number % every == 0:
+                read, image = self.stream.retrieve()
+                if read:
+                    yield number, self._seconds(number), cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+            number += 1
+        self.cut_off = self._look_at_end(number)
+
+    def _seconds(self, number: int) -> float | None:
+        """Return the time stamp of the frame just read; by its number where the file has none."""
+        if self.live:
+            return None
+        stamp = self.stream.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        return stamp if stamp > 0 else number / self.rate
+
+    def _look_at_end(self, count: int) -> str | None:
+        if self.live:
+            return f"the camera gave no more images after {count}; expected it to go on"
+        promised = int(self.stream.get(cv2.CAP_PROP_FRAME_COUNT))  # some containers know it only roughly
+        if count < 0.9 * promised:
+            return f"ends after {count} of {promised} frames; expected a complete video"
+        return None
+
+
+def open_video(path: Path) -> Capture:
+    """Open a video file.
+
+    Raises:
+        InputError: if it is none that OpenCV decodes.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected a video")
+    stream = _open(str(path))
+    if stream is None:
+        raise InputError(f"{path}: cannot be decoded; expected a complete video ({', '.join(VIDEOS)})")
+    return Capture(stream, live=False)
+
+
+def open_camera(index: int) -> Capture:
+    """Open a camera of this machine.
+
+    Raises:
+        InputError: if there is none of this number, or it gives no image.
+    """
+    stream = _open(index)
+    if stream is None:
+        raise InputError(f"source: no camera {index} on this machine, or it is in use; expected 0 for the first camera")
+    return Capture(stream, live=True)
+
+
+def _open(name: str | int) -> cv2.VideoCapture | None:
+    """Return an open stream; OpenCV's own complaints, which name no file, stay off the screen."""
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        stream = cv2.VideoCapture(name)
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+    return stream if stream.isOpened() else None
