@@ -99,5 +99,7 @@ def convert(content: bytes, name: str) -> bytes:
         InputError: if the content is no image, or too large.
     """
     file = BytesIO()
-    Image.fromarray(decode_image(content, name=name, most_pixels=MOST_PIXELS)).save(file, "JPEG", quality=JPEG_QUALITY)
+    Image.fromarray(decode_image(content, name=name, most_pixels=MOST_PIXELS)).save(
+        file, "JPEG", quality=JPEG_QUALITY, subsampling=0
+    )
     return file.getvalue()

@@ -54,6 +54,8 @@ def check_address(host: Any, port: Any) -> None:
     """
     check_type(host, str, "host")
     check_type(port, int, "port")
+    if not host:
+        raise InputError("host: ''; expected 127.0.0.1 for this machine alone, or 0.0.0.0 for its whole network")
     if not 0 <= port <= LAST_PORT:
         raise InputError(f"port: {port}; expected 1 to {LAST_PORT}, or 0 for any that is free")
     listen(host, port).close()
@@ -79,14 +81,14 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except socket.gaierror as error:
-        raise InputError(f"host: {host!r} is no name or address of a machine; expected 127.0.0.1 or 0.0.0.0") from error
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
+    except (OSError, UnicodeError) as error:
+        number = getattr(error, "errno", None)
+        if number == errno.EADDRINUSE:
             raise InputError(f"port: {port} is taken; expected a free one, or 0 for any that is free") from error
-        if error.errno == errno.EACCES:
+        if number == errno.EACCES:
             raise InputError(f"port: {port} is the system's; expected one from 1024") from error
-        raise InputError(f"host: cannot listen at {host!r} ({error.strerror}); expected 127.0.0.1 or 0.0.0.0") from error
+        reason = (getattr(error, "strerror", None) or str(error)).split(" (while")[0]
+        raise InputError(f"host: cannot listen at {host!r} ({reason}); expected 127.0.0.1 or 0.0.0.0") from error
 
 
 @asynccontextmanager
