@@ -85,10 +85,12 @@ def refuse(error: InputError) -> None:
 
 def encode_mask(mask: np.ndarray, classes: ClassTable) -> str:
     """Turn class indices (H, W) into a PNG file with the classes' colours as its palette, as a data address."""
+    palette = np.zeros((256, 3), np.uint8)  # whole: with fewer colours a pixel would not be one byte
+    palette[: len(classes)] = classes.colors
     image = Image.fromarray(mask.astype(np.uint8)).convert("P")
-    image.putpalette([channel for color in classes.colors for channel in color])
+    image.putpalette(palette.tobytes())
     file = BytesIO()
-    image.save(file, "PNG", bits=8)
+    image.save(file, "PNG")
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 

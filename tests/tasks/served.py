@@ -26,7 +26,7 @@ from tests.tasks.runs import small_run
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CLASSES = ClassTable.create(("cat", "dog", "owl"), (1, 2, 3))
-THRESHOLDS = (0.7, 0.72, 0.74)  # the best scores of the random detector are near .75
+THRESHOLDS = (0.69, 0.755, 0.68)  # of each class the random detector finds a few boxes above
 
 
 def save_model(task: str, path: Path, randomize: Any, **changes: Any) -> Path:

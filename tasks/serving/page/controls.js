@@ -14,6 +14,7 @@ export class Controls {
     this.changed = changed;
     this.detects = model.task === "detection";
     this.found = new Set();
+    this.lowest = Math.floor(model.lowest * 100) / 100;
     this.opacity = OPACITY;
     this.many = model.classes.length > MANY;
     this.rows = model.classes.map((entry, index) => this.addRow(entry, index));
@@ -54,13 +55,13 @@ export class Controls {
     const item = document.createElement("li");
     item.innerHTML =
       '<label><input type="checkbox" checked><span class="swatch"></span><span class="class-name"></span></label>' +
-      '<output class="count"></output><div class="dial"><input type="range" step="0.01" max="1"><output></output></div>';
+      '<output class="count"></output><div class="dial"><input type="range" step="any" max="1"><output></output></div>';
     item.querySelector(".swatch").style.backgroundColor = css(color);
     item.querySelector(".class-name").textContent = name;
     const row = { item, tick: item.querySelector("[type=checkbox]"), count: item.querySelector(".count") };
     row.slider = item.querySelector("[type=range]");
     row.value = item.querySelector(".dial output");
-    row.slider.min = this.model.lowest;
+    row.slider.min = this.lowest;
     row.slider.setAttribute("aria-label", `Threshold of ${name}`);
     item.querySelector(".dial").hidden = !this.detects || this.model.classes.length === 1;
     row.tick.addEventListener("change", () => this.changed());
@@ -72,7 +73,7 @@ export class Controls {
   setUpDial() {
     const dial = byId("dial");
     byId("dial-label").textContent = this.detects ? "Threshold" : "Opacity";
-    dial.min = this.detects ? this.model.lowest : 0;
+    dial.min = this.detects ? this.lowest : 0;
     dial.addEventListener("input", () => {
       if (this.detects) for (const row of this.rows) row.slider.value = dial.value;
       this.showValues();

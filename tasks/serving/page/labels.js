@@ -1,11 +1,13 @@
 // Class indices out of a PNG file of 8 bits a pixel (W3C, Portable Network Graphics, 3rd edition).
 // Not through a canvas: browsers that hide from trackers change the pixels that are read back from one.
 
-const SIGNATURE = 8;
+const SIGNATURE = 8; // bytes before the first chunk
+const DEPTH = 24; // place of the byte that says how many bits a pixel has
 
 /** Return the class index of each pixel, row by row, as a Uint8Array. */
 export async function readLabels(address, width, height) {
   const bytes = Uint8Array.from(atob(address.slice(address.indexOf(",") + 1)), (letter) => letter.charCodeAt(0));
+  if (bytes[DEPTH] !== 8) throw new Error(`The mask has ${bytes[DEPTH]} bits a pixel; expected 8.`);
   const rows = new Uint8Array(await inflate(collectData(bytes)));
   const labels = new Uint8Array(width * height);
   for (let y = 0; y < height; y++) {

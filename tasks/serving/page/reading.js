@@ -5,9 +5,12 @@ const MOST_NAMED = 6; // classes in one sentence
 /** Return a line about the model. */
 export function describe(model) {
   const count = model.classes.length;
-  const input = Array.isArray(model.input) ? `sees ${model.input[1]} × ${model.input[0]}` : "sees images at their size";
-  const shorter = typeof model.input === "number" ? `sees a shorter side of ${model.input}` : input;
-  return `${count} ${count === 1 ? "class" : "classes"} · ${shorter} px · ${model.checkpoint}`;
+  return [`${count} ${count === 1 ? "class" : "classes"}`, describeInput(model.input), model.checkpoint].join(" · ");
+}
+
+function describeInput(size) {
+  if (size === null) return "sees images as large as they are";
+  return Array.isArray(size) ? `sees ${size[1]} × ${size[0]} px` : `sees a shorter side of ${size} px`;
 }
 
 /** Return a sentence about what is drawn. */
@@ -19,7 +22,7 @@ function summarizeBoxes({ visible, names }) {
   if (!visible.length) return "Nothing found at this threshold";
   const counts = new Map();
   for (const { label } of visible) counts.set(label, (counts.get(label) ?? 0) + 1);
-  const sorted = [...counts].sort((a, b) => b[1] - a[1]);
+  const sorted = [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
   const total = `${visible.length} ${visible.length === 1 ? "object" : "objects"}`;
   return `${total}: ${enumerate(sorted.map(([label, count]) => `${names[label]} ${count}`))}`;
 }
