@@ -1,7 +1,7 @@
 """Lightning's finders: a learning rate, or the largest batch that fits; nothing is trained.
 
-The rates are tried by L. Smith's range test (arXiv:1506.01186, section 3.3): the rate grows from step to step, and a
-good one is where the loss falls fastest.
+The rates are tried by L. Smith's range test (arXiv:1506.01186, section 3.3): the rate grows from step to step until the
+loss does.
 """
 
 import io
@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 RATES = (1e-5, 10.0)  # lowest and highest learning rate that is tried
 STEPS = 100  # as many rates
+MARGIN = 3  # from the rate of the lowest loss, beyond which it grows
 LARGEST = {"cpu": 64, "cuda": 1024, "mps": 256}  # batch that is tried; on a processor larger ones bring no speed
 TRIALS = 3  # steps with each batch size
 WHAT = ("lr", "batch_size")
@@ -139,9 +140,10 @@ def hide_bar() -> Iterator[None]:
 
 
 def suggest_rate(rates: np.ndarray, losses: np.ndarray) -> float:
-    """Return the rate at which the loss falls fastest, over the logarithm of the rate, to two digits.
+    """Return a third of the rate of the lowest loss, smoothed, to two digits.
 
-    Lightning's own suggestion takes the slope over the rate itself, which favours the lowest rates.
+    `lr=` is the highest rate of a schedule, so that it may be near the edge. Lightning suggests where the loss falls
+    fastest over the rate itself, which favours the lowest rates.
 
     Args:
         rates: (P,), rising by a constant factor.
@@ -151,15 +153,13 @@ def suggest_rate(rates: np.ndarray, losses: np.ndarray) -> float:
         InputError: if the loss falls nowhere.
     """
     finite = losses[np.isfinite(losses)]
-    reach = max(1, len(finite) // 10)  # a value counts with so many on either side
+    reach = max(1, len(finite) // 20)  # a value counts with so many on either side
     padded = np.pad(finite, reach, mode="edge")
     smooth = np.convolve(padded, np.ones(2 * reach + 1) / (2 * reach + 1), mode="valid")  # (P,)
-    lowest = int(np.argmin(smooth))  # beyond it the loss only grows
-    ends = np.pad(smooth, reach, mode="edge")
-    slopes = (ends[2 * reach :] - ends[: -2 * reach])[: lowest + 1]
-    if slopes.min() >= 0:
+    lowest = int(np.argmin(smooth))
+    if lowest <= reach:
         raise InputError("find=lr: the loss falls at no rate; try overfit=8, which shows whether it can")
-    return float(f"{rates[int(np.argmin(slopes))]:.1e}")
+    return float(f"{rates[lowest] / MARGIN:.1e}")
 
 
 def to_finite(losses: np.ndarray) -> list[float | None]:
@@ -222,9 +222,14 @@ def plot(found: dict[str, Any], path: Path, *, name: str) -> None:
     x, y = ("lr", "loss") if name == "lr" else ("batch_size", "images_per_second")
     figure = new_figure(6, 4)
     axes = figure.subplots()
-    axes.plot(found[x], np.array(found[y], dtype=float), color=ACCENT, marker=None if name == "lr" else "o")
+    values = np.array(found[y], dtype=float)
+    axes.plot(found[x], values, color=ACCENT, marker=None if name == "lr" else "o")
     axes.axvline(found["suggestion"], color="#c03a2b", linestyle="--", label=f"{name}={found['suggestion']}")
     style_axes(axes, title=f"find={name}", xlabel=x.replace("_", " "), ylabel=y.replace("_", " "))
     axes.set_xscale("log" if name == "lr" else "linear")
+    if name == "lr":  # the last losses may be a thousand times the first
+        axes.set_ylim(0.9 * np.nanmin(values), 1.5 * np.nanmedian(values))
+    else:
+        axes.set_ylim(bottom=0)
     axes.legend()
     figure.savefig(path)
