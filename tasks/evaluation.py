@@ -14,7 +14,7 @@ from data.datasets import check_serves
 from data.errors import InputError
 from tasks.build import SEGMENTATION, build_eval_loader, find_task, open_split
 from tasks.checkpoint import check_rewritable, load_checkpoint, load_model, store_thresholds
-from tasks.command import check_new
+from tasks.command import check_new, quiet_libraries
 from tasks.description import Description
 from tasks.detection.report import write_report as write_detection_report
 from tasks.detection.thresholds import ThresholdRule, fill_unmeasured
@@ -196,6 +196,7 @@ def make_trainer(**settings: Any) -> L.Trainer:
         InputError: if Lightning refuses a setting, such as an accelerator that this machine lacks.
     """
     check_accelerator(settings["accelerator"], "accelerator")
+    quiet_libraries()
     try:
         return L.Trainer(devices=1, enable_model_summary=False, use_distributed_sampler=False, **settings)
     except (MisconfigurationException, TypeError, ValueError) as error:
