@@ -67,6 +67,19 @@ def count(prediction: Prediction, truth: DetectionSample) -> dict[str, int]:
     return counts
 
 
+def render_table(results: dict[str, Any]) -> str:
+    """Return the counts as the table in docs/prediction.md."""
+    lines = [
+        "| images, predicted | objects | found | found twice | found where nothing is |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for name, counts in results.items():
+        if name != "machine":
+            values = (counts["objects"], counts["found"], counts["duplicates"], counts["false"])
+            lines.append(f"| {name} | {' | '.join(map(str, values))} |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     """Predict both kinds of images both ways."""
     reader = CocoDataset(SCENES / "val", SCENES / "annotations/instances_val.json")
