@@ -16,15 +16,18 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.timing import save
-from data.coco import CocoDataset
+from data.boxes import BoxDataset
+from data.coco import read_coco
+from data.findings import refuse
 from data.loading import Transformed, build_loader, collate_detection
+from data.splits import Part
 from data.transforms import DetectionTransform
 
 IMAGES, WORKERS = (1000, 20_000), (1, 2, 4)
 MIB = 2**20
 
 
-def write_images(root: Path, count: int) -> CocoDataset:
+def write_images(root: Path, count: int) -> BoxDataset:
     """Write a COCO file of `count` links to one image of 48 x 64 pixels."""
     folder = root / str(count)
     folder.mkdir()
@@ -42,7 +45,7 @@ def write_images(root: Path, count: int) -> CocoDataset:
         ],
     }
     (root / f"{count}.json").write_text(json.dumps(content))
-    return CocoDataset(folder, root / f"{count}.json")
+    return BoxDataset(read_coco(root, Part("train", str(count)), annotations=None, report=refuse))
 
 
 def read_memory(process: int) -> tuple[int, int]:
@@ -52,7 +55,7 @@ def read_memory(process: int) -> tuple[int, int]:
     return sizes["Private_Clean"] + sizes["Private_Dirty"], sizes["Pss"]
 
 
-def measure(reader: CocoDataset, workers: int) -> dict[str, Any]:
+def measure(reader: BoxDataset, workers: int) -> dict[str, Any]:
     """Run an epoch and return the memory of the workers in MiB."""
     data = Transformed(reader, DetectionTransform((32, 32)), seed=0)
     loader = build_loader(data, collate=collate_detection, batch_size=64, shuffle=True, workers=workers)

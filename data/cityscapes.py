@@ -9,9 +9,11 @@ from torch.utils.data import Dataset
 
 from data.classes import ClassTable
 from data.errors import InputError
+from data.findings import Report, fault, refuse
 from data.images import find_images, load_image, load_mask
-from data.pairs import check_pairs, find_split, split_names
+from data.pairs import check_pairs, find_split, split_names, take_part
 from data.samples import IGNORE, SegmentationSample
+from data.splits import Part
 
 IMAGE_SUFFIX = "_leftImg8bit"
 MASK_SUFFIX = "_gtFine_labelIds.png"
@@ -49,33 +51,33 @@ class CityscapesDataset(Dataset[SegmentationSample]):
 
     channels = (3, 1)
 
-    def __init__(self, root: Path, split: str) -> None:
+    def __init__(self, root: Path, part: Part, *, report: Report = refuse) -> None:
         """List and check a split; pixels are read, and their values checked, one image at a time.
 
         Args:
             root: the folder that holds `leftImg8bit` and `gtFine`.
-            split: "train", "val" or "test".
+            part: which images of "train", "val" or "test".
+            report: takes what is wrong in the files.
 
         Raises:
-            InputError: if a folder is missing or empty, or a file fails `check_pairs`.
+            InputError: if a folder is missing or empty, or `report` refuses what is wrong.
         """
         self.classes = CITYSCAPES_CLASSES
         for folder in (root / "leftImg8bit", root / "gtFine"):
             if not folder.is_dir():
                 raise InputError(f"{folder}: no such folder; {HOW_TO_GET}")
-        folder = find_split(root / "leftImg8bit", split)
+        folder = find_split(root / "leftImg8bit", part)
         cities = sorted(path for path in folder.iterdir() if path.is_dir())
         images = [path for city in cities for path in find_images(city) if path.stem.endswith(IMAGE_SUFFIX)]
         if not images:
             found = f"no images (splits: {split_names(folder.parent)})"
             raise InputError(f"{folder}: {found}; expected {{city}}/*{IMAGE_SUFFIX}.png or .jpg")
+        images = take_part(images, part)
         masks = [
-            root / "gtFine" / split / path.parent.name / (path.stem.removesuffix(IMAGE_SUFFIX) + MASK_SUFFIX)
+            root / "gtFine" / part.split / path.parent.name / (path.stem.removesuffix(IMAGE_SUFFIX) + MASK_SUFFIX)
             for path in images
         ]
-        self.pixel_sizes = check_pairs(images, masks, folder=folder)
-        self.image_paths = np.array([str(path) for path in images])
-        self.mask_paths = np.array([str(path) for path in masks])
+        self.image_paths, self.mask_paths, self.pixel_sizes = check_pairs(images, masks, folder=folder, report=report)
 
     def __len__(self) -> int:
         return len(self.image_paths)
@@ -92,9 +94,13 @@ class CityscapesDataset(Dataset[SegmentationSample]):
 
     def read_pixels(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Read the image (H, W, 3) and the mask (H, W), both uint8."""
-        mask_path = Path(self.mask_paths[index])
-        mask = to_train_ids(load_mask(mask_path), path=mask_path)
+        mask = self.read_mask(index)
         return load_image(Path(self.image_paths[index]), size=(mask.shape[0], mask.shape[1])), mask
+
+    def read_mask(self, index: int) -> np.ndarray:
+        """Read the mask (H, W) uint8, class indices or IGNORE."""
+        path = Path(self.mask_paths[index])
+        return to_train_ids(load_mask(path), path=path)
 
     def make_sample(self, index: int, image: np.ndarray, mask: np.ndarray) -> SegmentationSample:
         """Return the sample of these pixels."""
@@ -120,5 +126,6 @@ def to_train_ids(ids: np.ndarray, *, path: Path) -> np.ndarray:
     if unknown.any():
         found = np.unique(ids[unknown])[:10].tolist()
         last = max(label.id for label in LABELS)
-        raise InputError(f"{path}: ids {found}; expected Cityscapes label ids 0 to {last} (not train ids, not colours)")
+        cure = f"expected Cityscapes label ids 0 to {last} (not train ids, not colours)"
+        raise fault("unknown mask value", path, f"ids {found}", cure)
     return mask

@@ -80,14 +80,15 @@ class ClassTable:
             tuple((r, g, b) for r, g, b in values["colors"]),
         )
 
-    def require(self, found: "ClassTable", *, source: str) -> None:
-        """Check that a data set's classes are all known here, under the same ids.
+    def require(self, found: "ClassTable", *, source: str, by_id: bool = True) -> None:
+        """Check that a data set's classes are all known here, under the same ids unless `by_id` is false.
 
         Raises:
             InputError: naming `source` and the classes that this table does not hold, or holds under another id.
         """
         known = dict(zip(self.names, self.ids, strict=True))
-        wrong = [f"{n!r} (id {i})" for n, i in zip(found.names, found.ids, strict=True) if known.get(n) != i]
+        pairs = zip(found.names, found.ids, strict=True)
+        wrong = [f"{n!r} (id {i})" for n, i in pairs if n not in known or (by_id and known[n] != i)]
         if wrong:
             expected = ", ".join(f"{n!r} (id {i})" for n, i in list(known.items())[:20])
             raise InputError(f"{source}: unknown classes {', '.join(wrong[:20])}; the model knows {expected}")

@@ -1,9 +1,7 @@
 """The JSON of COCO detection (https://cocodataset.org/#format-data) -> checked numpy arrays."""
 
 import json
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -11,6 +9,8 @@ import numpy as np
 
 from data.classes import ClassTable
 from data.errors import InputError
+from data.findings import Finding, Report, fault, parse_all
+from data.labels import BoxList, ImageList
 
 LISTS = ("images", "annotations", "categories")
 LIMIT = 1e9  # pixels; beyond any image, and products of two stay finite
@@ -19,59 +19,8 @@ ID_LIMIT = 2**63  # ids are kept as int64
 Entries = list[dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class ImageList:
-    """The N images of a file.
-
-    Attributes:
-        ids: (N,) int64, unique.
-        names: (N,) strings, paths relative to the folder of images.
-        sizes: N times (height, width) in pixels, None where the file does not say.
-    """
-
-    ids: np.ndarray
-    names: np.ndarray
-    sizes: list[tuple[int, int] | None]
-
-
-@dataclass(frozen=True)
-class BoxList:
-    """M annotations, as the file holds them.
-
-    Attributes:
-        ids: (M,) int64, annotation ids; used in messages alone.
-        rows: (M,) int64, positions of their images in the file's list of images.
-        labels: (M,) int64, class indices 0 to K - 1.
-        boxes_xywh: (M, 4) float64, left, top, width and height in pixels; all infinite if one in the file is
-            not finite, all NaN where the file does not hold four numbers.
-        areas: (M,) float64, square pixels; the box's where the file does not say.
-        crowd: (M,) bool.
-    """
-
-    ids: np.ndarray
-    rows: np.ndarray
-    labels: np.ndarray
-    boxes_xywh: np.ndarray
-    areas: np.ndarray
-    crowd: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def take(self, index: np.ndarray) -> "BoxList":
-        """Return the annotations that a mask or an array of positions selects, in its order."""
-        return BoxList(
-            self.ids[index],
-            self.rows[index],
-            self.labels[index],
-            self.boxes_xywh[index],
-            self.areas[index],
-            self.crowd[index],
-        )
-
-
-def read_lists(path: Path) -> dict[str, Entries]:
-    """Read a COCO file's three lists and check that they are filled with dicts.
+def read_lists(path: Path) -> dict[str, list[Any]]:
+    """Read a COCO file's three lists.
 
     Raises:
         InputError: if the file is missing, is not JSON or is not COCO.
@@ -87,95 +36,113 @@ def read_lists(path: Path) -> dict[str, Entries]:
     for key in LISTS:
         if not isinstance(content.get(key), list) or not content[key]:
             raise InputError(f"{path}: {key} is missing, empty or no list; expected the lists {', '.join(LISTS)}")
-        for index, entry in enumerate(content[key]):
-            if not isinstance(entry, dict):
-                raise InputError(f"{path}: {key}[{index}] is {_short(entry)}; expected a dict")
     return {key: content[key] for key in LISTS}
 
 
-def parse_classes(entries: Entries, *, path: Path) -> ClassTable:
-    """Turn `categories` into a table sorted by id.
+def parse_classes(entries: list[Any], *, path: Path, report: Report) -> ClassTable:
+    """Turn `categories` into a table sorted by id; reports ids or names that are missing, of a wrong type or repeat."""
 
-    Raises:
-        InputError: if an id or a name is missing, no integer or string, or stands twice.
-    """
-    ids = [_integer(entry, "id", f"{path}: categories[{index}]") for index, entry in enumerate(entries)]
-    names = [_string(entry, "name", f"{path}: categories[{index}]") for index, entry in enumerate(entries)]
-    _refuse_repeats(ids, f"{path}: categories[].id")
-    _refuse_repeats(names, f"{path}: categories[].name")
-    order = sorted(range(len(ids)), key=ids.__getitem__)
-    groups = [entry.get("supercategory") for entry in entries]
-    return ClassTable.create(
-        [names[i] for i in order],
-        [ids[i] for i in order],
-        categories=[str(groups[i] or "") for i in order],
-    )
+    def parse(index: int, entry: Any) -> tuple[int, str, str]:
+        where = f"{path}: categories[{index}]"
+        found = _integer(_dict(entry, where), "id", where), _string(entry, "name", where)
+        return *found, str(entry.get("supercategory") or "")
+
+    rows = [row for _, row in parse_all(parse, entries, report=report)]
+    for column, key in enumerate(("id", "name")):
+        unique = keep_first([row[column] for row in rows], f"{path}: categories[].{key}", report=report)
+        rows = [rows[i] for i in unique]
+    if not rows:
+        raise InputError(f"{path}: categories: none can be used; expected at least one")
+    ids, names, groups = zip(*sorted(rows), strict=True)
+    return ClassTable.create(names, ids, categories=groups)
 
 
-def parse_images(entries: Entries, *, path: Path) -> ImageList:
+def parse_images(entries: list[Any], *, path: Path, report: Report) -> ImageList:
     """Turn `images` into arrays.
 
-    Raises:
-        InputError: if a key is missing or of a wrong type, an id stands twice, or a file name leaves the folder.
+    Reports missing keys, wrong types, file names that leave the folder, and ids that stand twice.
     """
-    ids, names, sizes = [], [], []
-    for index, entry in enumerate(entries):
+
+    def parse(index: int, entry: Any) -> tuple[int, str, tuple[int, int] | None]:
         where = f"{path}: images[{index}]"
-        ids.append(_integer(entry, "id", where))
-        names.append(_string(entry, "file_name", where))
-        local = PureWindowsPath(names[-1])  # reads / and \ alike
+        image_id, name = _integer(_dict(entry, where), "id", where), _string(entry, "file_name", where)
+        local = PureWindowsPath(name)  # reads / and \ alike
         if local.anchor or ".." in local.parts:
-            raise InputError(f"{where}.file_name is {names[-1]!r}; expected a path inside the folder of images")
-        sizes.append(_size(entry, where))
-    _refuse_repeats(ids, f"{path}: images[].id")
-    return ImageList(np.array(ids, dtype=np.int64), np.array(names), sizes)
+            found, cure = repr(name), "expected a path inside the folder of images"
+            raise fault("file name that leaves the folder", f"{where}.file_name", found, cure)
+        return image_id, name, _size(entry, where)
+
+    rows = [row for _, row in parse_all(parse, entries, report=report)]
+    rows = [rows[i] for i in keep_first([row[0] for row in rows], f"{path}: images[].id", report=report)]
+    if not rows:
+        raise InputError(f"{path}: images: none can be used; expected at least one")
+    ids, names, sizes = zip(*rows, strict=True)
+    return ImageList(np.array(ids, dtype=np.int64), np.array(names), list(sizes))
 
 
-def parse_boxes(entries: Entries, *, path: Path, image_ids: np.ndarray, labels: dict[int, int]) -> BoxList:
+def parse_boxes(
+    entries: list[Any], *, path: Path, image_ids: np.ndarray, labels: dict[int, int], report: Report
+) -> BoxList:
     """Turn `annotations` into arrays; boxes are taken as they are, bad ones too.
+
+    Reports missing keys, wrong types, and images and categories that are unknown.
 
     Args:
         entries: M annotations.
         path: the file, for the messages.
         image_ids: (N,) int64, the ids of the images in the file's order.
         labels: category id -> class index, for the file's categories.
-
-    Raises:
-        InputError: if a key is missing or of a wrong type, or an image or a category is unknown.
+        report: takes what is wrong.
     """
     rows = {image_id: row for row, image_id in enumerate(image_ids.tolist())}
-    values = [_annotation(entry, f"{path}: annotations[{index}]", rows, labels) for index, entry in enumerate(entries)]
-    ids, image_rows, class_labels, boxes, areas, crowd = zip(*values, strict=True)
-    boxes_xywh = np.array(boxes, dtype=np.float64).reshape(-1, 4)  # (M, 4)
-    given = np.array(areas, dtype=np.float64)
+
+    def parse(index: int, entry: Any) -> tuple[Any, ...]:
+        return _annotation(entry, f"{path}: annotations[{index}]", rows, labels)
+
+    values = [value for _, value in parse_all(parse, entries, report=report)]
+    ids, image_rows, class_labels, boxes, areas, crowd = zip(*values, strict=True) if values else ((),) * 6
     return BoxList(
         np.array(ids, dtype=np.int64),
         np.array(image_rows, dtype=np.int64),
         np.array(class_labels, dtype=np.int64),
-        boxes_xywh,
-        np.where(np.isnan(given), boxes_xywh[:, 2] * boxes_xywh[:, 3], given),
+        np.array(boxes, dtype=np.float64).reshape(-1, 4),  # (M, 4)
+        np.array(areas, dtype=np.float64),
         np.array(crowd, dtype=bool),
     )
 
 
-def _annotation(entry: dict[str, Any], where: str, rows: dict[int, int], labels: dict[int, int]) -> tuple[Any, ...]:
+def keep_first(values: Sequence[Hashable], field: str, *, report: Report) -> list[int]:
+    """Return the positions of the values that did not stand before; reports those that did."""
+    first: dict[Hashable, int] = {}
+    for index, value in enumerate(values):
+        first.setdefault(value, index)
+    if len(first) < len(values):
+        repeated = sorted({index for index, value in enumerate(values) if first[value] != index})
+        found = f"holds {_short([values[i] for i in repeated[:5]])} more than once"
+        report(Finding("error", "repeated value", field, found, "expected unique values"))
+    return list(first.values())
+
+
+def _annotation(entry: Any, where: str, rows: dict[int, int], labels: dict[int, int]) -> tuple[Any, ...]:
     """Return id, image row, label, box, area (NaN where not given) and crowd of one annotation."""
-    annotation_id = _integer(entry, "id", where)
+    annotation_id = _integer(_dict(entry, where), "id", where)
     image_id = _integer(entry, "image_id", where)
     category_id = _integer(entry, "category_id", where)
     where = f"{where} (id {annotation_id})"
     if image_id not in rows:
-        raise InputError(f"{where}.image_id is {image_id}; expected the id of one of images")
+        raise fault("unknown image", f"{where}.image_id", str(image_id), "expected the id of one of images")
     if category_id not in labels:
-        raise InputError(f"{where}.category_id is {category_id}; expected the id of one of categories")
+        raise fault(
+            "unknown category", f"{where}.category_id", str(category_id), "expected the id of one of categories"
+        )
     if "bbox" not in entry:
-        raise InputError(f"{where}.bbox is missing; expected [left, top, width, height]")
+        raise fault("missing value", f"{where}.bbox", "missing", "expected [left, top, width, height]")
     area = entry.get("area")
     if area is not None and not (type(area) in (int, float) and 0 <= area < LIMIT**2):
-        raise InputError(f"{where}.area is {_short(area)}; expected square pixels, 0 or more")
+        raise fault("wrong value", f"{where}.area", _short(area), "expected square pixels, 0 or more")
     crowd = entry.get("iscrowd")
     if crowd not in (None, 0, 1):
-        raise InputError(f"{where}.iscrowd is {_short(crowd)}; expected 0 or 1")
+        raise fault("wrong value", f"{where}.iscrowd", _short(crowd), "expected 0 or 1")
     box = _box(entry["bbox"])
     return annotation_id, rows[image_id], labels[category_id], box, np.nan if area is None else area, bool(crowd)
 
@@ -194,29 +161,34 @@ def _size(entry: dict[str, Any], where: str) -> tuple[int, int] | None:
     return _integer(entry, "height", where), _integer(entry, "width", where)
 
 
+def _dict(entry: Any, where: str) -> dict[str, Any]:
+    """Return an entry that is a dict, or raise a fault."""
+    if not isinstance(entry, dict):
+        raise fault("wrong value", where, _short(entry), "expected a dict")
+    return entry
+
+
 def _integer(entry: dict[str, Any], key: str, where: str) -> int:
-    """Return an entry's integer (JSON's true is none), or raise InputError."""
+    """Return an entry's integer (JSON's true is none), or raise a fault."""
     value = entry.get(key)
     if type(value) is not int or abs(value) >= ID_LIMIT:
-        found = _short(value) if key in entry else "missing"
-        raise InputError(f"{where}.{key} is {found}; expected an integer")
+        raise _wrong(entry, key, where, "expected an integer")
     return value
 
 
 def _string(entry: dict[str, Any], key: str, where: str) -> str:
-    """Return an entry's string, or raise InputError."""
+    """Return an entry's string, or raise a fault."""
     value = entry.get(key)
     if not isinstance(value, str) or not value:
-        found = _short(value) if key in entry else "missing"
-        raise InputError(f"{where}.{key} is {found}; expected a string")
+        raise _wrong(entry, key, where, "expected a string")
     return value
 
 
-def _refuse_repeats(values: Sequence[Any], field: str) -> None:
-    """Raise InputError, naming the first few, if values repeat."""
-    repeated = [value for value, count in Counter(values).items() if count > 1]
-    if repeated:
-        raise InputError(f"{field} holds {_short(repeated[:5])} more than once; expected unique values")
+def _wrong(entry: dict[str, Any], key: str, where: str, cure: str) -> InputError:
+    """Return the fault of a value that is missing or of another type."""
+    if key not in entry:
+        return fault("missing value", f"{where}.{key}", "missing", cure)
+    return fault("wrong value", f"{where}.{key}", _short(entry[key]), cure)
 
 
 def _short(value: Any) -> str:

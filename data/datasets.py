@@ -5,13 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from data.boxes import BoxDataset
 from data.cache import CACHES
 from data.cityscapes import CityscapesDataset
 from data.classes import ClassTable
-from data.coco import CocoDataset
+from data.coco import read_coco
 from data.errors import InputError
-from data.masks import MaskFolderDataset
+from data.findings import Report, refuse
+from data.labels import Labels
+from data.mask_classes import choose_coding
+from data.masks import MaskFolderDataset, find_pairs
+from data.samples import IGNORE
+from data.splits import Part, Role
 from data.synthetic import write_synthetic
+from data.voc import read_voc
+from data.yolo import read_yolo
 
 
 @dataclass(frozen=True)
@@ -19,20 +27,25 @@ class DatasetConfig:
     """What conf/dataset/*.yaml holds.
 
     Attributes:
-        name: which reader: "coco", "cityscapes", "masks" or "synthetic".
+        name: which format, see `LABELS` and `MASKS`.
         root: folder of the data set.
         train: name of the split to train on.
         val: name of the split to evaluate on.
+        val_share: share of the images of `train` that evaluation takes instead of `val`; None: `val` is there.
+        annotations: files of the labels, relative to `root`, by role ("train", "val"), None where the format says
+            where they are ("coco").
         workers: processes that load data; None for as many as there are cores, at most 8.
         crop: (height, width) that segmenters train on by default.
-        names: of the classes, where the files do not say ("masks").
+        names: of the classes, in the order of their indices; None: those of the files. Not for "coco".
+        palette: of masks: the value or the colour of each class, by name; None: see `data.mask_classes`.
+        ignore: of masks: the value or the colour of pixels that neither teach nor count.
         scenes: number of scenes to draw, by split ("synthetic").
         least_side: pixels that both sides of a training image keep where its JPEG file is decoded at a part of its
             size; None: it is decoded whole. For boxes.
         cache: whether training keeps decoded images: "none" or "memory", see `data.cache`.
 
     Raises:
-        ValueError: if there is no such cache, or the least side is below 1.
+        ValueError: if there is no such cache, the least side is below 1, or the share is none.
     """
 
     name: str
@@ -41,7 +54,11 @@ class DatasetConfig:
     val: str
     workers: int | None = None
     crop: Sequence[int] | None = None
+    val_share: float | None = None
+    annotations: dict[Role, str | None] | None = None
     names: Sequence[str] | None = None
+    palette: dict[str, int | Sequence[int]] | None = None
+    ignore: int | Sequence[int] | None = IGNORE
     scenes: dict[str, int] | None = None
     least_side: int | None = None
     cache: str = "none"
@@ -51,30 +68,40 @@ class DatasetConfig:
             raise ValueError(f"cache: unknown {self.cache!r}; choose from {', '.join(CACHES)}")
         if self.least_side is not None and not (type(self.least_side) is int and self.least_side >= 1):
             raise ValueError(f"least_side: {self.least_side!r}; expected a whole number from 1, or null")
+        if self.val_share is not None and not (type(self.val_share) in (int, float) and 0 < self.val_share < 1):
+            raise ValueError(f"val_share: {self.val_share!r}; expected a number between 0 and 1, or null")
+
+    def part(self, role: Role) -> Part:
+        """Return which images a run trains on, or is evaluated on."""
+        return Part(role, self.train if role == "train" or self.val_share else self.val, self.val_share)
 
 
-def open_coco(root: Path, config: DatasetConfig, *, split: str, classes: ClassTable | None) -> CocoDataset:
-    """Open one split of a COCO tree."""
-    annotations = root / "annotations" / f"instances_{split}.json"
-    return CocoDataset(root / split, annotations, classes=classes, least_side=config.least_side)
+def find_root(config: DatasetConfig) -> Path:
+    """Return the folder of a data set.
+
+    Raises:
+        InputError: if it is missing.
+    """
+    root = Path(config.root).expanduser()
+    if not root.is_dir() and not (config.name == "yolo" and root.is_file()):
+        raise InputError(f"dataset.root: {root}: no such folder; expected that of the {config.name} data set")
+    return root
 
 
-def read_coco(config: DatasetConfig, split: str, classes: ClassTable | None) -> CocoDataset:
-    """Open root/SPLIT and root/annotations/instances_SPLIT.json."""
-    return open_coco(Path(config.root), config, split=split, classes=classes)
+def read_coco_labels(config: DatasetConfig, part: Part, report: Report) -> Labels:
+    """Read a COCO tree."""
+    annotations = (config.annotations or {}).get(part.role if part.share is None else "train")
+    return read_coco(find_root(config), part, annotations=annotations, report=report)
 
 
-def read_cityscapes(config: DatasetConfig, split: str, classes: ClassTable | None) -> CityscapesDataset:
-    """Open root/leftImg8bit/SPLIT and root/gtFine/SPLIT."""
-    return CityscapesDataset(Path(config.root), split)
+def read_yolo_labels(config: DatasetConfig, part: Part, report: Report) -> Labels:
+    """Read a YOLO data set."""
+    return read_yolo(find_root(config), part, names=config.names, report=report)
 
 
-def read_masks(config: DatasetConfig, split: str, classes: ClassTable | None) -> MaskFolderDataset:
-    """Open root/images/SPLIT and root/masks/SPLIT."""
-    names = config.names or (classes.names if classes else None)
-    if not names:
-        raise InputError("dataset.names: none given; expected the class names in the order of the masks' values")
-    return MaskFolderDataset(Path(config.root), split, names=names)
+def read_voc_labels(config: DatasetConfig, part: Part, report: Report) -> Labels:
+    """Read a data set of Pascal VOC's XML files."""
+    return read_voc(find_root(config), part, names=config.names, report=report)
 
 
 def draw_synthetic(config: DatasetConfig) -> Path:
@@ -87,23 +114,50 @@ def draw_synthetic(config: DatasetConfig) -> Path:
     return root
 
 
-def read_synthetic_boxes(config: DatasetConfig, split: str, classes: ClassTable | None) -> CocoDataset:
-    """Open the COCO tree of the synthetic set."""
-    return open_coco(draw_synthetic(config) / "coco", config, split=split, classes=classes)
+def read_synthetic_labels(config: DatasetConfig, part: Part, report: Report) -> Labels:
+    """Read the COCO tree of the synthetic set."""
+    return read_coco(draw_synthetic(config) / "coco", part, annotations=None, report=report)
 
 
-def read_synthetic_masks(config: DatasetConfig, split: str, classes: ClassTable | None) -> CityscapesDataset:
+def open_cityscapes(config: DatasetConfig, part: Part, classes: ClassTable | None, report: Report) -> CityscapesDataset:
+    """Open root/leftImg8bit/SPLIT and root/gtFine/SPLIT."""
+    return CityscapesDataset(Path(config.root), part, report=report)
+
+
+def open_masks(config: DatasetConfig, part: Part, classes: ClassTable | None, report: Report) -> MaskFolderDataset:
+    """Open folders of images and masks."""
+    root = find_root(config)
+    pairs = find_pairs(root, part)
+    coding = choose_coding(
+        root,
+        [mask for _, mask in pairs],
+        names=config.names,
+        palette=config.palette,
+        ignore=config.ignore,
+        classes=classes,
+    )
+    return MaskFolderDataset(pairs, coding, report=report)
+
+
+def open_synthetic(config: DatasetConfig, part: Part, classes: ClassTable | None, report: Report) -> CityscapesDataset:
     """Open the Cityscapes tree of the synthetic set."""
     if config.least_side is not None:
         raise InputError(f"dataset.least_side: {config.least_side}; expected null, as masks are decoded whole")
-    return CityscapesDataset(draw_synthetic(config) / "cityscapes", split)
+    return CityscapesDataset(draw_synthetic(config) / "cityscapes", part, report=report)
 
 
-OpenReader = Callable[[DatasetConfig, str, ClassTable | None], Any]
-READERS: dict[str, dict[str, OpenReader]] = {
-    "detection": {"coco": read_coco, "synthetic": read_synthetic_boxes},
-    "segmentation": {"cityscapes": read_cityscapes, "masks": read_masks, "synthetic": read_synthetic_masks},
+LABELS: dict[str, Callable[[DatasetConfig, Part, Report], Labels]] = {
+    "coco": read_coco_labels,
+    "synthetic": read_synthetic_labels,
+    "voc": read_voc_labels,
+    "yolo": read_yolo_labels,
 }
+MASKS: dict[str, Callable[[DatasetConfig, Part, ClassTable | None, Report], Any]] = {
+    "cityscapes": open_cityscapes,
+    "masks": open_masks,
+    "synthetic": open_synthetic,
+}
+FORMATS: dict[str, dict[str, Any]] = {"detection": LABELS, "segmentation": MASKS}
 
 
 def check_serves(name: str, kind: str) -> None:
@@ -112,24 +166,46 @@ def check_serves(name: str, kind: str) -> None:
     Raises:
         InputError: naming the data sets that do.
     """
-    if name not in READERS[kind]:
-        raise InputError(f"dataset={name} does not serve {kind}; choose from {', '.join(sorted(READERS[kind]))}")
+    if name not in FORMATS[kind]:
+        raise InputError(f"dataset={name} does not serve {kind}; choose from {', '.join(sorted(FORMATS[kind]))}")
 
 
-def open_reader(kind: str, config: DatasetConfig, *, split: str, classes: ClassTable | None = None) -> Any:
-    """Open one split of a data set for a task of `kind` ("detection" or "segmentation").
+def read_labels(config: DatasetConfig, role: Role, *, report: Report = refuse) -> Labels:
+    """Read the labels of a data set of boxes, without a look at its images.
+
+    Args:
+        config: of the data set.
+        role: whether those to train on or those to be evaluated on.
+        report: takes what is wrong in the files; what it lets pass is left out.
+
+    Raises:
+        InputError: if nothing can be read, or `report` refuses what is wrong.
+    """
+    part = config.part(role)
+    labels = LABELS[config.name](config, part, report)
+    return labels.take_images(part.select(labels.images.names.tolist()))
+
+
+def open_reader(
+    kind: str, config: DatasetConfig, role: Role, *, classes: ClassTable | None = None, report: Report = refuse
+) -> Any:
+    """Open the images of a data set with what a task of `kind` ("detection" or "segmentation") learns from.
 
     Args:
         kind: of the task.
         config: of the data set.
-        split: its name.
+        role: whether those to train on or those to be evaluated on.
         classes: that the data must agree with, such as a checkpoint's.
+        report: takes what is wrong in the files; what it lets pass is left out.
 
     Raises:
-        InputError: if the task cannot use this data set, or something is wrong with its files.
+        InputError: if the task cannot use this data set, or `report` refuses what is wrong.
     """
     check_serves(config.name, kind)
-    reader = READERS[kind][config.name](config, split, classes)
+    if kind == "detection":
+        labels = read_labels(config, role, report=report)
+        return BoxDataset(labels, classes=classes, least_side=config.least_side, report=report)
+    reader = MASKS[config.name](config, config.part(role), classes, report)
     if classes is not None:
         classes.require(reader.classes, source=f"dataset {config.name} in {config.root}")
     return reader

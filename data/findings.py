@@ -1,13 +1,17 @@
 """What is wrong with a data set's files: said once, and taken as the caller likes it (refused, logged or listed)."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from data.errors import InputError
 
 logger = logging.getLogger(__name__)
+
+Level = Literal["error", "warning", "note"]
+Entry = TypeVar("Entry")
+Parsed = TypeVar("Parsed")
 
 
 @dataclass(frozen=True)
@@ -21,13 +25,15 @@ class Finding:
         where: the file, and the place in it: "instances_train.json: annotations[3] (id 17).bbox".
         found: what stands there.
         cure: what was expected, or how to mend it.
+        places: all of them, where `found` speaks of several and names the first.
     """
 
-    level: Literal["error", "warning", "note"]
+    level: Level
     kind: str
     where: str
     found: str
     cure: str
+    places: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.where}: {self.found}; {self.cure}"
@@ -45,3 +51,52 @@ def refuse(finding: Finding) -> None:
     if finding.level == "error":
         raise InputError(str(finding))
     logger.log(logging.WARNING if finding.level == "warning" else logging.INFO, "%s", finding)
+
+
+def fault(kind: str, where: object, found: str, cure: str) -> InputError:
+    """Return the error of one entry in a data set's files; `parse_all` reports what it says."""
+    finding = Finding("error", kind, str(where), found, cure)
+    error = InputError(str(finding))
+    error.finding = finding
+    return error
+
+
+def parse_all(
+    parse: Callable[[int, Entry], Parsed], entries: Iterable[Entry], *, report: Report
+) -> Iterator[tuple[int, Parsed]]:
+    """Parse entries one by one; those that `parse` raises a `fault` for are reported and left out.
+
+    Args:
+        parse: takes the position of an entry, and the entry.
+        entries: what a file holds.
+        report: takes each fault.
+
+    Yields:
+        The position of each entry that was parsed, and what came of it.
+
+    Raises:
+        InputError: if `report` does, or `parse` raises one that is no fault of its entry.
+    """
+    for index, entry in enumerate(entries):
+        try:
+            parsed = parse(index, entry)
+        except InputError as error:
+            if error.finding is None:
+                raise
+            report(error.finding)
+        else:
+            yield index, parsed
+
+
+def report_all(findings: Sequence[Finding], *, report: Report, summary: str) -> None:
+    """Report findings that belong together; where the first is refused, the error speaks of all.
+
+    Raises:
+        InputError: of `summary` and the first three, if `report` refuses one.
+    """
+    try:
+        for finding in findings:
+            report(finding)
+    except InputError as error:
+        first = "\n".join(f"  {finding}" for finding in findings[:3])
+        raise InputError(f"{summary}, the first:\n{first}") from error

@@ -2,16 +2,19 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal, cast
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from data.classes import ClassTable
 from data.datasets import DatasetConfig, open_reader
 from data.errors import InputError
+from data.findings import Report, refuse
 from data.loading import Transformed, build_loader, collate_detection, collate_segmentation
+from data.splits import Role
 from data.transforms import DetectionResize, DetectionTransform, SegmentationResize, SegmentationTransform
 from heads.anchors import build_anchors
 from heads.ssdlite import SSDLite
@@ -135,13 +138,20 @@ def gather_boxes(description: Description, reader: Any) -> tuple[Tensor, Tensor,
     return boxes, labels, size, strides
 
 
-def open_split(head: str, dataset: dict[str, Any], split: Literal["train", "val"], *, classes: Any = None) -> Any:
-    """Open the configured training or evaluation split for the task of `head`."""
+def open_split(
+    head: str, dataset: dict[str, Any], role: Role, *, classes: ClassTable | None = None, report: Report = refuse
+) -> Any:
+    """Open the data to train on or to evaluate on, as configured, for the task of `head`; see `open_reader`."""
+    config = parse_dataset(dataset)
+    if role == "val":  # what is measured is what `tasks.predict` does, which decodes images whole
+        config = replace(config, least_side=None)
+    return open_reader(find_task(head).kind, config, role, classes=classes, report=report)
+
+
+def parse_dataset(dataset: dict[str, Any]) -> DatasetConfig:
+    """Check the configuration of a data set."""
     named = {key: str(value) if key in ("root", "train", "val") else value for key, value in dataset.items()}
-    if split == "val":
-        named.pop("least_side", None)  # what is measured is what `tasks.predict` does, which decodes images whole
-    config = parse(DatasetConfig, named, "dataset")
-    return open_reader(find_task(head).kind, config, split=named[split], classes=classes)
+    return parse(DatasetConfig, named, "dataset")
 
 
 def build_train_loader(reader: Any, config: dict[str, Any]) -> DataLoader:

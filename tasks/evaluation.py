@@ -7,20 +7,24 @@ from typing import Any
 
 import lightning as L
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from data.datasets import check_serves
 from data.errors import InputError
 from tasks.build import SEGMENTATION, build_eval_loader, find_task, open_split
-from tasks.callbacks import ProgressBar
 from tasks.checkpoint import check_rewritable, load_checkpoint, load_model, store_thresholds
 from tasks.command import check_new
 from tasks.description import Description
 from tasks.detection.report import write_report as write_detection_report
 from tasks.detection.thresholds import ThresholdRule, fill_unmeasured
+from tasks.environment import record_end
 from tasks.files import ANALYSIS
-from tasks.options import check_least, check_type, count_workers, parse, to_plain
+from tasks.options import check_accelerator, check_least, check_type, count_workers, parse, to_plain
+from tasks.progress import EvaluationProgress
+from tasks.recording import record_run
+from tasks.reporting.page import write_page
+from tasks.run_folder import CONFIG
 from tasks.segmentation.analysis import Inspection
 from tasks.segmentation.averaging import Averaging
 from tasks.segmentation.module import SegmentationModule
@@ -53,6 +57,9 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     check_least(count_workers(dataset), 0, "dataset.workers")
     reader = open_split(description.arch.head, dataset, "val", classes=description.classes)
     logger.info("%s: %s on %d images", config["checkpoint"], description.arch.head, len(reader))
+    out.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(config, out / CONFIG)
+    record_run(out, description, dataset=dataset, readers={"val": reader}, accelerator=config["accelerator"])
     metrics = evaluate_to(
         out,
         description,
@@ -64,6 +71,8 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         averaging=averaging,
         rule=rule,
     )
+    record_end(out)
+    write_page(out)
     log_metrics(metrics, out)
     if config["store_thresholds"]:
         thresholds = read_thresholds(out / ANALYSIS, description)
@@ -126,7 +135,10 @@ def choose_dataset(given: dict[str, Any], description: Description) -> dict[str,
     root = given["root"] or description.dataset["root"]
     if given["name"] is None and name == "synthetic" and not Path(str(root)).is_dir():
         raise InputError(f"dataset: the scenes in {root} are gone; dataset=synthetic draws them")
-    return {**description.dataset, **{key: value for key, value in given.items() if value is not None}}
+    changed = {key: value for key, value in given.items() if value is not None}
+    if "val" in changed:  # these say where the earlier split is
+        changed = {"val_share": None, "annotations": None, **changed}
+    return {**description.dataset, **changed}
 
 
 def evaluate_to(
@@ -163,10 +175,16 @@ def evaluate_to(
     module = task.module(description, **settings)
     module.model = load_model(description, weights)
     loader = build_eval_loader(reader, description, batch_size=batch_size, workers=workers)
-    callbacks: list[L.Callback] = [ProgressBar(refresh_rate=10)]
+    callbacks: list[L.Callback] = [EvaluationProgress()]
     if task is SEGMENTATION:
         callbacks += [SavePredictions(out, reader, description.classes), inspection]
-    trainer = make_trainer(accelerator=accelerator, callbacks=callbacks, logger=False, enable_checkpointing=False)
+    trainer = make_trainer(
+        accelerator=accelerator,
+        callbacks=callbacks,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+    )
     out.mkdir(parents=True, exist_ok=True)
     trainer.validate(module, loader, verbose=False)
     if isinstance(module, SegmentationModule):
@@ -180,6 +198,7 @@ def make_trainer(**settings: Any) -> L.Trainer:
     Raises:
         InputError: if Lightning refuses a setting, such as an accelerator that this machine lacks.
     """
+    check_accelerator(settings["accelerator"], "accelerator")
     try:
         return L.Trainer(devices=1, enable_model_summary=False, use_distributed_sampler=False, **settings)
     except (MisconfigurationException, TypeError, ValueError) as error:

@@ -6,7 +6,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from data.coco import CocoDataset
+from data.boxes import BoxDataset
 from data.errors import InputError
 from data.loading import DetectionBatch
 from heads.ssdlite import RawDetections, SSDLite
@@ -156,7 +156,7 @@ class DetectionModule(L.LightningModule):
         )
         self.log(f"val/{self.metric}", self.metrics.summary[self.metric] or 0.0, prog_bar=True)
 
-    def _reader(self) -> CocoDataset:
+    def _reader(self) -> BoxDataset:
         return self.trainer.val_dataloaders.dataset.reader  # type: ignore[union-attr]
 
 

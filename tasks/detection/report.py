@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from data.boxes import BoxDataset
 from data.classes import ClassTable
-from data.coco import CocoDataset
 from tasks.detection.analysis import analyse
 from tasks.detection.confusion import confusion_matrix
 from tasks.detection.module import DetectionModule
@@ -20,7 +20,7 @@ from tasks.plots import plot_confusion_matrix
 SAMPLES = 8  # images drawn
 
 
-def write_report(out: Path, module: DetectionModule, reader: CocoDataset, *, rule: ThresholdRule) -> dict[str, Any]:
+def write_report(out: Path, module: DetectionModule, reader: BoxDataset, *, rule: ThresholdRule) -> dict[str, Any]:
     """Write the numbers, results.json, the plots, samples/ and worst/ of a module's last validation.
 
     Args:
@@ -51,7 +51,7 @@ def write_report(out: Path, module: DetectionModule, reader: CocoDataset, *, rul
 
 
 def draw_samples(
-    folder: Path, results: list[dict[str, Any]], reader: CocoDataset, *, thresholds: tuple[float, ...]
+    folder: Path, results: list[dict[str, Any]], reader: BoxDataset, *, thresholds: tuple[float, ...]
 ) -> None:
     """Draw images spread over the data set, with their boxes left and what was found right."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from data.boxes import BoxDataset
 from data.classes import ClassTable
-from data.coco import CocoDataset
 from tasks.detection.analysis import Analysis
 from tasks.detection.errors import DETECTION_KINDS
 from tasks.drawing import draw_boxes, draw_legend, save_image, side_by_side
@@ -38,7 +38,7 @@ def rank_images(analysis: Analysis) -> list[int]:
     return order[mistakes[order] > 0].tolist()
 
 
-def draw_worst(out: Path, analysis: Analysis, reader: CocoDataset) -> list[dict[str, str]]:
+def draw_worst(out: Path, analysis: Analysis, reader: BoxDataset) -> list[dict[str, str]]:
     """Draw the worst images into out/worst, ground truth left and detections right.
 
     Args:

@@ -25,7 +25,7 @@ def readers(tmp_path):
     """Return a reader of six scenes for each kind of task."""
     write_synthetic(tmp_path, train=6, val=1)
     config = DatasetConfig("synthetic", str(tmp_path), "train", "val", scenes={"train": 6, "val": 1})
-    return {kind: open_reader(kind, config, split="train") for kind in KINDS}
+    return {kind: open_reader(kind, config, "train") for kind in KINDS}
 
 
 def run_epochs(kind, reader, *, workers=0):

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data.boxes import BoxDataset
 from data.cache import CachedReader
 from data.cityscapes import CityscapesDataset
-from data.coco import CocoDataset
-from data.masks import MaskFolderDataset
+from data.coco import read_coco
+from data.datasets import DatasetConfig, open_reader
+from data.findings import refuse
+from data.splits import Part
 
 
 def open_coco(root, count):
@@ -23,21 +26,21 @@ def open_coco(root, count):
     listing = [{"id": i, "file_name": f"{i}.png", "height": 8, "width": 8} for i in range(count)]
     content = {"images": listing, "categories": [{"id": 1, "name": "thing"}], "annotations": boxes}
     (root / "set.json").write_text(json.dumps(content))
-    return CocoDataset(root / "images", root / "set.json")
+    return BoxDataset(read_coco(root, Part("train", "images"), annotations="set.json", report=refuse))
 
 
 def open_cityscapes(root, count):
     for index in range(count):
         save(root / "leftImg8bit/train/town" / f"{index}_leftImg8bit.png", (8, 8, 3))
         save(root / "gtFine/train/town" / f"{index}_gtFine_labelIds.png", (8, 8))
-    return CityscapesDataset(root, "train")
+    return CityscapesDataset(root, Part("train", "train"))
 
 
 def open_masks(root, count):
     for index in range(count):
         save(root / "images/train" / f"{index}.png", (8, 8, 3))
         save(root / "masks/train" / f"{index}.png", (8, 8))
-    return MaskFolderDataset(root, "train", names=["thing"])
+    return open_reader("segmentation", DatasetConfig("masks", str(root), "train", "val", names=["thing"]), "train")
 
 
 def save(path, shape):

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data.boxes import BoxDataset
 from data.cache import cache_readers
-from data.coco import CocoDataset
+from data.coco import read_coco
 from data.errors import InputError
+from data.findings import refuse
 from data.images import load_image, read_decoded_size
+from data.splits import Part
 from tasks.build import build_train_loader, open_split
 from tasks.options import to_plain
 from tests.tasks.runs import load_config
@@ -81,7 +84,7 @@ def root(tmp_path):
 
 
 def test_boxes_shrink_with_their_image_and_the_ground_truth_does_not(root):
-    reader = CocoDataset(root / "train", root / "annotations" / "instances_train.json", least_side=60)
+    reader = BoxDataset(read_coco(root, Part("train", "train"), annotations=None, report=refuse), least_side=60)
     assert [sample.image.shape for sample in reader] == [(60, 80, 3), (120, 160, 3)]
     assert [sample.boxes.tolist() for sample in reader] == [[[10, 20, 40, 35]], [[20, 40, 80, 70]]]
     assert reader.sizes.tolist() == [[120, 160]] * 2
@@ -89,7 +92,7 @@ def test_boxes_shrink_with_their_image_and_the_ground_truth_does_not(root):
 
 
 def test_a_cache_holds_the_reduced_pixels(root):
-    reader = CocoDataset(root / "train", root / "annotations" / "instances_train.json", least_side=60)
+    reader = BoxDataset(read_coco(root, Part("train", "train"), annotations=None, report=refuse), least_side=60)
     (cached,) = cache_readers([reader])
     for index in (0, 1, 0):
         np.testing.assert_array_equal(cached[index].image, reader[index].image)

@@ -1,0 +1,129 @@
+"""Labels against the images that they speak of: sizes from the headers, and boxes that can teach nothing left out."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from data.errors import InputError
+from data.findings import Finding, Report, fault
+from data.images import Size, describe_size, read_all, read_sizes
+from data.labels import BoxList, Labels
+
+BEYOND_ONE = 0.01  # that shares of a side may leave 0..1 by: rounding, and boxes drawn over the border
+
+
+def check_images(labels: Labels, *, report: Report) -> tuple[Labels, np.ndarray]:
+    """Check that every image is there, is an image and has the size that the labels say.
+
+    Returns:
+        the labels of the N images that can be used, and (N, 2) int64, their height and width in pixels; the upright
+        image's where the labels do not say.
+
+    Raises:
+        InputError: if the folder is missing or empty, or `report` refuses what is wrong.
+    """
+    if not labels.folder.is_dir() or not any(labels.folder.iterdir()):
+        wanted = f"expected a folder with the images that {labels.source} lists"
+        raise InputError(f"{labels.folder}: missing or empty; {wanted}")
+    paths = [labels.folder / name for name in labels.images.names.tolist()]
+    found = read_all(_check_size, paths, labels.images.sizes, source=f"images of {labels.source}", report=report)
+    sizes = np.array([size for size in found if size is not None], dtype=np.int64).reshape(-1, 2)
+    return labels.take_images(np.array([size is not None for size in found], dtype=bool)), sizes
+
+
+def _check_size(path: Path, expected: Size | None) -> Size:
+    """Return an image's (height, width), which must be `expected`, raw or upright as `load_image` takes it."""
+    raw, upright = read_sizes(path)
+    if expected is not None and expected not in (raw, upright):
+        raise fault(
+            "size of an image", path, f"size is {describe_size(upright)}", f"expected {describe_size(expected)}"
+        )
+    return expected or upright
+
+
+def keep_good(labels: Labels, sizes: np.ndarray, *, report: Report) -> tuple[BoxList, np.ndarray, dict[str, int]]:
+    """Sort boxes by image, in pixels, and leave out and report the bad ones.
+
+    Args:
+        labels: of N images.
+        sizes: (N, 2) int64, their height and width in pixels.
+        report: takes a warning for each kind of bad box, an error if no box is good.
+
+    Returns:
+        the M good boxes; (M, 4) float32, the same as xyxy in pixels, clipped to the image; how many of each kind of bad
+        box there were.
+    """
+    boxes = labels.boxes.take(np.argsort(labels.boxes.rows, kind="stable"))
+    outside = find_unnormalised(boxes.boxes_xywh) if labels.relative else np.zeros(len(boxes), dtype=bool)
+    boxes = _to_pixels(boxes, sizes, relative=labels.relative)
+    xyxy = np.concatenate([boxes.boxes_xywh[:, :2], boxes.boxes_xywh[:, :2] + boxes.boxes_xywh[:, 2:]], axis=1)
+    limit = np.tile(sizes[boxes.rows][:, ::-1], 2)  # (M, 4): width, height, width, height
+    clipped = xyxy.clip(0, limit).astype(np.float32)
+    kinds = np.where(outside, "values that are no shares of the image's sides", name_bad(boxes.boxes_xywh, clipped))
+    good = kinds == ""
+    names, counts = np.unique(kinds[~good], return_counts=True)
+    dropped = dict(zip(names.tolist(), counts.tolist(), strict=True))
+    _report_bad(labels, boxes, kinds, dropped, report=report)
+    beyond = (np.abs(xyxy - clipped) > 1).any(axis=1) & good
+    if beyond.any():
+        found = f"{int(beyond.sum())} of {len(boxes)} boxes leave their image by over 1 px: clipped"
+        cure = f"expected boxes inside (first: {_place(labels, boxes, beyond)})"
+        places = _find_places(labels, boxes, beyond)
+        report(Finding("note", "box beyond the border", str(labels.source), found, cure, places))
+    return boxes.take(good), clipped[good], dropped
+
+
+def find_unnormalised(boxes_xywh: np.ndarray) -> np.ndarray:
+    """Return (M,) bool: which relative boxes have a centre or a size that is no share of the image's sides."""
+    centres, sides = boxes_xywh[:, :2] + boxes_xywh[:, 2:] / 2, boxes_xywh[:, 2:]
+    wrong = (centres < -BEYOND_ONE) | (centres > 1 + BEYOND_ONE) | (sides > 1 + BEYOND_ONE)  # (M, 2)
+    return wrong.any(axis=1) & np.isfinite(boxes_xywh).all(axis=1)
+
+
+def name_bad(boxes_xywh: np.ndarray, clipped: np.ndarray) -> np.ndarray:
+    """Return (M,) strings: what is wrong with each box, "" where nothing is."""
+    size = boxes_xywh[:, 2:]
+    conditions = {
+        "not four numbers": np.isnan(boxes_xywh).any(axis=1),
+        "NaN or infinite": np.isinf(boxes_xywh).any(axis=1),
+        "negative width or height": (size < 0).any(axis=1),
+        "zero width or height": (size == 0).any(axis=1),
+        "no area inside the image": (clipped[:, 2:] <= clipped[:, :2]).any(axis=1),
+    }
+    return np.select(list(conditions.values()), list(conditions), default="")
+
+
+def _to_pixels(boxes: BoxList, sizes: np.ndarray, *, relative: bool) -> BoxList:
+    """Return boxes in pixels, with the area of the box where the file does not say."""
+    boxes_xywh = boxes.boxes_xywh
+    if relative:
+        boxes_xywh = boxes_xywh * np.tile(sizes[boxes.rows][:, ::-1], 2)
+    areas = np.where(np.isnan(boxes.areas), boxes_xywh[:, 2] * boxes_xywh[:, 3], boxes.areas)
+    return replace(boxes, boxes_xywh=boxes_xywh, areas=areas)
+
+
+def _report_bad(labels: Labels, boxes: BoxList, kinds: np.ndarray, dropped: dict[str, int], *, report: Report) -> None:
+    """Report each kind of bad box with its number and its first place; an error where no box is good."""
+    cure = "expected the box of an object in the image"
+    if not len(boxes):
+        report(Finding("error", "no boxes", str(labels.source), f"none of {len(labels.images)} images has a box", cure))
+    elif sum(dropped.values()) == len(boxes):
+        found = ", ".join(f"{n} {kind} (first: {_place(labels, boxes, kinds == kind)})" for kind, n in dropped.items())
+        report(Finding("error", "no good box", str(labels.source), f"all {len(boxes)} boxes are bad: {found}", cure))
+        return
+    for kind, count in dropped.items():
+        found = f"left out {count} of {len(boxes)} boxes: {kind} (first: {_place(labels, boxes, kinds == kind)})"
+        places = _find_places(labels, boxes, kinds == kind)
+        report(Finding("warning", f"box: {kind}", str(labels.source), found, cure, places))
+
+
+def _place(labels: Labels, boxes: BoxList, chosen: np.ndarray) -> str:
+    """Say where the first of the chosen boxes stands."""
+    return _find_places(labels, boxes, np.flatnonzero(chosen)[:1])[0]
+
+
+def _find_places(labels: Labels, boxes: BoxList, chosen: np.ndarray) -> tuple[str, ...]:
+    """Say where each of the chosen boxes stands."""
+    rows, ids = boxes.rows[chosen], boxes.ids[chosen].tolist()
+    return tuple(map(labels.place, labels.images.names[rows].tolist(), ids))

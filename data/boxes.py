@@ -1,0 +1,159 @@
+"""Images with boxes, of whatever format: what detectors are trained and evaluated on."""
+
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from data.box_checks import check_images, keep_good
+from data.classes import ClassTable
+from data.findings import Report, refuse
+from data.images import Size, load_image, read_all, read_decoded_size
+from data.labels import Labels
+from data.samples import DetectionSample
+
+
+class BoxDataset(Dataset[DetectionSample]):
+    """The images of a split with their boxes; images without boxes are kept.
+
+    Everything is held in numpy arrays, one for all images, so that worker processes share the memory: touching a list
+    of Python objects copies it, page by page, into every worker.
+
+    Attributes:
+        classes: the K classes of the labels, or the table that was asked for.
+        image_ids: (N,) int64, the ids of the images in the labels' order.
+        names: (N,) strings, the images' files relative to `folder`.
+        source: the file, or the folder of files, that the labels were read from.
+        folder: of the images.
+        sizes: (N, 2) int64, height and width in pixels.
+        pixel_sizes: (N, 2) int64, the same of the images as they are decoded; smaller where `least_side` allows it.
+        dropped: how many bad boxes were left out, by kind; empty if there are none.
+        channels: of an image.
+    """
+
+    channels = (3,)
+
+    def __init__(
+        self,
+        labels: Labels,
+        *,
+        classes: ClassTable | None = None,
+        least_side: int | None = None,
+        report: Report = refuse,
+    ) -> None:
+        """Check the labels against the headers of their images.
+
+        Args:
+            labels: what the label files say.
+            classes: the classes of a model or a training set, which must know all of the labels'; their order is used.
+            least_side: see `data.images.load_image`.
+            report: takes what is wrong; images that cannot be used are left out with their boxes where it lets them
+                pass, bad boxes always.
+
+        Raises:
+            InputError: if the labels have a class that `classes` has not, or `report` refuses what is wrong.
+        """
+        if classes is not None:
+            labels = labels.take_classes(classes)
+        labels, self.sizes = check_images(labels, report=report)
+        self.classes = labels.classes
+        self.image_ids = labels.images.ids
+        self.source, self.folder = labels.source, labels.folder
+        self.names = labels.images.names
+        self._least_side = least_side
+        self.pixel_sizes = _find_decoded_sizes(self.folder, self.names, self.sizes, least_side=least_side)
+        self._boxes, self._clipped, self.dropped = keep_good(labels, self.sizes, report=report)
+        counts = np.bincount(self._boxes.rows, minlength=len(self))
+        self._offsets = np.concatenate([[0], np.cumsum(counts)])  # image i owns boxes offsets[i] to offsets[i + 1]
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def __getitem__(self, index: int) -> DetectionSample:
+        """Read one image and its boxes, clipped to it.
+
+        Raises:
+            InputError: if the image is truncated.
+        """
+        index = range(len(self))[index]
+        return self.make_sample(index, *self.read_pixels(index))
+
+    def read_pixels(self, index: int) -> tuple[np.ndarray]:
+        """Read the image (H, W, 3) uint8."""
+        height, width = self.sizes[index].tolist()
+        return (load_image(self.folder / str(self.names[index]), size=(height, width), least_side=self._least_side),)
+
+    def make_sample(self, index: int, image: np.ndarray) -> DetectionSample:
+        """Return the sample of these pixels."""
+        own = slice(self._offsets[index], self._offsets[index + 1])
+        scale = self.pixel_sizes[index, ::-1] / self.sizes[index, ::-1]  # (2,) x, y
+        return DetectionSample(
+            image,
+            (self._clipped[own] * np.tile(scale, 2)).astype(np.float32),
+            self._boxes.labels[own].copy(),
+            self._boxes.crowd[own].copy(),
+            int(self.image_ids[index]),
+        )
+
+    def count_boxes(self) -> np.ndarray:
+        """Return how many boxes each class has, those of crowds left out: (K,) int64."""
+        return np.bincount(self._boxes.labels[~self._boxes.crowd], minlength=len(self.classes))
+
+    def boxes_at(self, size: Size) -> tuple[np.ndarray, np.ndarray]:
+        """Return the boxes of all images as they are when each image is resized to `size`, those of crowds left out.
+
+        Args:
+            size: (height, width) in pixels.
+
+        Returns:
+            (M, 4) float32, xyxy in pixels, and their class indices (M,) int64.
+        """
+        alone = ~self._boxes.crowd
+        scale = np.array(size, dtype=np.float64)[::-1] / self.sizes[self._boxes.rows[alone]][:, ::-1]  # (M, 2) x, y
+        return (self._clipped[alone] * np.tile(scale, 2)).astype(np.float32), self._boxes.labels[alone].copy()
+
+    @property
+    def image_paths(self) -> np.ndarray:
+        """The (N,) paths of the images, as strings."""
+        return np.array([str(self.folder / name) for name in self.names.tolist()])
+
+    @property
+    def boxes(self) -> tuple[np.ndarray, ...]:
+        """What the M good boxes say: positions of their images, labels, boxes_xywh (M, 4), areas, crowd."""
+        own = self._boxes
+        return own.rows, own.labels, own.boxes_xywh, own.areas, own.crowd
+
+    def ground_truth(self) -> dict[str, list[dict[str, Any]]]:
+        """Return what COCOeval compares detections with: the files' own boxes and areas, less the bad boxes.
+
+        Annotations are numbered from 1: COCOeval takes an id of 0 for "not matched".
+        """
+        images = zip(self.image_ids.tolist(), self.names.tolist(), self.sizes.tolist(), strict=True)
+        categories = zip(self.classes.ids, self.classes.names, self.classes.categories, strict=True)
+        annotations = zip(
+            self.image_ids[self._boxes.rows].tolist(),
+            np.array(self.classes.ids)[self._boxes.labels].tolist(),
+            self._boxes.boxes_xywh.tolist(),
+            self._boxes.areas.tolist(),
+            self._boxes.crowd.tolist(),
+            strict=True,
+        )
+        return {
+            "images": [{"id": i, "file_name": name, "height": h, "width": w} for i, name, (h, w) in images],
+            "categories": [{"id": i, "name": name, "supercategory": group} for i, name, group in categories],
+            "annotations": [
+                {"id": n, "image_id": i, "category_id": c, "bbox": box, "area": area, "iscrowd": int(crowd)}
+                for n, (i, c, box, area, crowd) in enumerate(annotations, start=1)
+            ],
+        }
+
+
+def _find_decoded_sizes(folder: Path, names: np.ndarray, sizes: np.ndarray, *, least_side: int | None) -> np.ndarray:
+    """Return (N, 2) int64, height and width in pixels that images of these sizes are decoded at."""
+    if least_side is None:
+        return sizes
+    paths, wanted = [folder / name for name in names.tolist()], [(height, width) for height, width in sizes.tolist()]
+    found = read_all(read_decoded_size, paths, wanted, repeat(least_side), source=str(folder))
+    return np.array(found, dtype=np.int64)

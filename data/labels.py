@@ -1,0 +1,130 @@
+"""What label files say of one split, whatever their format: classes, images and boxes, in packed arrays."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from data.classes import ClassTable
+from data.images import Size
+
+
+@dataclass(frozen=True)
+class ImageList:
+    """N images.
+
+    Attributes:
+        ids: (N,) int64, unique.
+        names: (N,) strings, paths relative to the folder of images.
+        sizes: N times (height, width) in pixels, None where the labels do not say.
+    """
+
+    ids: np.ndarray
+    names: np.ndarray
+    sizes: list[Size | None]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def number(cls, names: list[str]) -> "ImageList":
+        """Return images that have neither ids nor sizes in their labels: their ids are their positions, from 0."""
+        return cls(np.arange(len(names)), np.array(names, dtype=str), [None] * len(names))
+
+
+@dataclass(frozen=True)
+class BoxList:
+    """M boxes, as the files hold them: bad ones too.
+
+    Attributes:
+        ids: (M,) int64, what a box is found by in its file: annotation id, line or number; used in messages alone.
+        rows: (M,) int64, positions of their images in the list of images.
+        labels: (M,) int64, class indices 0 to K - 1.
+        boxes_xywh: (M, 4) float64, left, top, width and height in pixels, or in shares of the image's sides where the
+            labels are relative; all infinite if one in the file is not finite, all NaN where there are no four numbers.
+        areas: (M,) float64, square pixels; NaN where the file does not say.
+        crowd: (M,) bool; neither a positive nor background.
+    """
+
+    ids: np.ndarray
+    rows: np.ndarray
+    labels: np.ndarray
+    boxes_xywh: np.ndarray
+    areas: np.ndarray
+    crowd: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def create(
+        cls, rows: list[int], ids: list[int], labels: list[int], boxes_xywh: list[list[float]], *, crowd: list[bool]
+    ) -> "BoxList":
+        """Pack boxes whose areas no file says."""
+        boxes = np.array(boxes_xywh, dtype=np.float64).reshape(-1, 4)  # (M, 4)
+        return cls(
+            np.array(ids, dtype=np.int64),
+            np.array(rows, dtype=np.int64),
+            np.array(labels, dtype=np.int64),
+            boxes,
+            np.full(len(boxes), np.nan),
+            np.array(crowd, dtype=bool),
+        )
+
+    def take(self, index: np.ndarray) -> "BoxList":
+        """Return the boxes that a mask or an array of positions selects, in its order."""
+        return BoxList(
+            self.ids[index],
+            self.rows[index],
+            self.labels[index],
+            self.boxes_xywh[index],
+            self.areas[index],
+            self.crowd[index],
+        )
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of one split.
+
+    Attributes:
+        source: the file, or the folder of files, that they were read from.
+        folder: that the names of the images are relative to.
+        classes: the K classes.
+        images: the N images; those without boxes too.
+        boxes: the M boxes.
+        place: says where a box stands, for messages: from the name of its image and its id.
+        relative: whether boxes are shares of the sides of their image.
+        numbered: whether the files themselves name classes by the ids of `classes`, as COCO's do; elsewhere classes are
+            known by their names, and ids are their positions.
+    """
+
+    source: Path
+    folder: Path
+    classes: ClassTable
+    images: ImageList
+    boxes: BoxList
+    place: Callable[[str, int], str]
+    relative: bool = False
+    numbered: bool = False
+
+    def take_images(self, keep: np.ndarray) -> "Labels":
+        """Return the images that a mask (N,) selects, with their boxes."""
+        if keep.all():
+            return self
+        sizes = [size for size, kept in zip(self.images.sizes, keep.tolist(), strict=True) if kept]
+        images = ImageList(self.images.ids[keep], self.images.names[keep], sizes)
+        boxes = self.boxes.take(keep[self.boxes.rows])
+        rows = np.cumsum(keep) - 1  # (N,) new positions
+        return replace(self, images=images, boxes=replace(boxes, rows=rows[boxes.rows]))
+
+    def take_classes(self, classes: ClassTable) -> "Labels":
+        """Return the same labels as indices of another table, which knows all their classes.
+
+        Raises:
+            InputError: naming the classes that it does not know, or knows under other ids than the files use.
+        """
+        classes.require(self.classes, source=str(self.source), by_id=self.numbered)
+        order = np.array([classes.names.index(name) for name in self.classes.names], dtype=np.int64)  # (K,)
+        return replace(self, classes=classes, boxes=replace(self.boxes, labels=order[self.boxes.labels]))

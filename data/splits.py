@@ -1,0 +1,64 @@
+"""Which images a run trains and evaluates on: whole splits, or shares of one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import PurePath
+from typing import Literal
+
+import numpy as np
+
+from data.errors import InputError
+
+Role = Literal["train", "val"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """The images that a run trains on, or those that it is evaluated on.
+
+    Attributes:
+        role: what they are for.
+        split: the name of the split that they are in.
+        share: of that split's images that evaluation takes, and training leaves; None: there is a split for each.
+    """
+
+    role: Role
+    split: str
+    share: float | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that the split may go by: what others call val is valid in Roboflow's exports."""
+        return ("val", "valid") if self.split == "val" else (self.split,)
+
+    def select(self, names: Sequence[str]) -> np.ndarray:
+        """Return (N,) bool: which images of the split belong to this part.
+
+        That depends on the name of each alone, without its folder and extension: images that are added, or another
+        format of labels, move none.
+
+        Raises:
+            InputError: if there would be none.
+        """
+        if self.share is None:
+            return np.ones(len(names), dtype=bool)
+        taken = np.array([_draw(name) < self.share for name in names], dtype=bool)
+        keep = taken if self.role == "val" else ~taken
+        if not keep.any():
+            found = f"takes {int(taken.sum())} of the {len(names)} images of {self.split!r}"
+            raise InputError(f"dataset.val_share: {self.share} {found}; expected some to evaluate and some to train on")
+        return keep
+
+    def missing(self, where: object, found: str) -> InputError:
+        """Return the error of a split that is not there."""
+        hint = ""
+        if self.role == "val":
+            hint = ", or dataset.val_share=0.2 to evaluate on a fifth of dataset.train where there is no such split"
+        return InputError(f"{where}: no split {self.split!r}; expected {found}{hint}")
+
+
+def _draw(name: str) -> float:
+    """Return a number from 0 to 1, the same for the same name."""
+    stem = PurePath(name).stem
+    return int.from_bytes(blake2b(stem.encode(), digest_size=8).digest()) / 2**64
