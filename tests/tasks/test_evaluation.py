@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from data.errors import InputError
-from tasks.callbacks import Progress
 from tasks.checkpoint import load_checkpoint, store_thresholds
 from tasks.evaluation import choose_dataset, evaluate
+from tasks.progress import Progress
 from tasks.training import train
 from tests.tasks.runs import load_config, small_run
 
