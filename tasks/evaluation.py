@@ -75,7 +75,10 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     write_page(out)
     log_metrics(metrics, out)
     if config["store_thresholds"]:
-        store_thresholds(checkpoint, read_thresholds(out / ANALYSIS, description))
+        thresholds = read_thresholds(out / ANALYSIS, description)
+        store_thresholds(checkpoint, thresholds)
+        named = zip(description.classes.names, thresholds, strict=True)
+        logger.info("stored in %s: %s", checkpoint, ", ".join(f"{name} {value:.2f}" for name, value in named))
     return metrics
 
 
