@@ -25,6 +25,7 @@ class BoxDataset(Dataset[DetectionSample]):
         classes: the K classes of the labels, or the table that was asked for.
         image_ids: (N,) int64, the ids of the images in the labels' order.
         names: (N,) strings, the images' files relative to `folder`.
+        source: the file, or the folder of files, that the labels were read from.
         folder: of the images.
         sizes: (N, 2) int64, height and width in pixels.
         pixel_sizes: (N, 2) int64, the same of the images as they are decoded; smaller where `least_side` allows it.
@@ -59,7 +60,7 @@ class BoxDataset(Dataset[DetectionSample]):
         labels, self.sizes = check_images(labels, report=report)
         self.classes = labels.classes
         self.image_ids = labels.images.ids
-        self.folder = labels.folder
+        self.source, self.folder = labels.source, labels.folder
         self.names = labels.images.names
         self._least_side = least_side
         self.pixel_sizes = _find_decoded_sizes(self.folder, self.names, self.sizes, least_side=least_side)
@@ -95,6 +96,10 @@ class BoxDataset(Dataset[DetectionSample]):
             self._boxes.crowd[own].copy(),
             int(self.image_ids[index]),
         )
+
+    def count_boxes(self) -> np.ndarray:
+        """Return how many boxes each class has, those of crowds left out: (K,) int64."""
+        return np.bincount(self._boxes.labels[~self._boxes.crowd], minlength=len(self.classes))
 
     def boxes_at(self, size: Size) -> tuple[np.ndarray, np.ndarray]:
         """Return the boxes of all images as they are when each image is resized to `size`, those of crowds left out.

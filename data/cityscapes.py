@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 
 from data.classes import ClassTable
 from data.errors import InputError
-from data.findings import Report, refuse
+from data.findings import Report, fault, refuse
 from data.images import find_images, load_image, load_mask
 from data.pairs import check_pairs, find_split, split_names, take_part
 from data.samples import IGNORE, SegmentationSample
@@ -94,9 +94,13 @@ class CityscapesDataset(Dataset[SegmentationSample]):
 
     def read_pixels(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Read the image (H, W, 3) and the mask (H, W), both uint8."""
-        mask_path = Path(self.mask_paths[index])
-        mask = to_train_ids(load_mask(mask_path), path=mask_path)
+        mask = self.read_mask(index)
         return load_image(Path(self.image_paths[index]), size=(mask.shape[0], mask.shape[1])), mask
+
+    def read_mask(self, index: int) -> np.ndarray:
+        """Read the mask (H, W) uint8, class indices or IGNORE."""
+        path = Path(self.mask_paths[index])
+        return to_train_ids(load_mask(path), path=path)
 
     def make_sample(self, index: int, image: np.ndarray, mask: np.ndarray) -> SegmentationSample:
         """Return the sample of these pixels."""
@@ -122,5 +126,6 @@ def to_train_ids(ids: np.ndarray, *, path: Path) -> np.ndarray:
     if unknown.any():
         found = np.unique(ids[unknown])[:10].tolist()
         last = max(label.id for label in LABELS)
-        raise InputError(f"{path}: ids {found}; expected Cityscapes label ids 0 to {last} (not train ids, not colours)")
+        cure = f"expected Cityscapes label ids 0 to {last} (not train ids, not colours)"
+        raise fault("unknown mask value", path, f"ids {found}", cure)
     return mask

@@ -13,7 +13,9 @@ from data.coco import read_coco
 from data.errors import InputError
 from data.findings import Report, refuse
 from data.labels import Labels
-from data.masks import MaskFolderDataset
+from data.mask_classes import choose_coding
+from data.masks import MaskFolderDataset, find_pairs
+from data.samples import IGNORE
 from data.splits import Part, Role
 from data.synthetic import write_synthetic
 from data.voc import read_voc
@@ -35,6 +37,8 @@ class DatasetConfig:
         workers: processes that load data; None for as many as there are cores, at most 8.
         crop: (height, width) that segmenters train on by default.
         names: of the classes, in the order of their indices; None: those of the files. Not for "coco".
+        palette: of masks: the value or the colour of each class, by name; None: see `data.mask_classes`.
+        ignore: of masks: the value or the colour of pixels that neither teach nor count.
         scenes: number of scenes to draw, by split ("synthetic").
         least_side: pixels that both sides of a training image keep where its JPEG file is decoded at a part of its
             size; None: it is decoded whole. For boxes.
@@ -53,6 +57,8 @@ class DatasetConfig:
     val_share: float | None = None
     annotations: dict[Role, str | None] | None = None
     names: Sequence[str] | None = None
+    palette: dict[str, int | Sequence[int]] | None = None
+    ignore: int | Sequence[int] | None = IGNORE
     scenes: dict[str, int] | None = None
     least_side: int | None = None
     cache: str = "none"
@@ -119,11 +125,18 @@ def open_cityscapes(config: DatasetConfig, part: Part, classes: ClassTable | Non
 
 
 def open_masks(config: DatasetConfig, part: Part, classes: ClassTable | None, report: Report) -> MaskFolderDataset:
-    """Open root/images/SPLIT and root/masks/SPLIT."""
-    names = config.names or (classes.names if classes else None)
-    if not names:
-        raise InputError("dataset.names: none given; expected the class names in the order of the masks' values")
-    return MaskFolderDataset(Path(config.root), part, names=names, report=report)
+    """Open folders of images and masks."""
+    root = find_root(config)
+    pairs = find_pairs(root, part)
+    coding = choose_coding(
+        root,
+        [mask for _, mask in pairs],
+        names=config.names,
+        palette=config.palette,
+        ignore=config.ignore,
+        classes=classes,
+    )
+    return MaskFolderDataset(pairs, coding, report=report)
 
 
 def open_synthetic(config: DatasetConfig, part: Part, classes: ClassTable | None, report: Report) -> CityscapesDataset:

@@ -4,6 +4,7 @@ import struct
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,9 +21,12 @@ EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")  # nothing else: Pillow hands EPS files to Ghostscript
 COLOR_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 INDEX_MODES = ("1", "L", "P", "I", "I;16", "I;16B")
+PAINTED_MODES = ("1", "L", "P", "RGB", "RGBA")
+MASK_MODES = (*INDEX_MODES, "RGB", "RGBA")
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 EXPECTED_IMAGE = "expected a complete JPEG, PNG, BMP, WebP or TIFF image of 8 bits a channel"
 EXPECTED_MASK = "expected a complete single-channel image of class indices"
+EXPECTED_COLORS = "expected a complete image of colours, 8 bits a channel"
 READ_THREADS = 8  # header reads wait for the disk, above all for a network disk
 
 
@@ -55,9 +59,28 @@ def load_image(path: Path, *, size: Size | None = None, least_side: int | None =
             found = f"size is {describe_size(upright)}"
             raise fault("size of an image", path, found, f"expected {describe_size(size)}, as its annotation says")
         _reduce(image, least_side)
-        if size != raw and _orientation(image) != 1:
-            image = ImageOps.exif_transpose(image)
-        return np.array(image if image.mode == "RGB" else image.convert("RGB"))  # Pillow's convert always copies
+        return _to_rgb(image, upright=size != raw)
+
+
+def decode_image(content: bytes, *, name: str, most_pixels: int) -> np.ndarray:
+    """Decode the content of an image file as `load_image` loads the file.
+
+    Args:
+        content: of the file.
+        name: of the file, for the messages.
+        most_pixels: a larger image is refused by its header, before anything is decoded.
+
+    Returns:
+        (H, W, 3) uint8, RGB.
+
+    Raises:
+        InputError: if the content is truncated or no image of 8 bits a channel, or the image is too large.
+    """
+    with _open(BytesIO(content), name=name, modes=COLOR_MODES, expected=EXPECTED_IMAGE) as image:
+        if image.width * image.height > most_pixels:
+            found = describe_size((image.height, image.width))
+            raise InputError(f"{name}: size is {found}; expected at most {most_pixels / 1e6:g} megapixels")
+        return _to_rgb(image, upright=True)
 
 
 def read_decoded_size(path: Path, size: Size, least_side: int | None) -> Size:
@@ -85,6 +108,40 @@ def load_mask(path: Path) -> np.ndarray:
         return np.array(image).astype(np.int32 if image.mode.startswith("I") else np.uint8)
 
 
+def load_colors(path: Path) -> np.ndarray:
+    """Load a mask of colours; palette images give their colours.
+
+    Returns:
+        (H, W, 3) uint8, RGB.
+
+    Raises:
+        InputError: if the file is missing, truncated, or no image of 8 bits a channel.
+    """
+    with _open(path, modes=PAINTED_MODES, expected=EXPECTED_COLORS) as image:
+        return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def read_palette(path: Path) -> list[tuple[int, int, int]]:
+    """Return the colours of a palette image by index, none for another image, from the header alone.
+
+    Raises:
+        InputError: as `load_mask`, but for damage behind the header.
+    """
+    with _open(path, modes=MASK_MODES, expected=EXPECTED_MASK) as image:
+        values = image.getpalette("RGB") if image.mode == "P" else None
+        return list(zip(*[iter(values or [])] * 3, strict=True))
+
+
+def is_painted(path: Path) -> bool:
+    """Return whether a mask has several channels: colours, not indices.
+
+    Raises:
+        InputError: as `load_mask`, but for damage behind the header.
+    """
+    with _open(path, modes=MASK_MODES, expected=EXPECTED_MASK) as image:
+        return image.mode in ("RGB", "RGBA")
+
+
 def read_size(path: Path) -> Size:
     """Return (height, width) in pixels of the upright image, from the header alone.
 
@@ -104,13 +161,14 @@ def read_sizes(path: Path) -> tuple[Size, Size]:
         return _sizes(image)
 
 
-def read_mask_size(path: Path) -> Size:
-    """Return (height, width) in pixels of the array that `load_mask` gives, from the header alone.
+def read_mask_size(path: Path, *, painted: bool = False) -> Size:
+    """Return (height, width) in pixels of the array that `load_mask` or `load_colors` gives, from the header alone.
 
     Raises:
-        InputError: as `load_mask`, but for damage behind the header.
+        InputError: as these, but for damage behind the header.
     """
-    with _open(path, modes=INDEX_MODES, expected=EXPECTED_MASK) as image:
+    modes, expected = (PAINTED_MODES, EXPECTED_COLORS) if painted else (INDEX_MODES, EXPECTED_MASK)
+    with _open(path, modes=modes, expected=expected) as image:
         return image.height, image.width
 
 
@@ -153,30 +211,41 @@ def describe_size(size: Size) -> str:
 
 
 @contextmanager
-def _open(path: Path, *, modes: Collection[str], expected: str) -> Iterator[Image.Image]:
+def _open(
+    file: Path | BytesIO, *, modes: Collection[str], expected: str, name: str | None = None
+) -> Iterator[Image.Image]:
     """Open an image lazily; whatever Pillow raises, now or while decoding, becomes an InputError naming the file."""
+    name = name or str(file)
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(file, formats=FORMATS) as image:
             if image.mode not in modes:
-                raise fault("pixel format", path, f"pixel format is {image.mode!r}", expected)
+                raise fault("pixel format", name, f"pixel format is {image.mode!r}", expected)
             yield image
     except InputError:
         raise
     except (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as error:
-        raise fault(*_reason(path, error), expected) from error
+        kind, found = _reason(file, error)
+        raise fault(kind, name, found, expected) from error
 
 
-def _reason(path: Path, error: Exception) -> tuple[str, Path, str]:
-    """Say why a file could not be read: the kind of fault, the file, a few words."""
+def _to_rgb(image: Image.Image, *, upright: bool) -> np.ndarray:
+    """Decode to (H, W, 3) uint8, RGB, turned as the EXIF orientation says or left raw."""
+    if upright and _orientation(image) != 1:
+        image = ImageOps.exif_transpose(image)
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))  # Pillow's convert always copies
+
+
+def _reason(file: Path | BytesIO, error: Exception) -> tuple[str, str]:
+    """Say why a file could not be read: the kind of fault, and a few words."""
     if isinstance(error, FileNotFoundError):
-        return "missing file", path, "no such file"
-    if path.is_dir():
-        return "missing file", path, "is a folder"
-    if path.is_file() and path.stat().st_size == 0:
-        return "empty file", path, "the file is empty"
+        return "missing file", "no such file"
+    if isinstance(file, Path) and file.is_dir():
+        return "missing file", "is a folder"
+    if (not file.getbuffer()) if isinstance(file, BytesIO) else (file.is_file() and file.stat().st_size == 0):
+        return "empty file", "the file is empty"
     if isinstance(error, UnidentifiedImageError):
-        return "not an image", path, "not an image, or its header is damaged"
-    return "unreadable image", path, f"cannot be read ({error or type(error).__name__})"
+        return "not an image", "not an image, or its header is damaged"
+    return "unreadable image", f"cannot be read ({error or type(error).__name__})"
 
 
 def _reduce(image: Image.Image, least_side: int | None) -> None:

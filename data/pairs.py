@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def take_part(images: Sequence[Path], part: Part) -> list[Path]:
 
 
 def check_pairs(
-    images: Sequence[Path], masks: Sequence[Path], *, folder: Path, report: Report
+    images: Sequence[Path], masks: Sequence[Path], *, folder: Path, report: Report, painted: bool = False
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Check the images of a split and their masks before the first step, reading headers only.
 
@@ -46,6 +47,7 @@ def check_pairs(
         masks: the path of each image's mask, which may not exist.
         folder: the folder that the images were looked for in, for the messages.
         report: takes what is wrong.
+        painted: whether masks hold colours.
 
     Returns:
         The paths of the N images that can be used, and of their masks, as numpy string arrays: blocks of memory that
@@ -55,7 +57,7 @@ def check_pairs(
     if twice:
         found = f"{len(twice)} names stand for several images: {twice[:5]}"
         report(Finding("error", "name of several images", str(folder), found, "expected unique names"))
-    sizes = read_all(_pair_size, images, masks, source=f"images and masks of {folder}", report=report)
+    sizes = read_all(_pair_size, images, masks, repeat(painted), source=f"images and masks of {folder}", report=report)
     good = [pair for pair in zip(images, masks, sizes, strict=True) if pair[2] is not None]
     return (
         np.array([str(image) for image, _, _ in good]),
@@ -64,11 +66,11 @@ def check_pairs(
     )
 
 
-def _pair_size(image: Path, mask: Path) -> Size:
+def _pair_size(image: Path, mask: Path, painted: bool) -> Size:
     """Return (height, width) of a mask, checked against its image (raw or upright, as `load_image` takes it)."""
     if not mask.is_file():
         raise fault("image without a mask", image, "has no mask", f"expected {mask}")
-    size = read_mask_size(mask)
+    size = read_mask_size(mask, painted=painted)
     raw, upright = read_sizes(image)
     if size not in (raw, upright):
         found = f"mask is {describe_size(size)}, its image {describe_size(upright)}"

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
@@ -142,11 +142,16 @@ def open_split(
     head: str, dataset: dict[str, Any], role: Role, *, classes: ClassTable | None = None, report: Report = refuse
 ) -> Any:
     """Open the data to train on or to evaluate on, as configured, for the task of `head`; see `open_reader`."""
-    named = {key: str(value) if key in ("root", "train", "val") else value for key, value in dataset.items()}
-    if role == "val":
-        named.pop("least_side", None)  # what is measured is what `tasks.predict` does, which decodes images whole
-    config = parse(DatasetConfig, named, "dataset")
+    config = parse_dataset(dataset)
+    if role == "val":  # what is measured is what `tasks.predict` does, which decodes images whole
+        config = replace(config, least_side=None)
     return open_reader(find_task(head).kind, config, role, classes=classes, report=report)
+
+
+def parse_dataset(dataset: dict[str, Any]) -> DatasetConfig:
+    """Check the configuration of a data set."""
+    named = {key: str(value) if key in ("root", "train", "val") else value for key, value in dataset.items()}
+    return parse(DatasetConfig, named, "dataset")
 
 
 def build_train_loader(reader: Any, config: dict[str, Any]) -> DataLoader:

@@ -13,7 +13,6 @@ from torch import Tensor
 from data.datasets import check_serves
 from data.errors import InputError
 from tasks.build import SEGMENTATION, build_eval_loader, find_task, open_split
-from tasks.callbacks import ProgressBar
 from tasks.checkpoint import check_rewritable, load_checkpoint, load_model, store_thresholds
 from tasks.command import check_new
 from tasks.description import Description
@@ -22,8 +21,10 @@ from tasks.detection.thresholds import ThresholdRule, fill_unmeasured
 from tasks.environment import record_end
 from tasks.files import ANALYSIS
 from tasks.options import check_accelerator, check_least, check_type, count_workers, parse, to_plain
+from tasks.progress import EvaluationProgress
 from tasks.recording import record_run
 from tasks.reporting.page import write_page
+from tasks.run_folder import CONFIG
 from tasks.segmentation.analysis import Inspection
 from tasks.segmentation.averaging import Averaging
 from tasks.segmentation.module import SegmentationModule
@@ -32,7 +33,6 @@ from tasks.segmentation.report import write_report as write_segmentation_report
 
 logger = logging.getLogger(__name__)
 
-CONFIG = "config.yaml"
 BEST_F1 = ThresholdRule()
 
 
@@ -132,7 +132,10 @@ def choose_dataset(given: dict[str, Any], description: Description) -> dict[str,
     root = given["root"] or description.dataset["root"]
     if given["name"] is None and name == "synthetic" and not Path(str(root)).is_dir():
         raise InputError(f"dataset: the scenes in {root} are gone; dataset=synthetic draws them")
-    return {**description.dataset, **{key: value for key, value in given.items() if value is not None}}
+    changed = {key: value for key, value in given.items() if value is not None}
+    if "val" in changed:  # these say where the earlier split is
+        changed = {"val_share": None, "annotations": None, **changed}
+    return {**description.dataset, **changed}
 
 
 def evaluate_to(
@@ -169,10 +172,16 @@ def evaluate_to(
     module = task.module(description, **settings)
     module.model = load_model(description, weights)
     loader = build_eval_loader(reader, description, batch_size=batch_size, workers=workers)
-    callbacks: list[L.Callback] = [ProgressBar(refresh_rate=10)]
+    callbacks: list[L.Callback] = [EvaluationProgress()]
     if task is SEGMENTATION:
         callbacks += [SavePredictions(out, reader, description.classes), inspection]
-    trainer = make_trainer(accelerator=accelerator, callbacks=callbacks, logger=False, enable_checkpointing=False)
+    trainer = make_trainer(
+        accelerator=accelerator,
+        callbacks=callbacks,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+    )
     out.mkdir(parents=True, exist_ok=True)
     trainer.validate(module, loader, verbose=False)
     if isinstance(module, SegmentationModule):

@@ -97,6 +97,12 @@ def check_numbers(config: dict[str, Any]) -> None:
         ("dataset.workers", count_workers(dataset), 0),
     ):
         check_least(value, least, field)
+    for field, kind in (("progress_bar", bool), ("ema_decay", float), ("gradient_clip_val", float)):
+        check_type(trainer[field], kind, f"trainer.{field}")
+    for field in ("early_stopping", "log_images"):
+        if trainer.get(field) is not None:
+            check_least(trainer[field], 0, f"trainer.{field}")
+    check_type(trainer["precision"], str, "trainer.precision")
 
 
 def check_compiler(wanted: Any) -> None:

@@ -100,11 +100,12 @@ def _choose_mendable(matches: Matches, errors: Errors) -> np.ndarray:
 
 def _mean_ap(matches: Matches, labels: np.ndarray, right: np.ndarray, *, use: np.ndarray, boxes: np.ndarray) -> float:
     """Return AP50, the mean over the classes that have boxes in truth, as if these detections were of these labels."""
-    order = np.argsort(-matches.found.scores, kind="stable")
-    order = order[use[order]]
+    rows = np.flatnonzero(use)
+    rows = rows[np.lexsort((-matches.found.scores[rows], labels[rows]))]
+    ends = np.searchsorted(labels[rows], np.arange(len(boxes) + 1))
+    parts = np.split(right[rows], ends[1:-1])  # by class
     measured = np.flatnonzero(matches.box_counts)
-    values = [average_precision(right[order][labels[order] == k], boxes=int(boxes[k])) for k in measured]
-    return float(np.mean(values))
+    return float(np.mean([average_precision(parts[k], boxes=int(boxes[k])) for k in measured]))
 
 
 def average_precision(right: np.ndarray, *, boxes: int) -> float:

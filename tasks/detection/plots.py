@@ -67,9 +67,9 @@ def plot_thresholds(analysis: Analysis, path: Path) -> None:
             axes.plot(SCORES, curve.measure(SCORES)[part], color=color, linewidth=1.4 if named else 0.6, label=label)
             axes.plot(threshold, curve.measure(np.array([threshold]))[part], ".", color=color, markersize=9)
         if len(drawn) > 1:
-            curves = np.array([np.nan_to_num(curve.measure(SCORES)[part]) for _, curve, _ in drawn])
+            curves = np.ma.masked_invalid([curve.measure(SCORES)[part] for _, curve, _ in drawn])
             axes.plot(SCORES, curves.mean(axis=0), color=INK, linewidth=2.4, label=f"mean of {len(drawn)}")
-        style_axes(axes, title=title, xlabel="score threshold", ylabel=NAMES[part])
+        style_axes(axes, title=title, xlabel="score threshold", ylabel="")
         axes.set(xlim=(0, 1), ylim=(0, 1.02))
         if drawn and part == NAMES.index("F1"):
             axes.legend(title="threshold chosen (dot)", fontsize=8, title_fontsize=8, framealpha=0.9)

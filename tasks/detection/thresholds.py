@@ -84,11 +84,11 @@ class ScoreCurve:
 
 def draw_score_curves(matches: Matches) -> list[ScoreCurve]:
     """Return the curve of each of the K classes; detections on crowds do not count."""
-    found, counted = matches.found, ~matches.ignored
+    found, rows = matches.found, np.flatnonzero(~matches.ignored)
+    rows = rows[np.lexsort((-found.scores[rows], found.labels[rows]))]
+    ends = np.searchsorted(found.labels[rows], np.arange(len(matches.names) + 1))
     curves = []
-    for label, boxes in enumerate(matches.box_counts.tolist()):
-        own = np.flatnonzero(counted & (found.labels == label))
-        own = own[np.argsort(-found.scores[own], kind="stable")]
+    for boxes, own in zip(matches.box_counts.tolist(), np.split(rows, ends[1:-1]), strict=True):
         scores, hits = found.scores[own], matches.right[own].cumsum()
         last = np.flatnonzero(np.append(np.diff(scores) != 0, True)[: len(scores)])  # of detections of equal scores
         curves.append(ScoreCurve(scores[last], hits[last], last + 1 - hits[last], boxes))

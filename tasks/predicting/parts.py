@@ -47,7 +47,8 @@ class Boxes:
         boxes = output.boxes.cpu().double() * torch.tensor(scale * 2, dtype=torch.float64)  # (D, 4) xyxy
         boxes = boxes.numpy() + np.array([tile.left, tile.top] * 2)
         place = np.tile([tile.left, tile.top, tile.right, tile.bottom], (len(boxes), 1))
-        found = Found(boxes, output.labels.cpu().numpy(), output.scores.cpu().double().numpy(), place)
+        view = np.full(len(boxes), len(self.found))
+        found = Found(boxes, output.labels.cpu().numpy(), output.scores.cpu().double().numpy(), place, view)
         self.found.append(found.take(found.scores >= self.least))
 
     def finish(self) -> Prediction:

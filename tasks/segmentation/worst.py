@@ -10,7 +10,7 @@ import numpy as np
 from data.classes import ClassTable
 from data.samples import IGNORE, SegmentationSample
 from tasks.drawing import draw_legend, draw_mask, save_image, side_by_side
-from tasks.segmentation.boundary import find_boundary, find_tolerance
+from tasks.segmentation.boundary import build_disc, find_boundary, find_tolerance
 
 FOLDER = "worst"
 PICTURES = 8
@@ -41,11 +41,9 @@ def draw_error_map(image: np.ndarray, predicted: np.ndarray, truth: np.ndarray) 
     Returns:
         (H, W, 3) uint8, in the colours of STATES.
     """
-    away = np.ones(truth.shape, dtype=np.uint8)
-    boundary = find_boundary(truth)
-    away[boundary[:, 0], boundary[:, 1]] = 0
-    near = cv2.distanceTransform(away, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= find_tolerance(truth.shape)
-    near &= len(boundary) > 0  # without a boundary OpenCV has no distances
+    outlines, boundary = np.zeros(truth.shape, dtype=np.uint8), find_boundary(truth)
+    outlines[boundary[:, 0], boundary[:, 1]] = 1
+    near = cv2.dilate(outlines, build_disc(find_tolerance(truth.shape))) > 0
     wrong, ignored = predicted != truth, truth == IGNORE
     states = np.select([ignored, wrong & near, wrong], [IGNORED, NEAR, WRONG], RIGHT)
     grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)

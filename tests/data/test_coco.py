@@ -15,6 +15,7 @@ from pycocotools.cocoeval import COCOeval
 from data.boxes import BoxDataset
 from data.classes import ClassTable
 from data.coco import read_coco
+from data.datasets import DatasetConfig, open_reader
 from data.errors import InputError
 from data.findings import refuse
 from data.splits import Part
@@ -356,3 +357,78 @@ def test_errors_in_workers_stay_input_errors(tmp_path):
     loader = torch.utils.data.DataLoader(dataset, num_workers=1, collate_fn=list)
     with pytest.raises(InputError, match=r"7\.png: no such file; expected"):
         next(iter(loader))
+
+
+def test_the_category_of_all_others_is_left_out_with_a_note(tmp_path):
+    values = content()
+    for entry in values["categories"]:
+        entry["supercategory"] = "things"
+    values["categories"].insert(0, {"id": 0, "name": "things", "supercategory": "none"})
+    findings = []
+    dataset = open_coco(*write(tmp_path, values), report=findings.append)
+    assert dataset.classes.names == ("person", "stop sign", "toothbrush")
+    assert dataset[2].labels.tolist() == [2, 0]
+    assert [finding.kind for finding in findings][:2] == ["category of categories", "category ids with gaps"]
+
+
+def test_a_category_of_all_others_that_has_boxes_is_a_class(tmp_path):
+    values = content()
+    values["categories"] = [{"id": 1, "name": "person", "supercategory": ""}] + [
+        {"id": i, "name": str(i), "supercategory": "person"} for i in (13, 90)
+    ]
+    assert open_coco(*write(tmp_path, values)).classes.names == ("person", "13", "90")
+
+
+def test_a_category_id_of_0_and_gaps_are_notes(tmp_path):
+    values, findings = content(), []
+    values["categories"][1]["id"] = 0
+    for entry in values["annotations"]:
+        entry["category_id"] %= 1 if entry["category_id"] == 1 else 100
+    open_coco(*write(tmp_path, values), report=findings.append)
+    assert [(finding.level, finding.found) for finding in findings][:2] == [
+        ("note", "'person' has id 0"),
+        ("note", "3 ids from 0 to 90"),
+    ]
+
+
+def test_a_report_that_does_not_refuse_hears_of_every_bad_entry_and_the_rest_is_read(tmp_path):
+    values, findings = content(), []
+    values["images"] += [
+        {"id": 7, "file_name": "7.png"},
+        {"id": 99, "file_name": "../99.png"},
+        {"id": 5, "file_name": "5"},
+    ]
+    values["categories"].append({"id": "x", "name": "ghost"})
+    values["annotations"] += [4, {"id": 10, "image_id": 99, "category_id": 1, "bbox": [1, 1, 5, 5]}]
+    dataset = open_coco(*write(tmp_path, values), report=findings.append)
+    assert dataset.image_ids.tolist() == [7, 3, 12]
+    assert len(dataset.ground_truth()["annotations"]) == 4
+    assert sorted(finding.kind for finding in findings if finding.level == "error") == [
+        "file name that leaves the folder",
+        "missing file",
+        "repeated value",
+        "unknown image",
+        "wrong value",
+        "wrong value",
+    ]
+
+
+def test_one_file_named_by_hand_serves_as_both_splits(tmp_path):
+    images, annotations = write(tmp_path, content())
+    annotations.rename(tmp_path / "result.json")
+    config = DatasetConfig("coco", str(tmp_path), "t", "v", val_share=0.5, annotations={"train": "result.json"})
+    readers = [open_reader("detection", config, role) for role in ("train", "val")]
+    assert sorted(np.concatenate([reader.image_ids for reader in readers]).tolist()) == [3, 7, 12]
+    assert readers[0].folder == images
+
+
+def test_annotations_that_are_not_there_are_searched_for_and_named(tmp_path):
+    write(tmp_path, content())
+    config = DatasetConfig("coco", str(tmp_path), "train2017", "val2017")
+    message = (
+        r"no split 'train2017'; expected annotations/instances_train2017\.json, .*, or dataset\.annotations\.train=FILE"
+    )
+    with pytest.raises(InputError, match=message + r" \(JSON files there: \['set\.json'\]\)"):
+        open_reader("detection", config, "train")
+    with pytest.raises(InputError, match=r"dataset\.root: .*nope: no such folder"):
+        open_reader("detection", DatasetConfig("coco", str(tmp_path / "nope"), "t", "v"), "train")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data.datasets import DatasetConfig, open_reader
 from data.errors import InputError
 from data.masks import MaskFolderDataset
-from data.splits import Part
 
 HEIGHT, WIDTH = 12, 18
 NAMES = ["sky", "road", "car"]
@@ -27,8 +27,13 @@ def root(tmp_path) -> Path:
     return tmp_path
 
 
+def open_masks(root: Path, role: str = "train", **options) -> MaskFolderDataset:
+    config = DatasetConfig("masks", str(root), "train", "val", **{"names": NAMES, **options})
+    return open_reader("segmentation", config, role)
+
+
 def test_a_sample_holds_the_image_its_mask_and_its_name(root):
-    dataset = MaskFolderDataset(root, Part("train", "train"), names=NAMES)
+    dataset = open_masks(root)
     assert len(dataset) == 2
     for index, name in enumerate("ab"):
         sample = dataset[index]
@@ -38,7 +43,7 @@ def test_a_sample_holds_the_image_its_mask_and_its_name(root):
 
 
 def test_the_classes_are_the_names_with_mask_values_as_ids(root):
-    classes = MaskFolderDataset(root, Part("train", "train"), names=NAMES).classes
+    classes = open_masks(root).classes
     assert classes.names == ("sky", "road", "car")
     assert classes.ids == (0, 1, 2)
 
@@ -48,56 +53,83 @@ def test_a_value_that_is_no_class_is_refused_when_it_is_read(root, dtype, value)
     mask = values(0).astype(dtype)
     mask[5, 5] = value
     Image.fromarray(mask).save(root / "masks" / "train" / "a.png")
-    dataset = MaskFolderDataset(root, Part("train", "train"), names=NAMES)
-    with pytest.raises(InputError, match=rf"a\.png: values \[{value}\]; expected 0 to 2, or 255 to ignore"):
+    dataset = open_masks(root)
+    with pytest.raises(
+        InputError, match=rf"a\.png: values {value} \(1 pixel\); expected 0 sky, 1 road, 2 car, or 255 to ignore"
+    ):
         dataset[0]
 
 
 def test_a_16_bit_mask_of_small_values_is_taken(root):
     Image.fromarray(values(0).astype(np.uint16)).save(root / "masks" / "train" / "a.png")
-    sample = MaskFolderDataset(root, Part("train", "train"), names=NAMES)[0]
+    sample = open_masks(root)[0]
     assert sample.mask.dtype == np.uint8
     np.testing.assert_array_equal(sample.mask, values(0))
 
 
-@pytest.mark.parametrize("names", [[], "person", ["a", "a"], [str(i) for i in range(256)]])
+@pytest.mark.parametrize("names", ["person", ["a", "a"], [str(i) for i in range(256)]])
 def test_unfit_class_names_are_refused(root, names):
-    with pytest.raises(InputError, match=r"class names .*; expected a list of 1 to 255 unique names"):
-        MaskFolderDataset(root, Part("train", "train"), names=names)
+    with pytest.raises(InputError, match=r"class names .*; expected a list of 1 to 254 unique names"):
+        open_masks(root, names=names)
 
 
 @pytest.mark.parametrize("folder", ["images", "masks"])
 def test_a_missing_folder_is_refused(root, folder):
     (root / folder).rename(root / "elsewhere")
-    with pytest.raises(InputError, match=rf"{folder}: no such folder; expected .* images/train and masks/train"):
-        MaskFolderDataset(root, Part("train", "train"), names=NAMES)
+    with pytest.raises(InputError, match=r"no split 'train'; expected images/train and masks/train \(folders there: "):
+        open_masks(root)
 
 
-def test_missing_and_empty_splits_name_those_that_there_are(root):
-    with pytest.raises(InputError, match=r"images: no split 'val'; expected one of \['train'\]"):
-        MaskFolderDataset(root, Part("val", "val"), names=NAMES)
-    (root / "images" / "val").mkdir()
-    with pytest.raises(InputError, match=r"val: no images \(splits: \['train', 'val'\]\); expected"):
-        MaskFolderDataset(root, Part("val", "val"), names=NAMES)
+def test_missing_and_empty_splits_are_told_apart(root):
+    with pytest.raises(InputError, match=r"no split 'val'; expected .*masks/train\), or dataset\.val_share=0\.2"):
+        open_masks(root, "val")
+    for folder in ("images", "masks"):
+        (root / folder / "val").mkdir()
+    with pytest.raises(InputError, match=r"images/val: no images; expected"):
+        open_masks(root, "val")
+
+
+@pytest.mark.parametrize(
+    ("images", "masks"), [("images/train", "labels/train"), ("train/images", "train/masks"), ("train", "train")]
+)
+def test_folders_may_be_named_otherwise(root, images, masks):
+    for source, target, suffix in (("images", images, ""), ("masks", masks, "_mask" if images == masks else "")):
+        for path in sorted((root / source / "train").iterdir()):
+            (root / target).mkdir(parents=True, exist_ok=True)
+            path.rename(root / target / f"{path.stem}{suffix}{path.suffix}")
+        if not any((root / source / "train").iterdir()):
+            (root / source / "train").rmdir()
+    dataset = open_masks(root)
+    assert [dataset[index].name for index in range(len(dataset))] == ["a", "b"]
+    np.testing.assert_array_equal(dataset[1].mask, values(1))
+
+
+def test_a_share_of_one_split_is_evaluated_on(root):
+    assert [open_masks(root, role, val_share=0.5)[0].name for role in ("train", "val")] == ["b", "a"]
+    for folder in ("images", "masks"):  # no splits at all
+        for path in list((root / folder / "train").iterdir()):
+            path.rename(root / folder / path.name)
+        (root / folder / "train").rmdir()
+    assert [open_masks(root, role, val_share=0.5)[0].name for role in ("train", "val")] == ["b", "a"]
 
 
 def test_images_without_a_mask_are_counted_and_named(root):
     (root / "masks" / "train" / "b.png").unlink()
     with pytest.raises(InputError, match=r"1 of 2 files(.|\n)*b\.png: has no mask; expected .*b\.png"):
-        MaskFolderDataset(root, Part("train", "train"), names=NAMES)
+        open_masks(root)
 
 
 def test_two_images_of_one_name_are_refused(root):
     Image.new("RGB", (WIDTH, HEIGHT)).save(root / "images" / "train" / "a.png")
     with pytest.raises(InputError, match=r"1 names stand for several images: \['a'\]; expected unique names"):
-        MaskFolderDataset(root, Part("train", "train"), names=NAMES)
+        open_masks(root)
 
 
 def test_a_sideways_photograph_takes_the_orientation_of_its_mask(root):
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (HEIGHT, WIDTH)).save(root / "images" / "train" / "a.jpg", exif=exif)
-    sample = MaskFolderDataset(root, Part("train", "train"), names=NAMES)[0]
+    sample = open_masks(root)[0]
     assert sample.image.shape[:2] == sample.mask.shape == (HEIGHT, WIDTH)
 
 
@@ -105,4 +137,4 @@ def test_bad_headers_and_sizes_are_refused_before_training(root):
     Image.fromarray(values(0)[:5]).save(root / "masks" / "train" / "a.png")
     (root / "images" / "train" / "b.png").write_text("hello")
     with pytest.raises(InputError, match=r"2 of 2 files(.|\n)*mask is height 5 x width 18(.|\n)*b\.png: not an image"):
-        MaskFolderDataset(root, Part("train", "train"), names=NAMES)
+        open_masks(root)

@@ -12,8 +12,8 @@ from data.boxes import BoxDataset
 from data.cache import CachedReader
 from data.cityscapes import CityscapesDataset
 from data.coco import read_coco
+from data.datasets import DatasetConfig, open_reader
 from data.findings import refuse
-from data.masks import MaskFolderDataset
 from data.splits import Part
 
 
@@ -40,7 +40,7 @@ def open_masks(root, count):
     for index in range(count):
         save(root / "images/train" / f"{index}.png", (8, 8, 3))
         save(root / "masks/train" / f"{index}.png", (8, 8))
-    return MaskFolderDataset(root, Part("train", "train"), names=["thing"])
+    return open_reader("segmentation", DatasetConfig("masks", str(root), "train", "val", names=["thing"]), "train")
 
 
 def save(path, shape):

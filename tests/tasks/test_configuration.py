@@ -7,6 +7,7 @@ import torch
 from omegaconf import OmegaConf
 
 from data.cityscapes import CITYSCAPES_CLASSES
+from data.datasets import LABELS, MASKS
 from data.errors import InputError
 from tasks.build import describe
 from tasks.model import build_model
@@ -27,7 +28,8 @@ def overrides_of_groups() -> list[tuple[str, ...]]:
         (f"{name}={option}",) for name in ("backbone", "optimizer", "trainer", "experiment") for option in group(name)
     ]
     pairs = [(f"task={task}", f"dataset={dataset}") for task in group("task") for dataset in group("dataset")]
-    servable = [(t, d) for t, d in pairs if ("ssdlite" in t or d != "dataset=coco") and "checkpoint" not in d]
+    boxes = {f"dataset={name}" for name in LABELS if name not in MASKS}
+    servable = [(t, d) for t, d in pairs if ("ssdlite" in t or d not in boxes) and "checkpoint" not in d]
     return choices + servable
 
 

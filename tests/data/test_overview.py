@@ -1,0 +1,35 @@
+import numpy as np
+from PIL import Image
+
+from data.datasets import DatasetConfig, open_reader
+from data.overview import describe_classes, measure_shares
+from tests.data import trees
+
+
+def open_boxes(root, role):
+    return open_reader("detection", DatasetConfig("yolo", str(root), "train", "val"), role)
+
+
+def test_boxes_are_counted_by_class_and_split(tmp_path):
+    trees.write_yolo(tmp_path)
+    lines = describe_classes(open_boxes(tmp_path, "train"), open_boxes(tmp_path, "val"))
+    assert lines == ["3 classes; boxes to train on / to be evaluated on: cat 1 / 1, dog 1 / 0, axolotl 1 / 1"]
+
+
+def test_classes_without_boxes_and_long_lists_are_said_in_short(tmp_path):
+    trees.write_yolo(tmp_path, yaml=f"names: {[*trees.NAMES, *map(str, range(40))]}")
+    counts, absent = describe_classes(open_boxes(tmp_path, "train"), open_boxes(tmp_path, "val"))
+    assert counts.startswith("43 classes; ")
+    assert counts.endswith("and 23 more")
+    assert absent.startswith("40 classes have no boxes to train on: 0, 1, 2, ")
+
+
+def test_shares_of_pixels_leave_out_the_ignored(tmp_path):
+    for folder, pixels in (("images", np.zeros((2, 2, 3))), ("masks", np.array([[0, 0], [1, 255]]))):
+        (tmp_path / folder / "train").mkdir(parents=True)
+        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / folder / "train" / "a.png")
+    config = DatasetConfig("masks", str(tmp_path), "train", "train", names=["road", "car"])
+    reader = open_reader("segmentation", config, "train")
+    np.testing.assert_allclose(measure_shares(reader), [2 / 3, 1 / 3])
+    (line,) = describe_classes(reader, reader)
+    assert line.endswith("road 66.7% / 66.7%, car 33.3% / 33.3%")
