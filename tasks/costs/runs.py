@@ -74,7 +74,7 @@ def time_models(runs: Sequence[Run]) -> tuple[list[Row], dict[str, Any]]:
 
 
 def spread_rows(name: str, milliseconds: np.ndarray) -> list[Row]:
-    """Return rows of medians and quartiles of (rounds, runs); a best is named where its quartiles are apart from all."""
+    """Return rows of medians and quartiles of (rounds, runs); a best is named where its quartiles are apart."""
     spreads = [summarize(times) for times in milliseconds.T]
     best, *others = sorted(spreads)
     apart = best.upper < min(spread.lower for spread in others)
