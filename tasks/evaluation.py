@@ -23,7 +23,7 @@ from tasks.files import ANALYSIS
 from tasks.options import check_accelerator, check_least, check_type, count_workers, parse, to_plain
 from tasks.progress import EvaluationProgress
 from tasks.recording import record_run
-from tasks.reporting.page import write_page
+from tasks.reporting.page import REPORT, write_page
 from tasks.run_folder import CONFIG
 from tasks.segmentation.analysis import Inspection
 from tasks.segmentation.averaging import Averaging
@@ -210,4 +210,4 @@ def log_metrics(metrics: dict[str, Any], out: Path) -> None:
     """Say the numbers and where everything is."""
     numbers = {name: value for name, value in metrics.items() if not isinstance(value, dict)}
     logger.info(" ".join(f"{name} {'-' if value is None else f'{value:.4f}'}" for name, value in numbers.items()))
-    logger.info("written to %s", out)
+    logger.info("written to %s; at a glance: %s", out, out / REPORT)
