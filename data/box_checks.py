@@ -69,7 +69,8 @@ def keep_good(labels: Labels, sizes: np.ndarray, *, report: Report) -> tuple[Box
     if beyond.any():
         found = f"{int(beyond.sum())} of {len(boxes)} boxes leave their image by over 1 px: clipped"
         cure = f"expected boxes inside (first: {_place(labels, boxes, beyond)})"
-        report(Finding("note", "box beyond the border", str(labels.source), found, cure))
+        places = _find_places(labels, boxes, beyond)
+        report(Finding("note", "box beyond the border", str(labels.source), found, cure, places))
     return boxes.take(good), clipped[good], dropped
 
 
@@ -113,10 +114,16 @@ def _report_bad(labels: Labels, boxes: BoxList, kinds: np.ndarray, dropped: dict
         return
     for kind, count in dropped.items():
         found = f"left out {count} of {len(boxes)} boxes: {kind} (first: {_place(labels, boxes, kinds == kind)})"
-        report(Finding("warning", f"box: {kind}", str(labels.source), found, cure))
+        places = _find_places(labels, boxes, kinds == kind)
+        report(Finding("warning", f"box: {kind}", str(labels.source), found, cure, places))
 
 
 def _place(labels: Labels, boxes: BoxList, chosen: np.ndarray) -> str:
     """Say where the first of the chosen boxes stands."""
-    first = int(np.argmax(chosen))
-    return labels.place(str(labels.images.names[boxes.rows[first]]), int(boxes.ids[first]))
+    return _find_places(labels, boxes, np.flatnonzero(chosen)[:1])[0]
+
+
+def _find_places(labels: Labels, boxes: BoxList, chosen: np.ndarray) -> tuple[str, ...]:
+    """Say where each of the chosen boxes stands."""
+    rows, ids = boxes.rows[chosen], boxes.ids[chosen].tolist()
+    return tuple(map(labels.place, labels.images.names[rows].tolist(), ids))

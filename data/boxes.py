@@ -25,6 +25,7 @@ class BoxDataset(Dataset[DetectionSample]):
         classes: the K classes of the labels, or the table that was asked for.
         image_ids: (N,) int64, the ids of the images in the labels' order.
         names: (N,) strings, the images' files relative to `folder`.
+        source: the file, or the folder of files, that the labels were read from.
         folder: of the images.
         sizes: (N, 2) int64, height and width in pixels.
         pixel_sizes: (N, 2) int64, the same of the images as they are decoded; smaller where `least_side` allows it.
@@ -59,7 +60,7 @@ class BoxDataset(Dataset[DetectionSample]):
         labels, self.sizes = check_images(labels, report=report)
         self.classes = labels.classes
         self.image_ids = labels.images.ids
-        self.folder = labels.folder
+        self.source, self.folder = labels.source, labels.folder
         self.names = labels.images.names
         self._least_side = least_side
         self.pixel_sizes = _find_decoded_sizes(self.folder, self.names, self.sizes, least_side=least_side)
@@ -112,6 +113,17 @@ class BoxDataset(Dataset[DetectionSample]):
         alone = ~self._boxes.crowd
         scale = np.array(size, dtype=np.float64)[::-1] / self.sizes[self._boxes.rows[alone]][:, ::-1]  # (M, 2) x, y
         return (self._clipped[alone] * np.tile(scale, 2)).astype(np.float32), self._boxes.labels[alone].copy()
+
+    @property
+    def image_paths(self) -> np.ndarray:
+        """The (N,) paths of the images, as strings."""
+        return np.array([str(self.folder / name) for name in self.names.tolist()])
+
+    @property
+    def boxes(self) -> tuple[np.ndarray, ...]:
+        """What the M good boxes say: positions of their images, labels, boxes_xywh (M, 4), areas, crowd."""
+        own = self._boxes
+        return own.rows, own.labels, own.boxes_xywh, own.areas, own.crowd
 
     def ground_truth(self) -> dict[str, list[dict[str, Any]]]:
         """Return what COCOeval compares detections with: the files' own boxes and areas, less the bad boxes.

@@ -9,6 +9,7 @@ from data.errors import InputError
 
 logger = logging.getLogger(__name__)
 
+Level = Literal["error", "warning", "note"]
 Entry = TypeVar("Entry")
 Parsed = TypeVar("Parsed")
 
@@ -24,13 +25,15 @@ class Finding:
         where: the file, and the place in it: "instances_train.json: annotations[3] (id 17).bbox".
         found: what stands there.
         cure: what was expected, or how to mend it.
+        places: all of them, where `found` speaks of several and names the first.
     """
 
-    level: Literal["error", "warning", "note"]
+    level: Level
     kind: str
     where: str
     found: str
     cure: str
+    places: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.where}: {self.found}; {self.cure}"

@@ -2,8 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
@@ -24,13 +23,11 @@ from tasks.detection.anchor_shapes import fit_shapes, measure_reach
 from tasks.detection.losses import LossSettings as DetectionLossSettings
 from tasks.detection.module import DetectionModule
 from tasks.detection.postprocess import Postprocessing
-from tasks.detection.report import write_report as write_detection_report
 from tasks.model import Arch, build_model, choose_layout
 from tasks.options import Size, count_workers, parse, parse_eval_size, parse_size
 from tasks.preprocessing import Preprocessing
 from tasks.segmentation.losses import LossSettings as SegmentationLossSettings
 from tasks.segmentation.module import SegmentationModule
-from tasks.segmentation.report import write_report as write_segmentation_report
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +42,6 @@ class Task:
     augment: Callable[..., Any]
     resize: Callable[..., Any]
     collate: Callable[[Any], Any]
-    write_report: Callable[[Path, Any, Any], dict[str, Any]]
 
 
 DETECTION = Task(
@@ -55,7 +51,6 @@ DETECTION = Task(
     DetectionTransform,
     DetectionResize,
     collate_detection,
-    write_detection_report,
 )
 SEGMENTATION = Task(
     "segmentation",
@@ -64,7 +59,6 @@ SEGMENTATION = Task(
     SegmentationTransform,
     SegmentationResize,
     collate_segmentation,
-    write_segmentation_report,
 )
 FOLLOW_DATA = "data"  # value of model.shapes
 TASKS = {"ssdlite": DETECTION, "lraspp": SEGMENTATION, "raspp": SEGMENTATION}
@@ -148,11 +142,16 @@ def open_split(
     head: str, dataset: dict[str, Any], role: Role, *, classes: ClassTable | None = None, report: Report = refuse
 ) -> Any:
     """Open the data to train on or to evaluate on, as configured, for the task of `head`; see `open_reader`."""
-    named = {key: str(value) if key in ("root", "train", "val") else value for key, value in dataset.items()}
-    if role == "val":
-        named.pop("least_side", None)  # what is measured is what `tasks.predict` does, which decodes images whole
-    config = parse(DatasetConfig, named, "dataset")
+    config = parse_dataset(dataset)
+    if role == "val":  # what is measured is what `tasks.predict` does, which decodes images whole
+        config = replace(config, least_side=None)
     return open_reader(find_task(head).kind, config, role, classes=classes, report=report)
+
+
+def parse_dataset(dataset: dict[str, Any]) -> DatasetConfig:
+    """Check the configuration of a data set."""
+    named = {key: str(value) if key in ("root", "train", "val") else value for key, value in dataset.items()}
+    return parse(DatasetConfig, named, "dataset")
 
 
 def build_train_loader(reader: Any, config: dict[str, Any]) -> DataLoader:
