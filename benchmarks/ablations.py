@@ -5,6 +5,7 @@ Usage:
     python -m benchmarks.ablations scenes --data datasets/synthetic --runs DIR                   # drawn if missing
     python -m benchmarks.ablations camvid --data DIR --runs DIR --variants default               # Cityscapes layout
 
+Variants with a teacher need --teacher FILE, such as the model.safetensors of a run of --backbone large --keep.
 Each run is `python -m tasks.train` on one thread, evaluated once, after the last epoch. The numbers
 land in benchmarks/results/ablations_STUDY_BACKBONE.json as they come; what stands there already is not run again.
 """
@@ -25,6 +26,9 @@ import torch
 
 from benchmarks.timing import RESULTS
 from tasks.files import write_json
+
+TEACHER = "TEACHER"  # stands in options for the file that --teacher gives
+DISTILLED = (f"distill.teacher={TEACHER}",)
 
 
 class Study(NamedTuple):
@@ -53,12 +57,24 @@ STUDIES = {
             "no averaged weights": ("trainer.ema_decay=0",),
             "no colours": ("augmentation.color=0",),
             "no crops": ("augmentation.crop=0",),
+            "Large as the teacher": DISTILLED,
         },
     ),
     "scenes": Study(
         ("experiment=demo_lraspp",),
         ("mIoU", "pixel_accuracy"),
-        {"default": (), "cross-entropy alone": ("loss.dice=0",)},
+        {
+            "default": (),
+            "cross-entropy alone": ("loss.dice=0",),
+            "hardest 30 % of the pixels": ("loss.ohem=0.3",),
+            "Lovasz for Dice": ("loss.dice=0", "loss.lovasz=1"),
+            "auxiliary head": ("loss.aux_weight=0.4",),
+            "label smoothing": ("loss.label_smoothing=0.1",),
+            "crops around rare classes": ("augmentation.rare_crops=0.5",),
+            "no averaged weights": ("trainer.ema_decay=0",),
+            "no colours": ("augmentation.color=0",),
+            "Large as the teacher": DISTILLED,
+        },
         ("val",),
     ),
     "camvid": Study(
@@ -83,8 +99,8 @@ def run(name: str, *options: str) -> None:
     subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
 
 
-def measure(study: Study, options: tuple[str, ...], *, data: Path, folder: Path) -> dict[str, Any]:
-    """Train and evaluate once; the folder is removed afterwards."""
+def measure(study: Study, options: tuple[str, ...], *, data: Path, folder: Path, keep: bool) -> dict[str, Any]:
+    """Train and evaluate once; the folder is removed afterwards, unless it is to be kept."""
     places = {split: folder.with_name(f"{folder.name}-{split}") for split in study.splits}
     places["val"] = folder
     for left in places.values():  # of a run that was cut off
@@ -99,7 +115,7 @@ def measure(study: Study, options: tuple[str, ...], *, data: Path, folder: Path)
     for split, place in places.items():
         metrics = json.loads((place / "metrics.json").read_text(encoding="utf-8"))
         found[split] = {name: round(metrics[name], 4) for name in study.metrics}
-    for place in places.values():
+    for place in () if keep else places.values():
         shutil.rmtree(place)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True).stdout
     return {**found, "minutes": round(minutes, 1), "commit": commit.strip()}
@@ -147,16 +163,23 @@ def main() -> None:
     parser.add_argument("--backbone", default="small")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--variants", nargs="+")
+    parser.add_argument("--teacher", type=Path, help="checkpoint, for the variants that have a teacher")
+    parser.add_argument("--keep", action="store_true", help="leave the folders of the runs")
     args = parser.parse_args()
     study, path = STUDIES[args.study], RESULTS / f"ablations_{args.study}_{args.backbone}.json"
+    names = args.variants or list(study.variants)
+    taught = [name for name in names if TEACHER in " ".join(study.variants[name])]
+    if taught and (args.teacher is None or not args.teacher.is_file()):
+        parser.error(f"--teacher: {args.teacher}; expected a checkpoint for {', '.join(map(repr, taught))}")
     for seed in args.seeds:
-        for name in args.variants or study.variants:
+        for name in names:
             if str(seed) in read_rows(path).get(name, {}).get("seeds", {}):
                 continue
-            options = (f"backbone={args.backbone}", *study.variants[name], f"seed={seed}")
+            variant = (option.replace(TEACHER, str(args.teacher)) for option in study.variants[name])
+            options = (f"backbone={args.backbone}", *variant, f"seed={seed}")
             words = re.sub(r"\W+", "_", name)  # a comma in a path would be Hydra's
             folder = args.runs / f"{args.study}-{args.backbone}-{words}-{seed}"
-            entry = measure(study, options, data=args.data, folder=folder)
+            entry = measure(study, options, data=args.data, folder=folder, keep=args.keep)
             rows = read_rows(path)  # again: another process may have added to it
             row = rows.setdefault(name, {"options": " ".join(study.variants[name]), "seeds": {}})
             row["seeds"][str(seed)] = entry

@@ -3,6 +3,7 @@
 Usage:
     python -m benchmarks.training_speed ssdlite --data DIR     # COCO layout: train
     python -m benchmarks.training_speed lraspp --data DIR      # Cityscapes layout: train
+    python -m benchmarks.training_speed ssdlite --data DIR --memory     # that alone; the timings that are there stay
 
 Same images, input size, batch, loading processes, threads and precision; ours through Lightning with averaged weights,
 as `tasks.train` runs it. The peak memory is that of a fresh training process for each, without the loading processes;
@@ -29,11 +30,12 @@ from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 from torchvision.transforms import v2
 
-from benchmarks.timing import save
+from benchmarks.timing import RESULTS, save
 from data.samples import IGNORE
 from tasks.build import build_train_loader, describe, open_split
 from tasks.callbacks import AveragedWeights
 from tasks.evaluation import make_trainer
+from tasks.files import write_json
 from tasks.options import to_plain
 from tasks.training import build_module
 from tests.tasks.runs import load_config
@@ -199,6 +201,7 @@ def main() -> None:
     parser.add_argument("task", choices=sorted(OPTIONS))
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--memory", action="store_true", help="measure the peak memory alone")
     parser.add_argument("--peak", choices=("ours", "theirs"), help="run only these and print the peak memory")
     args = parser.parse_args()
     options = (*OPTIONS[args.task], f"dataset.root={args.data}", f"dataset.workers={args.workers}", "backbone=large")
@@ -207,7 +210,19 @@ def main() -> None:
         run(args.peak, args.task, options)
         print_peak()
         return
+    name = f"training_speed_{args.task}"
     peaks = {who: measure_peak(who, sys.argv[1:]) for who in ("ours", "theirs")}
+    memory = {
+        "ours, peak memory in MiB": peaks["ours"][1],
+        "torchvision's, peak memory in MiB": peaks["theirs"][1],
+        "imports of both, in MiB": peaks["ours"][0],
+    }
+    if args.memory:
+        path = RESULTS / f"{name}.json"
+        results = json.loads(path.read_text(encoding="utf-8")) | memory
+        write_json(path, results)
+        print(json.dumps(memory, indent=1))
+        return
     ours, theirs = [], []
     for _ in range(3):
         ours.append(run("ours", args.task, options))
@@ -218,13 +233,11 @@ def main() -> None:
         "torchvision's, images a second": sorted(theirs)[1],
         "times faster": ratios[1],
         "times faster, range": [ratios[0], ratios[-1]],
-        "ours, peak memory in MiB": peaks["ours"][1],
-        "torchvision's, peak memory in MiB": peaks["theirs"][1],
-        "imports of both, in MiB": peaks["ours"][0],
+        **memory,
         "batch": to_plain(load_config("train", *options))["batch_size"],
         "loading processes": args.workers,
     }
-    save(f"training_speed_{args.task}", results)
+    save(name, results)
     print(json.dumps(results, indent=1))
 
 

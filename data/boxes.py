@@ -114,6 +114,17 @@ class BoxDataset(Dataset[DetectionSample]):
         scale = np.array(size, dtype=np.float64)[::-1] / self.sizes[self._boxes.rows[alone]][:, ::-1]  # (M, 2) x, y
         return (self._clipped[alone] * np.tile(scale, 2)).astype(np.float32), self._boxes.labels[alone].copy()
 
+    @property
+    def image_paths(self) -> np.ndarray:
+        """The (N,) paths of the images, as strings."""
+        return np.array([str(self.folder / name) for name in self.names.tolist()])
+
+    @property
+    def boxes(self) -> tuple[np.ndarray, ...]:
+        """What the M good boxes say: positions of their images, labels, boxes_xywh (M, 4), areas, crowd."""
+        own = self._boxes
+        return own.rows, own.labels, own.boxes_xywh, own.areas, own.crowd
+
     def ground_truth(self) -> dict[str, list[dict[str, Any]]]:
         """Return what COCOeval compares detections with: the files' own boxes and areas, less the bad boxes.
 

@@ -112,10 +112,10 @@ def count_bytes(reader: PixelReader) -> np.ndarray:
     return areas * sum(reader.channels)
 
 
-def find_free_memory() -> tuple[int, str]:
-    """Return the bytes that may be shared between processes, and what sets this limit, in words."""
+def find_free_memory(*, shared: bool = True) -> tuple[int, str]:
+    """Return the bytes that may be taken, by default to share between processes, and what sets this limit, in words."""
     limits = [(_free_memory(), "in this machine's memory")]
-    if SHARED_MEMORY.is_dir():
+    if shared and SHARED_MEMORY.is_dir():
         limits.append((shutil.disk_usage(SHARED_MEMORY).free, f"in {SHARED_MEMORY} (in a container: --shm-size)"))
     if CGROUP_LIMIT.is_file() and (limit := CGROUP_LIMIT.read_text().strip()).isdigit():
         used = CGROUP_LIMIT.with_name("memory.current")

@@ -4,6 +4,7 @@ import struct
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,9 +59,28 @@ def load_image(path: Path, *, size: Size | None = None, least_side: int | None =
             found = f"size is {describe_size(upright)}"
             raise fault("size of an image", path, found, f"expected {describe_size(size)}, as its annotation says")
         _reduce(image, least_side)
-        if size != raw and _orientation(image) != 1:
-            image = ImageOps.exif_transpose(image)
-        return np.array(image if image.mode == "RGB" else image.convert("RGB"))  # Pillow's convert always copies
+        return _to_rgb(image, upright=size != raw)
+
+
+def decode_image(content: bytes, *, name: str, most_pixels: int) -> np.ndarray:
+    """Decode the content of an image file as `load_image` loads the file.
+
+    Args:
+        content: of the file.
+        name: of the file, for the messages.
+        most_pixels: a larger image is refused by its header, before anything is decoded.
+
+    Returns:
+        (H, W, 3) uint8, RGB.
+
+    Raises:
+        InputError: if the content is truncated or no image of 8 bits a channel, or the image is too large.
+    """
+    with _open(BytesIO(content), name=name, modes=COLOR_MODES, expected=EXPECTED_IMAGE) as image:
+        if image.width * image.height > most_pixels:
+            found = describe_size((image.height, image.width))
+            raise InputError(f"{name}: size is {found}; expected at most {most_pixels / 1e6:g} megapixels")
+        return _to_rgb(image, upright=True)
 
 
 def read_decoded_size(path: Path, size: Size, least_side: int | None) -> Size:
@@ -191,30 +211,41 @@ def describe_size(size: Size) -> str:
 
 
 @contextmanager
-def _open(path: Path, *, modes: Collection[str], expected: str) -> Iterator[Image.Image]:
+def _open(
+    file: Path | BytesIO, *, modes: Collection[str], expected: str, name: str | None = None
+) -> Iterator[Image.Image]:
     """Open an image lazily; whatever Pillow raises, now or while decoding, becomes an InputError naming the file."""
+    name = name or str(file)
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(file, formats=FORMATS) as image:
             if image.mode not in modes:
-                raise fault("pixel format", path, f"pixel format is {image.mode!r}", expected)
+                raise fault("pixel format", name, f"pixel format is {image.mode!r}", expected)
             yield image
     except InputError:
         raise
     except (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as error:
-        raise fault(*_reason(path, error), expected) from error
+        kind, found = _reason(file, error)
+        raise fault(kind, name, found, expected) from error
 
 
-def _reason(path: Path, error: Exception) -> tuple[str, Path, str]:
-    """Say why a file could not be read: the kind of fault, the file, a few words."""
+def _to_rgb(image: Image.Image, *, upright: bool) -> np.ndarray:
+    """Decode to (H, W, 3) uint8, RGB, turned as the EXIF orientation says or left raw."""
+    if upright and _orientation(image) != 1:
+        image = ImageOps.exif_transpose(image)
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))  # Pillow's convert always copies
+
+
+def _reason(file: Path | BytesIO, error: Exception) -> tuple[str, str]:
+    """Say why a file could not be read: the kind of fault, and a few words."""
     if isinstance(error, FileNotFoundError):
-        return "missing file", path, "no such file"
-    if path.is_dir():
-        return "missing file", path, "is a folder"
-    if path.is_file() and path.stat().st_size == 0:
-        return "empty file", path, "the file is empty"
+        return "missing file", "no such file"
+    if isinstance(file, Path) and file.is_dir():
+        return "missing file", "is a folder"
+    if (not file.getbuffer()) if isinstance(file, BytesIO) else (file.is_file() and file.stat().st_size == 0):
+        return "empty file", "the file is empty"
     if isinstance(error, UnidentifiedImageError):
-        return "not an image", path, "not an image, or its header is damaged"
-    return "unreadable image", path, f"cannot be read ({error or type(error).__name__})"
+        return "not an image", "not an image, or its header is damaged"
+    return "unreadable image", f"cannot be read ({error or type(error).__name__})"
 
 
 def _reduce(image: Image.Image, least_side: int | None) -> None:

@@ -6,20 +6,17 @@ Usage:
     python -m tasks.benchmark checkpoint=RUN/model.safetensors
 """
 
-import hydra
 from omegaconf import DictConfig
 
-from tasks.command import clear_errors, quiet_libraries
+from tasks.command import command
 
 
-@hydra.main(config_path="../conf", config_name="benchmark", version_base="1.3")
+@command("benchmark")
 def main(cfg: DictConfig) -> None:
-    """Run the command with its Hydra configuration, conf/benchmark.yaml."""
-    with clear_errors(debug=cfg.debug):
-        from tasks.benchmarking import benchmark  # late, so that --help takes a second
+    """Run the command with its configuration, conf/benchmark.yaml."""
+    from tasks.benchmarking import benchmark  # late, so that --help takes a second
 
-        quiet_libraries()
-        benchmark(cfg)
+    benchmark(cfg)
 
 
 if __name__ == "__main__":

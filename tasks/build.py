@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -24,13 +23,11 @@ from tasks.detection.anchor_shapes import fit_shapes, measure_reach
 from tasks.detection.losses import LossSettings as DetectionLossSettings
 from tasks.detection.module import DetectionModule
 from tasks.detection.postprocess import Postprocessing
-from tasks.detection.report import write_report as write_detection_report
 from tasks.model import Arch, build_model, choose_layout
 from tasks.options import Size, count_workers, parse, parse_eval_size, parse_size
 from tasks.preprocessing import Preprocessing
 from tasks.segmentation.losses import LossSettings as SegmentationLossSettings
 from tasks.segmentation.module import SegmentationModule
-from tasks.segmentation.report import write_report as write_segmentation_report
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +42,6 @@ class Task:
     augment: Callable[..., Any]
     resize: Callable[..., Any]
     collate: Callable[[Any], Any]
-    write_report: Callable[[Path, Any, Any], dict[str, Any]]
 
 
 DETECTION = Task(
@@ -55,7 +51,6 @@ DETECTION = Task(
     DetectionTransform,
     DetectionResize,
     collate_detection,
-    write_detection_report,
 )
 SEGMENTATION = Task(
     "segmentation",
@@ -64,7 +59,6 @@ SEGMENTATION = Task(
     SegmentationTransform,
     SegmentationResize,
     collate_segmentation,
-    write_segmentation_report,
 )
 FOLLOW_DATA = "data"  # value of model.shapes
 TASKS = {"ssdlite": DETECTION, "lraspp": SEGMENTATION, "raspp": SEGMENTATION}

@@ -1,12 +1,11 @@
-"""What happens around training steps: averaged weights, the description in each checkpoint, progress."""
+"""What happens around training steps: averaged weights, what checkpoints hold, parts that stay as they are."""
 
-import time
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar, WeightAveraging
+from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from torch import Tensor
 
 from tasks.description import Description
@@ -107,31 +106,3 @@ class HoldTeacher(L.Callback):
         teacher: Any = pl_module.teacher
         if PROJECTION in checkpoint:
             teacher.projection.load_state_dict(checkpoint[PROJECTION])
-
-
-class ProgressBar(TQDMProgressBar):
-    """Lightning's bar without the logger's version number."""
-
-    def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
-        """Return what stands behind the bar."""
-        values = super().get_metrics(trainer, pl_module)
-        values.pop("v_num", None)
-        return values
-
-
-class Progress(L.Callback):
-    """Logs the learning rate and the training images a second, waiting for data included."""
-
-    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start the clock."""
-        self.images = 0
-        self.start = time.perf_counter()
-
-    def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Log both, averaged over the epoch so far."""
-        self.images += len(batch.images)
-        speed = self.images / (time.perf_counter() - self.start)
-        lr = trainer.optimizers[0].param_groups[0]["lr"]
-        pl_module.log_dict({"lr": lr, "images_per_second": speed}, prog_bar=True, batch_size=len(batch.images))

@@ -7,9 +7,12 @@ detector and segmenter are read too: "coco", "voc" or a file.
 """
 
 import json
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -89,3 +92,34 @@ def save_safetensors(path: Path, description: Description, weights: dict[str, Te
     tensors = {name: value.contiguous() for name, value in weights.items()}
     save_file(tensors, part, metadata={KEY: json.dumps(description.to_dict()), "format": "pt"})
     part.replace(path)
+
+
+def check_rewritable(path: Path) -> None:
+    """Check that a checkpoint holds a description that can be changed in its file.
+
+    Raises:
+        InputError: if it is somebody else's, or its folder cannot be written.
+    """
+    if not path.is_file() or read_state_file(path).values is None:
+        raise InputError(f"store_thresholds: {path} is no file of this project; expected a .ckpt or model.safetensors")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"store_thresholds: {path.parent} cannot be written")
+
+
+def store_thresholds(path: Path, thresholds: tuple[float, ...]) -> None:
+    """Write the thresholds of the classes into a checkpoint; all else in it stays as it is, bit by bit.
+
+    Args:
+        path: of a file that `check_rewritable` accepts; it is replaced whole or not at all.
+        thresholds: one a class.
+    """
+    description, weights = load_checkpoint(path)
+    description = replace(description, thresholds=thresholds)
+    if path.suffix == ".safetensors":
+        save_safetensors(path, description, weights)
+    else:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        content[KEY] = description.to_dict()
+        part = path.with_suffix(".part")
+        torch.save(content, part)
+        part.replace(path)

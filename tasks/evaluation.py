@@ -1,26 +1,39 @@
 """One evaluation: load a checkpoint, run it over a data set, write numbers, results and pictures."""
 
+import json
 import logging
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from data.datasets import check_serves
 from data.errors import InputError
 from tasks.build import SEGMENTATION, build_eval_loader, find_task, open_split
-from tasks.callbacks import ProgressBar
-from tasks.checkpoint import load_checkpoint, load_model
+from tasks.checkpoint import check_rewritable, load_checkpoint, load_model, store_thresholds
 from tasks.command import check_new
 from tasks.description import Description
-from tasks.options import check_least, count_workers, to_plain
+from tasks.detection.report import write_report as write_detection_report
+from tasks.detection.thresholds import ThresholdRule, fill_unmeasured
+from tasks.environment import record_end
+from tasks.files import ANALYSIS
+from tasks.options import check_accelerator, check_least, check_type, count_workers, parse, to_plain
+from tasks.progress import EvaluationProgress
+from tasks.recording import record_run
+from tasks.reporting.page import write_page
+from tasks.run_folder import CONFIG
+from tasks.segmentation.analysis import Inspection
 from tasks.segmentation.averaging import Averaging
+from tasks.segmentation.module import SegmentationModule
 from tasks.segmentation.report import SavePredictions
+from tasks.segmentation.report import write_report as write_segmentation_report
 
 logger = logging.getLogger(__name__)
+
+BEST_F1 = ThresholdRule()
 
 
 def evaluate(cfg: DictConfig) -> dict[str, Any]:
@@ -36,12 +49,17 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     check_least(config["batch_size"], 1, "batch_size")
     out = Path(str(config["out"]))
     check_new(out)
-    description, weights = load_checkpoint(Path(str(config["checkpoint"])))
+    checkpoint = Path(str(config["checkpoint"]))
+    description, weights = load_checkpoint(checkpoint)
     averaging = parse_averaging(config["scales"], config["flip"], head=description.arch.head)
+    rule = parse_rule(config, description)
     dataset = choose_dataset(config["dataset"], description)
     check_least(count_workers(dataset), 0, "dataset.workers")
     reader = open_split(description.arch.head, dataset, "val", classes=description.classes)
     logger.info("%s: %s on %d images", config["checkpoint"], description.arch.head, len(reader))
+    out.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(config, out / CONFIG)
+    record_run(out, description, dataset=dataset, readers={"val": reader}, accelerator=config["accelerator"])
     metrics = evaluate_to(
         out,
         description,
@@ -51,8 +69,13 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         workers=count_workers(dataset),
         accelerator=config["accelerator"],
         averaging=averaging,
+        rule=rule,
     )
+    record_end(out)
+    write_page(out)
     log_metrics(metrics, out)
+    if config["store_thresholds"]:
+        store_thresholds(checkpoint, read_thresholds(out / ANALYSIS, description))
     return metrics
 
 
@@ -72,6 +95,32 @@ def parse_averaging(scales: Any, flip: Any, *, head: str) -> Averaging | None:
         raise InputError(f"scales={scales} flip={flip}: {head} is no segmenter; expected scales=[1.0] flip=false")
     logger.info("scores averaged over scales %s%s", scales, ", each mirrored too" if flip else "")
     return averaging
+
+
+def parse_rule(config: dict[str, Any], description: Description) -> ThresholdRule:
+    """Check how thresholds are to be chosen, and whether the checkpoint can hold them.
+
+    Raises:
+        InputError: if they cannot be chosen so, the model is no detector, or they cannot be stored.
+    """
+    rule = parse(ThresholdRule, config["threshold"], "threshold")
+    store, head = config["store_thresholds"], description.arch.head
+    check_type(store, bool, "store_thresholds")
+    if find_task(head) is SEGMENTATION and (store or rule.rule is not None):
+        raise InputError(f"threshold, store_thresholds: {head} is no detector, its classes need no threshold")
+    if store:
+        check_rewritable(Path(str(config["checkpoint"])))
+        if rule.rule is None and description.thresholds is not None:
+            raise InputError(
+                "store_thresholds: the checkpoint holds some already; say by threshold.rule= how to choose"
+            )
+    return rule
+
+
+def read_thresholds(path: Path, description: Description) -> tuple[float, ...]:
+    """Return the threshold of each class that an evaluation chose, from its analysis.json."""
+    entries = json.loads(path.read_text(encoding="utf-8"))["per_class"]
+    return fill_unmeasured([entries[name]["threshold"] for name in description.classes.names])
 
 
 def choose_dataset(given: dict[str, Any], description: Description) -> dict[str, Any]:
@@ -99,24 +148,45 @@ def evaluate_to(
     workers: int,
     accelerator: str,
     averaging: Averaging | None = None,
+    rule: ThresholdRule = BEST_F1,
 ) -> dict[str, Any]:
-    """Evaluate weights on a reader and write the report into `out`; only a segmenter's scores can be averaged.
+    """Evaluate weights on a reader and write the report into `out`.
+
+    Args:
+        out: folder of the results.
+        description: of the model.
+        weights: of the model.
+        reader: of the images and their ground truth.
+        batch_size: of a detector; a segmenter takes one image at a time.
+        workers: processes that load data.
+        accelerator: Lightning's name of the device.
+        averaging: what a segmenter's scores are averaged over.
+        rule: how a detector's thresholds are chosen.
 
     Returns:
         The metrics, as in metrics.json.
     """
     task = find_task(description.arch.head)
+    inspection = Inspection(len(description.classes))
     settings: dict[str, Any] = {} if averaging is None else {"averaging": averaging}
     module = task.module(description, **settings)
     module.model = load_model(description, weights)
     loader = build_eval_loader(reader, description, batch_size=batch_size, workers=workers)
-    callbacks: list[L.Callback] = [ProgressBar(refresh_rate=10)]
+    callbacks: list[L.Callback] = [EvaluationProgress()]
     if task is SEGMENTATION:
-        callbacks.append(SavePredictions(out, reader, description.classes))
-    trainer = make_trainer(accelerator=accelerator, callbacks=callbacks, logger=False, enable_checkpointing=False)
+        callbacks += [SavePredictions(out, reader, description.classes), inspection]
+    trainer = make_trainer(
+        accelerator=accelerator,
+        callbacks=callbacks,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+    )
     out.mkdir(parents=True, exist_ok=True)
     trainer.validate(module, loader, verbose=False)
-    return task.write_report(out, module, reader)
+    if isinstance(module, SegmentationModule):
+        return write_segmentation_report(out, module, reader, inspection)
+    return write_detection_report(out, module, reader, rule=rule)
 
 
 def make_trainer(**settings: Any) -> L.Trainer:
@@ -125,6 +195,7 @@ def make_trainer(**settings: Any) -> L.Trainer:
     Raises:
         InputError: if Lightning refuses a setting, such as an accelerator that this machine lacks.
     """
+    check_accelerator(settings["accelerator"], "accelerator")
     try:
         return L.Trainer(devices=1, enable_model_summary=False, use_distributed_sampler=False, **settings)
     except (MisconfigurationException, TypeError, ValueError) as error:

@@ -1,8 +1,11 @@
 """Files that are written whole or not at all."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
+
+ANALYSIS = "analysis.json"  # what an evaluation writes beside its metrics
 
 
 def write_json(path: Path, values: Any) -> None:
@@ -10,3 +13,8 @@ def write_json(path: Path, values: Any) -> None:
     part = path.with_suffix(".part")
     part.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     part.replace(path)
+
+
+def to_number(value: float) -> float | None:
+    """Return a number as JSON takes it: None for NaN."""
+    return None if math.isnan(value) else float(value)

@@ -81,6 +81,15 @@ def lr_factor(step: int, *, schedule: str, warmup_steps: int, steps: int) -> flo
     return SCHEDULES[schedule](min(progress, 1.0))
 
 
+def free_gradients(optimizer: Optimizer, *_: Any) -> None:
+    """Give the gradients' memory back as soon as they were used.
+
+    Lightning does so only when the next backward pass starts: through the whole forward pass before it they would lie
+    scattered over the heap, and the activations would have to find their place between them.
+    """
+    optimizer.zero_grad()
+
+
 def build_optimizer(model: nn.Module, settings: Optimization) -> dict[str, Any]:
     """Return what Lightning's `configure_optimizers` takes: the optimizer, and a schedule that moves every step."""
     decayed, rest = split_parameters(model)
@@ -89,6 +98,7 @@ def build_optimizer(model: nn.Module, settings: Optimization) -> dict[str, Any]:
         {"params": rest, "weight_decay": 0.0},
     ]
     optimizer = OPTIMIZERS[settings.name](groups, lr=settings.lr, momentum=settings.momentum)
+    optimizer.register_step_post_hook(free_gradients)
     factor = partial(
         lr_factor,
         schedule=settings.schedule,

@@ -4,8 +4,9 @@ import os
 import shutil
 from typing import Any, get_type_hints
 
+import torch
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from data.errors import InputError
 
@@ -23,6 +24,8 @@ def to_plain(cfg: DictConfig) -> dict[str, Any]:
     """
     try:
         return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+    except MissingMandatoryValue as error:
+        raise InputError(f"{error.full_key}: none given; expected {error.full_key}=VALUE") from error
     except OmegaConfBaseException as error:
         raise InputError(f"option {error.full_key}: {str(error).splitlines()[0]}") from error
 
@@ -94,6 +97,12 @@ def check_numbers(config: dict[str, Any]) -> None:
         ("dataset.workers", count_workers(dataset), 0),
     ):
         check_least(value, least, field)
+    for field, kind in (("progress_bar", bool), ("ema_decay", float), ("gradient_clip_val", float)):
+        check_type(trainer[field], kind, f"trainer.{field}")
+    for field in ("early_stopping", "log_images"):
+        if trainer.get(field) is not None:
+            check_least(trainer[field], 0, f"trainer.{field}")
+    check_type(trainer["precision"], str, "trainer.precision")
 
 
 def check_compiler(wanted: Any) -> None:
@@ -106,6 +115,26 @@ def check_compiler(wanted: Any) -> None:
     names = [os.environ.get("CXX", ""), *COMPILERS]
     if wanted and not any(shutil.which(name) for name in names if name):
         raise InputError(f"trainer.compile: no C++ compiler; expected CXX or one of {', '.join(COMPILERS)} in PATH")
+
+
+def check_accelerator(wanted: Any, field: str) -> None:
+    """Check that this machine has the accelerator that is wanted.
+
+    Raises:
+        InputError: naming the option, and what there is.
+    """
+    there = {"auto": True, "cpu": True, "mps": torch.backends.mps.is_available()}
+    there["gpu"] = torch.cuda.is_available() or there["mps"]
+    there["cuda"] = torch.cuda.is_available()
+    if wanted not in there:
+        raise InputError(f"{field}: unknown {wanted!r}; choose from {', '.join(sorted(there))}")
+    if not there[wanted]:
+        reason = (
+            "is built without CUDA"
+            if torch.version.cuda is None
+            else "sees no GPU; nvidia-smi says whether one is there"
+        )
+        raise InputError(f"{field}={wanted}: torch {torch.__version__} {reason}; expected auto or cpu")
 
 
 def check_least(value: Any, least: int, field: str) -> None:

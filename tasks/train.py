@@ -6,20 +6,17 @@ Usage:
     python -m tasks.train resume=DIR
 """
 
-import hydra
 from omegaconf import DictConfig
 
-from tasks.command import clear_errors, quiet_libraries
+from tasks.command import command
 
 
-@hydra.main(config_path="../conf", config_name="train", version_base="1.3")
+@command("train")
 def main(cfg: DictConfig) -> None:
-    """Run the command with its Hydra configuration, conf/train.yaml."""
-    with clear_errors(debug=cfg.debug):
-        from tasks.training import train  # late, so that --help takes a second
+    """Run the command with its configuration, conf/train.yaml."""
+    from tasks.training import train  # late, so that --help takes a second
 
-        quiet_libraries()
-        train(cfg)
+    train(cfg)
 
 
 if __name__ == "__main__":

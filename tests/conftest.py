@@ -22,7 +22,7 @@ def _randomize(module, seed=0):
     return module.eval()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def randomize():
     """Return a function that draws weights and norm statistics under which the signal neither dies nor explodes.
 

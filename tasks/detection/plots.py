@@ -6,11 +6,14 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 
+from tasks.detection.analysis import Analysis
 from tasks.detection.metrics import DetectionMetrics
-from tasks.plots import INK, new_figure, style_axes
+from tasks.detection.thresholds import NAMES
+from tasks.plots import ACCENT, INK, new_figure, style_axes
 
 MOST_NAMED = 10  # classes; more are drawn as one pale bundle around their mean
 PALE = "#a9bcd6"
+SCORES = np.linspace(0, 1, 501)  # that curves over the threshold are drawn at
 
 
 def plot_precision_recall(metrics: DetectionMetrics, path: Path) -> None:
@@ -44,3 +47,56 @@ def _draw_curves(axes: Axes, metrics: DetectionMetrics, *, precision: np.ndarray
         axes.legend(title="average precision", fontsize=8, title_fontsize=8, loc="lower left", framealpha=0.9)
     style_axes(axes, title=title, xlabel="recall", ylabel="precision")
     axes.set(xlim=(0, 1), ylim=(0, 1.02))
+
+
+def plot_thresholds(analysis: Analysis, path: Path) -> None:
+    """Draw precision, recall and F1 of each class over the score threshold, with a dot at the chosen one.
+
+    Args:
+        analysis: of one evaluation; classes without boxes are not drawn.
+        path: the image file to write.
+    """
+    rows = zip(analysis.matches.names, analysis.curves, analysis.thresholds, strict=True)
+    drawn = [row for row in rows if row[1].boxes]
+    named = len(drawn) <= MOST_NAMED
+    figure = new_figure(14, 4.6)
+    for axes, part, title in zip(figure.subplots(1, 3), (2, 0, 1), ("F1", "Precision", "Recall"), strict=True):
+        for index, (name, curve, threshold) in enumerate(drawn):
+            color = matplotlib.colormaps["tab10"](index) if named else PALE
+            label = f"{name}  {threshold:.2f}" if named else "one class" if index == 0 else None
+            axes.plot(SCORES, curve.measure(SCORES)[part], color=color, linewidth=1.4 if named else 0.6, label=label)
+            axes.plot(threshold, curve.measure(np.array([threshold]))[part], ".", color=color, markersize=9)
+        if len(drawn) > 1:
+            curves = np.ma.masked_invalid([curve.measure(SCORES)[part] for _, curve, _ in drawn])
+            axes.plot(SCORES, curves.mean(axis=0), color=INK, linewidth=2.4, label=f"mean of {len(drawn)}")
+        style_axes(axes, title=title, xlabel="score threshold", ylabel="")
+        axes.set(xlim=(0, 1), ylim=(0, 1.02))
+        if drawn and part == NAMES.index("F1"):
+            axes.legend(title="threshold chosen (dot)", fontsize=8, title_fontsize=8, framealpha=0.9)
+    figure.savefig(path)
+
+
+def plot_errors(analysis: Analysis, path: Path) -> None:
+    """Draw what each kind of error costs in AP50, and how many a user sees above the thresholds.
+
+    Args:
+        analysis: of one evaluation.
+        path: the image file to write.
+    """
+    figure = new_figure(11, 3.4)
+    left, right = figure.subplots(1, 2)
+    gains = {kind: 100 * (gain or 0.0) for kind, gain in analysis.gains.items()}
+    _draw_bars(left, gains, form="%.1f", title="AP50 to gain by mending one kind", xlabel="points of AP50")
+    counts = {kind: float(count) for kind, count in analysis.errors.count().items()}
+    _draw_bars(right, counts, form="%d", title="Errors above the thresholds", xlabel="count")
+    figure.savefig(path)
+
+
+def _draw_bars(axes: Axes, values: dict[str, float], *, form: str, title: str, xlabel: str) -> None:
+    bars = axes.barh(range(len(values)), list(values.values()), color=ACCENT, height=0.72)
+    axes.bar_label(bars, fmt=form, padding=4, fontsize=9, color=INK)
+    style_axes(axes, title=title, xlabel=xlabel, ylabel="")
+    axes.grid(visible=False, axis="y")
+    axes.set_yticks(range(len(values)), list(values), fontsize=9)
+    axes.set_xlim(0, 1.15 * max(*values.values(), 1e-9))
+    axes.invert_yaxis()

@@ -7,43 +7,60 @@ import numpy as np
 
 from data.boxes import BoxDataset
 from data.classes import ClassTable
-from tasks.detection.metrics import confusion_matrix
+from tasks.detection.analysis import analyse
+from tasks.detection.confusion import confusion_matrix
 from tasks.detection.module import DetectionModule
-from tasks.detection.plots import plot_precision_recall
+from tasks.detection.plots import plot_errors, plot_precision_recall, plot_thresholds
+from tasks.detection.thresholds import ThresholdRule
+from tasks.detection.worst import draw_worst
 from tasks.drawing import draw_boxes, save_image, side_by_side
-from tasks.files import write_json
+from tasks.files import ANALYSIS, write_json
 from tasks.plots import plot_confusion_matrix
 
-DRAWN_SCORE = 0.5  # lowest score of a drawn or counted detection
 SAMPLES = 8  # images drawn
 
 
-def write_report(out: Path, module: DetectionModule, reader: BoxDataset) -> dict[str, Any]:
-    """Write metrics.json, results.json, the plots and samples/ of a module's last validation.
+def write_report(out: Path, module: DetectionModule, reader: BoxDataset, *, rule: ThresholdRule) -> dict[str, Any]:
+    """Write the numbers, results.json, the plots, samples/ and worst/ of a module's last validation.
+
+    Args:
+        out: the folder.
+        module: that was validated.
+        reader: on which.
+        rule: how the thresholds are chosen that pictures and counts go by.
 
     Returns:
         The metrics as written.
     """
     if module.metrics is None:
         raise ValueError("the module was not validated yet")
-    names = [*reader.classes.names, "background"]
-    matrix = confusion_matrix(reader.ground_truth(), module.results, score_threshold=DRAWN_SCORE)
-    plot_confusion_matrix(matrix, out / "confusion_matrix.png", names=names)
+    truth, stored = reader.ground_truth(), module.description.thresholds
+    analysis = analyse(module.metrics, truth, module.results, rule=rule, stored=stored)
+    matrix = confusion_matrix(truth, module.results, score_threshold=analysis.thresholds)
+    plot_confusion_matrix(matrix, out / "confusion_matrix.png", names=[*reader.classes.names, "background"])
     plot_precision_recall(module.metrics, out / "precision_recall.png")
-    draw_samples(out / "samples", module.results, reader)
+    plot_thresholds(analysis, out / "f1.png")
+    plot_errors(analysis, out / "errors.png")
+    draw_samples(out / "samples", module.results, reader, thresholds=analysis.thresholds)
+    worst = draw_worst(out, analysis, reader)
     write_json(out / "results.json", module.results)
+    write_json(out / ANALYSIS, {**analysis.to_dict(), "worst": worst})
     metrics = module.metrics.to_dict()
     write_json(out / "metrics.json", metrics)
     return metrics
 
 
-def draw_samples(folder: Path, results: list[dict[str, Any]], reader: BoxDataset) -> None:
+def draw_samples(
+    folder: Path, results: list[dict[str, Any]], reader: BoxDataset, *, thresholds: tuple[float, ...]
+) -> None:
     """Draw images spread over the data set, with their boxes left and what was found right."""
     folder.mkdir(parents=True, exist_ok=True)
+    lowest = dict(zip(reader.classes.ids, thresholds, strict=True))
     chosen = np.unique(np.linspace(0, len(reader) - 1, SAMPLES).astype(int)).tolist()
     for index in chosen:
         sample = reader[index]
-        found = [r for r in results if r["image_id"] == sample.image_id and r["score"] >= DRAWN_SCORE]
+        own = [result for result in results if result["image_id"] == sample.image_id]
+        found = [result for result in own if result["score"] >= lowest[result["category_id"]]]
         truth = draw_boxes(sample.image, sample.boxes, sample.labels, classes=reader.classes)
         picture = side_by_side(truth, draw_results(sample.image, found, reader.classes))
         save_image(picture, folder / f"{sample.image_id}.jpg")

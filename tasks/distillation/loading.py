@@ -35,11 +35,13 @@ def load_teacher(config: dict[str, Any], description: Description) -> Teacher | 
         description: of the student.
 
     Raises:
-        InputError: if a field is out of range, or the teacher cannot be had or does not fit the student.
+        InputError: if a field is out of range or does nothing, or the teacher cannot be had or does not fit the
+            student.
     """
     values = config.get("distill") or {}
     paths = {field: str(values[field]) for field in ("teacher", "weights") if values.get(field) is not None}
     settings: Distillation = parse(Distillation, {**values, **paths}, "distill")
+    check_used(settings, head=description.arch.head)
     source = settings.teacher
     if source is None:
         return None
@@ -55,6 +57,26 @@ def load_teacher(config: dict[str, Any], description: Description) -> Teacher | 
     parameters = sum(parameter.numel() for parameter in teacher.network.parameters())
     logger.info("teacher: %s, %.2f M parameters", source, parameters / 1e6)
     return teacher
+
+
+def check_used(settings: Distillation, *, head: str) -> None:
+    """Check that every setting that was given changes something.
+
+    Raises:
+        InputError: naming one that does not, and why.
+    """
+    unused: tuple[str, ...]
+    if settings.teacher is None:
+        unused, where = ("weight", "temperature", "box_weight"), "without distill.teacher"
+    elif settings.teacher.startswith(TIMM):
+        unused, where = ("temperature", "box_weight"), f"with the features of {settings.teacher}"
+    elif find_task(head) is SEGMENTATION:
+        unused, where = ("box_weight",), f"for {head}, which has no boxes"
+    else:
+        return
+    for field in unused:
+        if getattr(settings, field) != getattr(Distillation, field):
+            raise InputError(f"distill.{field}: does nothing {where}; expected it left out")
 
 
 def find_weights(settings: Distillation) -> Path:

@@ -1,5 +1,7 @@
 """What an evaluation of a segmenter writes: numbers, label-id masks, plots, pictures."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,12 @@ from data.classes import ClassTable
 from data.images import load_mask
 from data.samples import SegmentationSample
 from tasks.drawing import draw_legend, draw_mask, save_image, side_by_side
-from tasks.files import write_json
+from tasks.files import ANALYSIS, write_json
 from tasks.plots import plot_confusion_matrix
+from tasks.segmentation.analysis import Inspection, describe_analysis
 from tasks.segmentation.module import SegmentationModule
-from tasks.segmentation.plots import plot_iou
+from tasks.segmentation.plots import plot_boundary, plot_iou
+from tasks.segmentation.worst import draw_worst
 
 PREDICTIONS = "predictions"  # folder of the label-id masks
 SAMPLES = 8  # images drawn
@@ -51,18 +55,29 @@ class SavePredictions(L.Callback):
             save_label_ids(mask, self.folder / f"{name}.png", classes=self.classes)
 
 
-def write_report(out: Path, module: SegmentationModule, reader: Any) -> dict[str, Any]:
-    """Write metrics.json, the plots and samples/ of a module's last validation, whose masks are in predictions/.
+def write_report(out: Path, module: SegmentationModule, reader: Any, inspection: Inspection) -> dict[str, Any]:
+    """Write the numbers, the plots, samples/ and worst/ of a module's last validation, whose masks are in predictions/.
+
+    Args:
+        out: the folder.
+        module: that was validated.
+        reader: on which.
+        inspection: what looked on.
 
     Returns:
         The metrics as written.
     """
     if module.metrics is None:
         raise ValueError("the module was not validated yet")
-    matrix = module.confusion.matrix.cpu().numpy()
-    plot_confusion_matrix(matrix, out / "confusion_matrix.png", names=module.description.classes.names)
+    matrix, classes = module.confusion.matrix.cpu().numpy(), module.description.classes
+    load_prediction = partial(load_class_indices, out / PREDICTIONS, classes=classes)
+    analysis = describe_analysis(module.metrics, matrix, inspection.boundary, classes=classes)
+    plot_confusion_matrix(matrix, out / "confusion_matrix.png", names=classes.names)
     plot_iou(module.metrics, out / "iou.png")
-    draw_samples(out, reader, module.description.classes)
+    plot_boundary(analysis, out / "boundary.png")
+    draw_samples(out / "samples", reader, classes=classes, load_prediction=load_prediction)
+    worst = draw_worst(out, inspection.wrong, reader, classes=classes, load_prediction=load_prediction)
+    write_json(out / ANALYSIS, {**analysis, "worst": worst})
     metrics = module.metrics.to_dict()
     if module.averaging is not None:
         metrics["averaging"] = module.averaging.to_dict()
@@ -70,15 +85,21 @@ def write_report(out: Path, module: SegmentationModule, reader: Any) -> dict[str
     return metrics
 
 
-def draw_samples(out: Path, reader: Any, classes: ClassTable) -> None:
+def load_class_indices(folder: Path, name: str, *, classes: ClassTable) -> np.ndarray:
+    """Load a mask that `save_label_ids` wrote into a folder, as class indices (H, W)."""
+    indices = np.zeros(256, dtype=np.uint8)
+    indices[list(classes.ids)] = np.arange(len(classes))
+    return indices[load_mask(folder / f"{name}.png")]
+
+
+def draw_samples(
+    folder: Path, reader: Any, *, classes: ClassTable, load_prediction: Callable[[str], np.ndarray]
+) -> None:
     """Draw images spread over the data set, with their mask left and the predicted one right."""
-    folder = out / "samples"
     folder.mkdir(parents=True, exist_ok=True)
     for index in np.unique(np.linspace(0, len(reader) - 1, SAMPLES).astype(int)).tolist():
         sample: SegmentationSample = reader[index]
-        indices = np.zeros(256, dtype=np.uint8)
-        indices[list(classes.ids)] = np.arange(len(classes))
-        predicted = indices[load_mask(out / PREDICTIONS / f"{sample.name}.png")]
+        predicted = load_prediction(sample.name)
         pair = side_by_side(
             draw_mask(sample.image, sample.mask, classes=classes),
             draw_mask(sample.image, predicted, classes=classes),

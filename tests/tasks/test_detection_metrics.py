@@ -8,7 +8,8 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from tasks.detection.metrics import SUMMARY, confusion_matrix, evaluate_detections
+from tasks.detection.confusion import confusion_matrix
+from tasks.detection.metrics import SUMMARY, evaluate_detections
 
 IDS = (3, 7, 90)  # gapped, as COCO's are
 

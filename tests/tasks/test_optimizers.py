@@ -106,6 +106,19 @@ def test_decay_shrinks_weights_and_leaves_biases_alone():
     assert torch.equal(layer.bias.detach(), before["bias"])
 
 
+def test_no_gradient_outlives_the_step_that_used_it():
+    layer = nn.Conv2d(2, 2, 1)
+    optimizer = build_optimizer(layer, SETTINGS)["optimizer"]
+    before = layer.weight.detach().clone()
+
+    def closure():
+        layer(torch.ones(1, 2, 1, 1)).sum().backward()
+
+    optimizer.step(closure)
+    assert not torch.equal(layer.weight.detach(), before)
+    assert all(parameter.grad is None for parameter in layer.parameters())
+
+
 @pytest.mark.parametrize(("field", "value", "choices"), [("name", "adam", "rmsprop"), ("schedule", "step", "cosine")])
 def test_unknown_names_are_refused(field, value, choices):
     with pytest.raises(ValueError, match=rf"{field}: unknown '{value}'; choose from .*{choices}"):

@@ -8,11 +8,11 @@ import torch
 from safetensors import safe_open
 
 from data.errors import InputError
-from tasks.callbacks import Progress
 from tasks.checkpoint import load_checkpoint
 from tasks.description import VERSION
 from tasks.evaluation import evaluate
 from tasks.model import build_model
+from tasks.progress import Progress
 from tasks.training import train
 from tests.tasks.runs import load_config, small_run
 

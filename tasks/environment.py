@@ -1,0 +1,136 @@
+"""Where and how a run was made: versions, machine, commit, command line, duration; kept in environment.json."""
+
+import importlib.metadata
+import json
+import logging
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tasks.costs.latency import name_processor
+from tasks.files import write_json
+
+logger = logging.getLogger(__name__)
+
+ENVIRONMENT = "environment.json"
+PACKAGES = (
+    "bneck",
+    "torch",
+    "torchvision",
+    "lightning",
+    "hydra-core",
+    "albumentations",
+    "opencv-python-headless",
+    "pillow",
+    "numpy",
+    "faster-coco-eval",
+    "cityscapesscripts",
+    "timm",
+)
+GIT_PATIENCE = 10  # seconds
+GIB = 2**30
+
+
+def record_start(out: Path, *, accelerator: str) -> None:
+    """Note what this process runs on and with; a run that is resumed gets one more entry.
+
+    Args:
+        out: folder of the run, which exists.
+        accelerator: as configured: "auto", "cpu", "gpu"...
+    """
+    starts = read_starts(out)
+    write_json(out / ENVIRONMENT, {"starts": [*starts, describe_environment(accelerator)]})
+
+
+def record_end(out: Path) -> None:
+    """Note how long the run took since its last start."""
+    starts = read_starts(out)
+    if starts:
+        starts[-1]["seconds"] = round(time.time() - datetime.fromisoformat(starts[-1]["started"]).timestamp(), 1)
+        write_json(out / ENVIRONMENT, {"starts": starts})
+
+
+def read_starts(out: Path) -> list[dict[str, Any]]:
+    """Return the entries of a run's starts, oldest first; none where it has no readable file of them."""
+    path = out / ENVIRONMENT
+    if not path.is_file():
+        return []
+    try:
+        return list(json.loads(path.read_text(encoding="utf-8"))["starts"])
+    except (ValueError, KeyError, TypeError) as error:
+        logger.warning("%s: not readable, begun anew: %r", path, error)
+        return []
+
+
+def describe_environment(accelerator: str) -> dict[str, Any]:
+    """Return plain values that say what the program runs on and with; seconds is None until the run ends."""
+    return {
+        "command": shlex.join(["python", *sys.orig_argv[1:]]),
+        "folder": str(Path.cwd()),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": None,
+        "commit": find_commit(Path(__file__).resolve().parents[1]),
+        "device": name_device(accelerator),
+        "processor": name_processor(torch.device("cpu")),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "memory_gib": measure_memory(),
+        "platform": platform.platform(),
+        "versions": {"python": platform.python_version(), **list_packages()},
+    }
+
+
+def find_commit(root: Path) -> str | None:
+    """Return the commit of a checkout, with "+" where files differ from it; None where `root` is none.
+
+    A folder inside somebody else's checkout, such as a virtual environment's, is none.
+    """
+    try:
+        top = ask_git(root, "rev-parse", "--show-toplevel")
+        if Path(top).resolve() != root:
+            return None
+        changed = ask_git(root, "status", "--porcelain", "--untracked-files=no")
+        return ask_git(root, "rev-parse", "HEAD") + ("+" if changed else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def ask_git(root: Path, *words: str) -> str:
+    """Return what a git command prints."""
+    command = ["git", "-C", str(root), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=GIT_PATIENCE).stdout.strip()
+
+
+def name_device(accelerator: str) -> str:
+    """Return the name of what the network runs on."""
+    current = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    if accelerator == "cpu" or current is None:
+        return "cpu"
+    return name_processor(current) if current.type == "cuda" else current.type
+
+
+def measure_memory() -> float | None:
+    """Return the memory of the machine in GiB; None where the system does not say."""
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB, 1)
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def list_packages() -> dict[str, str]:
+    """Return the versions of the packages that matter, those that are installed."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions

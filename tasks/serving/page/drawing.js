@@ -1,0 +1,117 @@
+// Draws an image with what was found in it. Boxes are xyxy in pixels of the image.
+
+const FONT = "600 {size}px system-ui, sans-serif";
+const FAINT = 0.25; // of the boxes beside the one that is pointed at
+
+/**
+ * Draw on a whole canvas.
+ *
+ * item: source (anything that drawImage takes), width, height; detections or overlay (a canvas of the mask's colours).
+ * look: colors and names of the classes, visible (the detections to draw), opacity, mirrored, pointed (a detection or null).
+ * unit: pixels of the canvas that one pixel of text and lines takes.
+ */
+export function draw(canvas, item, look, unit) {
+  const context = canvas.getContext("2d");
+  const frame = { scale: canvas.width / item.width, width: canvas.width, height: canvas.height, mirrored: look.mirrored };
+  context.save();
+  context.imageSmoothingQuality = "high";
+  if (look.mirrored) context.setTransform(-1, 0, 0, 1, canvas.width, 0);
+  context.drawImage(item.source, 0, 0, canvas.width, canvas.height);
+  if (item.overlay) {
+    context.globalAlpha = look.opacity;
+    context.drawImage(item.overlay, 0, 0, canvas.width, canvas.height);
+  }
+  context.restore();
+  if (item.detections) drawBoxes(context, frame, look, unit);
+}
+
+/** Return a canvas of a mask in the colours of the classes that are shown; clear where they are not. */
+export function colorLabels(labels, width, height, colors, shown) {
+  const overlay = new OffscreenCanvas(width, height);
+  const context = overlay.getContext("2d");
+  const image = context.createImageData(width, height);
+  const little = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
+  const pack = ([r, g, b]) => (little ? (255 << 24) | (b << 16) | (g << 8) | r : (r << 24) | (g << 16) | (b << 8) | 255);
+  const table = new Uint32Array(256); // labels that are no class stay clear
+  colors.forEach((color, index) => { table[index] = shown[index] ? pack(color) : 0; });
+  const pixels = new Uint32Array(image.data.buffer);
+  for (let at = 0; at < labels.length; at++) pixels[at] = table[labels[at]];
+  context.putImageData(image, 0, 0);
+  return overlay;
+}
+
+/** Return the smallest of these detections around a point of the image, or null. */
+export function findAt(detections, x, y) {
+  const around = detections.filter(({ box }) => box[0] <= x && x <= box[2] && box[1] <= y && y <= box[3]);
+  const area = ({ box }) => (box[2] - box[0]) * (box[3] - box[1]);
+  return around.reduce((best, found) => (best && area(best) <= area(found) ? best : found), null);
+}
+
+export function css([r, g, b]) {
+  return `rgb(${r} ${g} ${b})`;
+}
+
+// The best score is drawn last, on top, but its tag is placed first.
+function drawBoxes(context, frame, look, unit) {
+  const size = Math.round(13 * unit);
+  context.font = FONT.replace("{size}", size);
+  context.textBaseline = "middle";
+  context.lineJoin = "round";
+  const taken = [];
+  const entries = [...look.visible].sort((a, b) => b.score - a.score).map((found) => {
+    const text = `${look.names[found.label]} ${found.score.toFixed(2)}`;
+    const box = toCanvas(found.box, frame);
+    const tag = placeTag(box, context.measureText(text).width + size * 0.7, size * 1.45, frame, taken);
+    taken.push(tag);
+    return { found, text, box, tag };
+  }).reverse();
+  for (const paint of [drawBox, drawTag]) {
+    for (const entry of entries) {
+      context.globalAlpha = look.pointed && look.pointed !== entry.found ? FAINT : 1;
+      paint(context, entry, look, unit);
+    }
+  }
+  context.globalAlpha = 1;
+}
+
+function toCanvas([left, top, right, bottom], { scale, width, mirrored }) {
+  const x = mirrored ? width - right * scale : left * scale;
+  return { x, y: top * scale, width: (right - left) * scale, height: (bottom - top) * scale };
+}
+
+function drawBox(context, { found, box }, look, unit) {
+  if (look.pointed === found) {
+    context.globalAlpha = 0.25;
+    context.fillStyle = css(look.colors[found.label]);
+    context.fillRect(box.x, box.y, box.width, box.height);
+    context.globalAlpha = 1;
+  }
+  for (const [style, width] of [["rgb(0 0 0 / 0.45)", 4], [css(look.colors[found.label]), 2.25]]) {
+    context.strokeStyle = style;
+    context.lineWidth = width * unit;
+    context.strokeRect(box.x, box.y, box.width, box.height);
+  }
+}
+
+function drawTag(context, { found, text, tag }, look, unit) {
+  const [r, g, b] = look.colors[found.label];
+  context.fillStyle = css([r, g, b]);
+  context.beginPath();
+  context.roundRect(tag.x, tag.y, tag.width, tag.height, 3 * unit);
+  context.fill();
+  context.fillStyle = 0.299 * r + 0.587 * g + 0.114 * b > 140 ? "#111" : "#fff"; // brightness of ITU-R BT.601
+  context.fillText(text, tag.x + (tag.height * 0.7) / 2.9, tag.y + tag.height * 0.53);
+}
+
+// Above its box, under it, or inside at the top: the first place within the picture that is free, or else the first within.
+function placeTag(box, width, height, frame, taken) {
+  const x = Math.max(0, Math.min(box.x, frame.width - width));
+  const places = [box.y - height, box.y + box.height, box.y].map((y) => ({ x, y, width, height }));
+  const inside = places.filter((place) => place.y >= 0 && place.y + height <= frame.height);
+  const free = inside.find((place) => !taken.some((other) => overlap(place, other)));
+  return free ?? inside[0] ?? { x, y: 0, width, height };
+}
+
+function overlap(a, b) {
+  return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+}

@@ -1,0 +1,57 @@
+"""Images of the data set that a model was trained on, to begin with."""
+
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from data.images import find_images, load_image
+
+MOST = 12
+PLACES = (  # of a split's images, under the data set's root, as the common trees have them
+    "{split}",
+    "images/{split}",
+    "{split}/images",
+    "coco/{split}",
+    "leftImg8bit/{split}",
+    "cityscapes/leftImg8bit/{split}",
+    "JPEGImages",
+    "images",
+)
+SIDE = 224  # pixels of a thumbnail's longer side
+
+
+def find_samples(dataset: dict[str, Any]) -> list[Path]:
+    """Return up to `MOST` images of the evaluation split, evenly spread; none where the data set is not there.
+
+    Args:
+        dataset: the configuration of the data that a checkpoint holds.
+    """
+    root, split = dataset.get("root"), dataset.get("val")
+    if not root or not split:
+        return []
+    for place in PLACES:
+        images = list_images(Path(str(root), place.format(split=split)))
+        if images:
+            count = min(MOST, len(images))
+            return [images[index * len(images) // count] for index in range(count)]
+    return []
+
+
+def list_images(folder: Path) -> list[Path]:
+    """Return the images in a folder, or else those in its own folders; none where there is no such folder."""
+    if not folder.is_dir():
+        return []
+    folders = sorted(path for path in folder.iterdir() if path.is_dir())
+    return find_images(folder) or [image for inner in folders for image in find_images(inner)]
+
+
+def make_thumbnail(path: Path) -> Image.Image:
+    """Return a small RGB picture of an image file.
+
+    Raises:
+        InputError: if the file cannot be read.
+    """
+    image = Image.fromarray(load_image(path, least_side=SIDE))
+    image.thumbnail((SIDE, SIDE))
+    return image
