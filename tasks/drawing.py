@@ -13,6 +13,8 @@ from data.errors import InputError
 from data.samples import IGNORE
 
 PAPER, INK = (255, 255, 255), (20, 20, 20)
+SMALLEST = 8  # pixels: the height of letters that can be read
+MOST_TAGS = 0.1  # share of the image that the tags of boxes may cover before they shrink
 SUFFIXES = (".jpeg", ".jpg", ".png")
 Place = tuple[int, int, int, int]  # left, top, right, bottom of a tag, in pixels
 
@@ -37,7 +39,7 @@ def draw_boxes(
     Returns:
         (H, W, 3) uint8: a new image.
     """
-    drawn, size = image.copy(), _font_size(image)
+    drawn, line = image.copy(), max(1, round(_font_size(image) / 7))
     height, width = image.shape[:2]
     edges = np.clip(np.round(boxes), 0, (width - 1, height - 1, width - 1, height - 1)).astype(int)
     names = [classes.names[int(label)] for label in labels]
@@ -47,7 +49,8 @@ def draw_boxes(
     for index in first_to_last[::-1]:
         left, top, right, bottom = edges[index].tolist()
         color = classes.colors[int(labels[index])]
-        cv2.rectangle(drawn, (left, top), (right, bottom), color, max(1, round(size / 7)))
+        cv2.rectangle(drawn, (left, top), (right, bottom), color, line)
+    size = _tag_size(texts, image)
     places = _place_tags([texts[i] for i in first_to_last], edges[first_to_last], size=size, image_size=(height, width))
     canvas = Image.fromarray(drawn)
     for index, place in list(zip(first_to_last, places, strict=True))[::-1]:
@@ -92,7 +95,7 @@ def draw_legend(mask: np.ndarray, *, classes: ClassTable, width: int) -> np.ndar
     Returns:
         (height, width, 3) uint8; as many lines as the names need, at least one.
     """
-    size = int(np.clip(width / 75, 10, 28))
+    size = int(np.clip(width / 75, 10, 64))
     font, row = _font(size), round(size * 1.7)
     places, x, y = [], size // 2, 0
     for index in _present(mask):
@@ -152,6 +155,14 @@ def save_image(image: np.ndarray, path: Path) -> None:
     Image.fromarray(image).save(path, quality=92)  # PNG takes no notice of the quality
 
 
+def _tag_size(texts: list[str], image: np.ndarray) -> int:
+    """Return the font's height in pixels: as `_font_size`, but down to half where the tags would hide the image."""
+    size = _font_size(image)
+    area = sum((_font(size).getlength(text) + 2 * _padding(size)) * size * 1.3 for text in texts)
+    share = area / (image.shape[0] * image.shape[1])
+    return size if share <= MOST_TAGS else max(SMALLEST, size // 2, round(size * float(np.sqrt(MOST_TAGS / share))))
+
+
 def _place_tags(texts: list[str], edges: np.ndarray, *, size: int, image_size: tuple[int, int]) -> list[Place]:
     """Find each tag's place inside the image: above its box, in its top or under it, where no earlier tag is.
 
@@ -201,7 +212,7 @@ def _present(mask: np.ndarray) -> np.ndarray:
 
 def _font_size(image: np.ndarray) -> int:
     """Return a height in pixels that reads alike on images of any size: 8 at the least, 13 on 640 x 480."""
-    return max(8, round(0.024 * float(np.sqrt(image.shape[0] * image.shape[1]))))
+    return max(SMALLEST, round(0.024 * float(np.sqrt(image.shape[0] * image.shape[1]))))
 
 
 @lru_cache

@@ -1,86 +1,41 @@
-"""Use a checkpoint on pictures: files in, overlays and results out."""
+"""Use a checkpoint on pictures and videos: files in, overlays and results out."""
 
-import glob
 import logging
-from collections import Counter
-from collections.abc import Iterator
+import time
+from collections.abc import Generator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from omegaconf import DictConfig
+from rich.console import Console
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from data.errors import InputError
-from data.images import find_images, load_image, read_size
-from data.samples import DetectionSample, SegmentationSample
-from tasks.build import DETECTION, build_eval_loader, find_task
-from tasks.checkpoint import load_checkpoint, load_model
 from tasks.command import check_new
-from tasks.description import Description
-from tasks.detection.module import DetectionModule, scale_to, to_results
-from tasks.detection.report import draw_results
-from tasks.drawing import draw_legend, draw_mask, save_image
-from tasks.evaluation import make_trainer
 from tasks.files import write_json
-from tasks.options import check_type, to_plain
-from tasks.segmentation.module import SegmentationModule
-from tasks.segmentation.report import PREDICTIONS, save_label_ids
+from tasks.options import to_plain
+from tasks.predicting.prediction import Prediction
+from tasks.predicting.writers import (
+    MOST_NAMES,
+    CsvResults,
+    JsonResults,
+    LabelMasks,
+    Pictures,
+    Videos,
+    Writer,
+)
+from tasks.predictor import Predictor
+from tasks.segmentation.report import PREDICTIONS
 
 logger = logging.getLogger(__name__)
 
-FORMATS = ("jpg", "png")
-BATCH_SIZE = 8
-PICTURES = "pictures"
-
-
-class ImageFiles:
-    """A reader of images without ground truth.
-
-    Attributes:
-        paths: of the images.
-        names: unique stems for what is written about each.
-    """
-
-    def __init__(self, paths: list[Path], *, detection: bool) -> None:
-        self.paths = paths
-        self.names = unique_names(paths)
-        self.sizes = [read_size(path) for path in paths]
-        self.detection = detection
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> DetectionSample | SegmentationSample:
-        """Read one image, with no boxes or an empty mask."""
-        image = load_image(self.paths[index])
-        if not self.detection:
-            return SegmentationSample(image, np.zeros(image.shape[:2], np.uint8), self.names[index])
-        boxes, labels, crowd = np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros(0, bool)
-        return DetectionSample(image, boxes, labels, crowd, index + 1)
-
-
-def find_sources(source: str) -> list[Path]:
-    """Return the images that `source` names: a file, the images in a folder, or the files of a pattern.
-
-    Raises:
-        InputError: if there are none.
-    """
-    path = Path(source)
-    if path.is_file():
-        return [path]
-    found = find_images(path) if path.is_dir() else sorted(Path(name) for name in glob.glob(source, recursive=True))  # noqa: PTH207
-    if not found:
-        raise InputError(f"source: nothing found at {source}; expected an image, a folder of images or a pattern")
-    return found
-
-
-def unique_names(paths: list[Path]) -> list[str]:
-    """Return each file's stem, or its whole name with its dot as an underscore where several share the stem."""
-    stems = Counter(path.stem for path in paths)
-    names = [path.stem if stems[path.stem] == 1 else path.name.replace(".", "_") for path in paths]
-    counts = Counter(names)
-    return [name if counts[name] == 1 else f"{index:06d}_{name}" for index, name in enumerate(names, start=1)]
+CHOICES = {
+    "pictures": ("jpg", "png", "none"),
+    "videos": ("mp4", "frames", "none"),
+    "results": ("coco", "csv", "png", "none"),
+}
+INTERRUPTED = 130  # exit status of a command that was stopped by Ctrl-C
 
 
 def predict(cfg: DictConfig) -> int:
@@ -90,58 +45,92 @@ def predict(cfg: DictConfig) -> int:
         The number of images.
 
     Raises:
-        InputError: if the checkpoint or an image cannot be used.
+        InputError: if an option, the checkpoint or the source cannot be used; at the end, if single images could not.
+        SystemExit: if it was interrupted; what was done until then is written.
     """
     config = to_plain(cfg)
-    if config["format"] not in FORMATS:
-        raise InputError(f"format: unknown {config['format']!r}; choose from {list(FORMATS)}")
-    check_type(config["threshold"], float, "threshold")
-    out = Path(str(config["out"]))
+    for field, allowed in CHOICES.items():
+        if config[field] not in (*allowed, None):
+            raise InputError(f"{field}: unknown {config[field]!r}; choose from {', '.join(allowed)}")
+    out, source = Path(str(config["out"])), config["source"]
     check_new(out)
-    description, weights = load_checkpoint(Path(str(config["checkpoint"])))
-    task = find_task(description.arch.head)
-    files = ImageFiles(find_sources(str(config["source"])), detection=task is DETECTION)
-    module = task.module(description)
-    module.model = load_model(description, weights)
-    module.eval().to(make_trainer(accelerator=config["accelerator"], logger=False).strategy.root_device)
-    (out / PICTURES).mkdir(parents=True, exist_ok=True)
-    if isinstance(module, DetectionModule):
-        predict_boxes(module, files, out=out, threshold=config["threshold"], suffix=config["format"])
-    else:
-        predict_masks(module, files, out=out, suffix=config["format"])
-    logger.info("%d images, written to %s", len(files), out)
-    return len(files)
+    predictor = Predictor(
+        str(config["checkpoint"]),
+        **{name: config[name] for name in ("threshold", "classes", "tile", "overlap", "batch_size", "accelerator")},
+    )
+    results = choose_results(config["results"], predictor)
+    skipped: list[InputError] = []
+    console = Console(stderr=True, soft_wrap=True)
+
+    def report(error: InputError) -> None:
+        skipped.append(error)
+        console.print(f"skipped: {error}", markup=False, highlight=False)
+
+    predictions = predictor(source if type(source) is int else str(source), every=config["every"], report=report)
+    out.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        writers = open_writers(out, predictor, {**config, "results": results})
+        for writer in writers:
+            stack.enter_context(closing(writer))
+        count, stopped = write_all(predictions, writers, console)
+    logger.info("%d images, written to %s%s", count, out, "; stopped before the end" if stopped else "")
+    if stopped:
+        raise SystemExit(INTERRUPTED)
+    if skipped:
+        raise InputError(f"source: {len(skipped)} could not be read, as said above; {out} holds all the others")
+    return count
 
 
-def batches(files: ImageFiles, description: Description) -> Iterator[Any]:
-    """Yield batches of the files as the model takes them."""
-    yield from build_eval_loader(files, description, batch_size=BATCH_SIZE, workers=0)
+def choose_results(wanted: str | None, predictor: Predictor) -> str:
+    """Return how results are written: as wanted, or else COCO's JSON for boxes and PNG for masks.
+
+    Raises:
+        InputError: if the model does not give what the form is for.
+    """
+    forms = ("coco", "csv", "none") if predictor.detects else ("png", "none")
+    if wanted is not None and wanted not in forms:
+        gives = "boxes" if predictor.detects else "masks"
+        raise InputError(f"results: {wanted}, but the checkpoint gives {gives}; choose from {', '.join(forms)}")
+    return wanted or forms[0]
 
 
-@torch.inference_mode()
-def predict_boxes(module: DetectionModule, files: ImageFiles, *, out: Path, threshold: float, suffix: str) -> None:
-    """Write results.json (COCO results; image_id counts from 1, file_name names the image) and the pictures."""
-    results: list[dict[str, Any]] = []
-    for batch in batches(files, module.description):
-        for index, found in zip(batch.indices.tolist(), module.detect(batch.images.to(module.device)), strict=True):
-            scale = scale_to(files.sizes[index], module.size)
-            own = to_results(found, image_id=index + 1, scale=scale, category_ids=module.description.classes.ids)
-            drawn = [result for result in own if result["score"] >= threshold]
-            picture = draw_results(load_image(files.paths[index]), drawn, module.description.classes)
-            save_image(picture, out / PICTURES / f"{files.names[index]}.{suffix}")
-            results += [{**result, "file_name": str(files.paths[index])} for result in own]
-    write_json(out / "results.json", results)
+def open_writers(out: Path, predictor: Predictor, config: dict[str, Any]) -> list[Writer]:
+    """Make what writes into `out`, as the options say; what results hold numbers for is in classes.json."""
+    table = predictor.description.classes
+    columns = zip(table.ids, table.names, table.colors, strict=True)
+    write_json(out / "classes.json", [{"id": i, "name": name, "color": list(color)} for i, name, color in columns])
+    writers: list[Writer] = []
+    if config["results"] == "coco":
+        writers.append(JsonResults(out / "results.json"))
+    if config["results"] == "csv":
+        writers.append(CsvResults(out / "results.csv"))
+    if config["results"] == "png":
+        writers.append(LabelMasks(out / PREDICTIONS))
+    if config["pictures"] != "none":
+        writers.append(Pictures(out / "pictures", config["pictures"], frames=config["videos"] == "frames"))
+    if config["videos"] == "mp4":
+        names = predictor.class_names
+        writers.append(Videos(out / "videos", names=names if len(names) <= MOST_NAMES else ()))
+    return writers
 
 
-@torch.inference_mode()
-def predict_masks(module: SegmentationModule, files: ImageFiles, *, out: Path, suffix: str) -> None:
-    """Write predictions/NAME.png (label ids) and the pictures."""
-    (out / PREDICTIONS).mkdir()
-    classes = module.description.classes
-    for batch in batches(files, module.description):
-        index = int(batch.indices[0])
-        (mask,) = module.segment(batch.images.to(module.device), files.sizes[index])
-        save_label_ids(mask, out / PREDICTIONS / f"{files.names[index]}.png", classes=classes)
-        blended = draw_mask(load_image(files.paths[index]), mask.cpu().numpy(), classes=classes)
-        legend = draw_legend(mask.cpu().numpy(), classes=classes, width=blended.shape[1])
-        save_image(np.vstack([blended, legend]), out / PICTURES / f"{files.names[index]}.{suffix}")
+def write_all(predictions: Generator[Prediction], writers: list[Writer], console: Console) -> tuple[int, bool]:
+    """Write each prediction as it comes, and show how many.
+
+    Returns:
+        The number of images, and whether Ctrl-C came before the end.
+    """
+    columns = (TextColumn("{task.completed} images, {task.fields[rate]:.1f} a second"), TimeElapsedColumn())
+    count, start = 0, time.monotonic()
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    with closing(predictions), bar as progress:
+        task = progress.add_task("", total=None, rate=0.0)
+        try:
+            for prediction in predictions:
+                for writer in writers:
+                    writer.write(prediction)
+                count += 1
+                progress.update(task, completed=count, rate=count / (time.monotonic() - start))
+        except KeyboardInterrupt:
+            return count, True
+    return count, False

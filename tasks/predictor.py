@@ -7,10 +7,10 @@ Usage:
 
 import logging
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,16 +23,24 @@ from tasks.checkpoint import load_checkpoint, load_model
 from tasks.detection.module import DetectionModule
 from tasks.options import check_least, check_type, parse_size
 from tasks.predicting.ahead import run_ahead
-from tasks.predicting.merging import Boxes, Masks, Parts
+from tasks.predicting.parts import Boxes, Masks, Parts
 from tasks.predicting.prediction import Prediction, find_classes
-from tasks.predicting.sources import Frame, Read, Source, open_source
+from tasks.predicting.sources import Read, Source, open_source
 from tasks.predicting.tiling import Size, Tile, cut_tiles
 
 logger = logging.getLogger(__name__)
 
 DRAWN_SCORE = 0.5  # lowest score of a detection, where neither caller nor checkpoint says
 MOST_PIXELS = 2**22  # in one batch: the scores of a segmenter are many times as large
-View = tuple[Parts, Tile, np.ndarray]  # of which image, which part, as the network takes it
+
+
+class View(NamedTuple):
+    """An image, or a tile of it, as the network takes it."""
+
+    parts: Parts  # of which image
+    tile: Tile
+    image: np.ndarray  # (h, w, 3)
+    last: bool  # of its image
 
 
 def warn(error: InputError) -> None:
@@ -87,9 +95,15 @@ class Predictor:
         """Whether the model finds boxes; otherwise masks."""
         return isinstance(self.module, DetectionModule)
 
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes that are kept."""
+        names = self.description.classes.names
+        return [names[index] for index in find_classes(self.description.classes, self.classes)]
+
     def __call__(
         self, source: Source, *, every: int = 1, report: Callable[[InputError], None] = warn
-    ) -> Iterator[Prediction]:
+    ) -> Generator[Prediction]:
         """Predict for one image after the other, in the order of the source; nothing is kept.
 
         Args:
@@ -104,31 +118,32 @@ class Predictor:
         check_least(every, 1, "every")
         return self._predict(open_source(source, every=every), report)
 
-    def _predict(self, reads: Iterable[Read], report: Callable[[InputError], None]) -> Iterator[Prediction]:
+    def _predict(self, reads: Iterable[Read], report: Callable[[InputError], None]) -> Generator[Prediction]:
         workers = min(4, os.cpu_count() or 1)
         prepared = run_ahead(reads, self._prepare, ahead=self.batch_size, workers=workers)
         for batch in self._batches(prepared, report):
-            outputs = self._run([image for _, _, image in batch])
-            for (parts, tile, _), output in zip(batch, outputs, strict=True):
-                parts.add(tile, output)
-                if parts.complete:
-                    yield parts.merge().keep(threshold=self.threshold, classes=self.classes)
+            for view, output in zip(batch, self._run([view.image for view in batch]), strict=True):
+                view.parts.add(view.tile, output)
+                if view.last:
+                    yield view.parts.finish().keep(threshold=self.threshold, classes=self.classes)
 
     def _prepare(self, read: Read) -> list[View]:
         """Read an image and cut it into what the network takes."""
         frame = read()
-        size: Size = (frame.image.shape[0], frame.image.shape[1])
-        tiles = [Tile(0, 0, *size)] if self.tile is None else cut_tiles(size, self.tile, overlap=self.overlap)
-        parts = self._start(frame, count=len(tiles))
-        settings = self.description.preprocessing
-        crops = (frame.image[tile.top : tile.bottom, tile.left : tile.right] for tile in tiles)
-        inputs = [resize_image(crop, settings.size, rule=settings.resize) for crop in crops]
-        return [(parts, tile, image) for tile, image in zip(tiles, inputs, strict=True)]
-
-    def _start(self, frame: Frame, *, count: int) -> Parts:
+        tiles = self._cut((frame.image.shape[0], frame.image.shape[1]))
+        parts: Parts = Masks(frame, self.description)
         if self.detects:
-            return Boxes(frame, self.description, count=count)
-        return Masks(frame, self.description, count=count)
+            parts = Boxes(frame, self.description, least=float(np.min(self.threshold)))
+        crops = (frame.image[tile.top : tile.bottom, tile.left : tile.right] for tile in tiles)
+        settings = self.description.preprocessing
+        inputs = [resize_image(crop, settings.size, rule=settings.resize) for crop in crops]
+        return [View(parts, tile, image, tile is tiles[-1]) for tile, image in zip(tiles, inputs, strict=True)]
+
+    def _cut(self, size: Size) -> list[Tile]:
+        """Return the tiles of an image; a detector sees it whole too, as its largest objects fit into no tile."""
+        whole = Tile(0, 0, *size)
+        tiles = [whole] if self.tile is None else cut_tiles(size, self.tile, overlap=self.overlap)
+        return [whole, *tiles] if self.detects and len(tiles) > 1 else tiles
 
     def _batches(
         self, prepared: Iterable[Future[list[View]]], report: Callable[[InputError], None]
@@ -150,9 +165,9 @@ class Predictor:
             yield batch
 
     def _fits(self, batch: list[View], view: View) -> bool:
-        image = view[2]
+        image = view.image
         pixels = (len(batch) + 1) * image.shape[0] * image.shape[1]
-        return len(batch) < self.batch_size and batch[0][2].shape == image.shape and pixels <= MOST_PIXELS
+        return len(batch) < self.batch_size and batch[0].image.shape == image.shape and pixels <= MOST_PIXELS
 
     @torch.inference_mode()
     def _run(self, images: list[np.ndarray]) -> list[Any]:

@@ -1,84 +1,113 @@
-"""From what the network gave for the parts of an image to one prediction."""
+"""One list of boxes from those of overlapping tiles: each object once, whole where any tile shows it whole.
 
-from typing import Any, Protocol, cast
+What two tiles found is compared where both look: cut to the pixels that they have in common, two boxes of one object
+agree, however much of it lies outside of one of the tiles; two objects beside each other do not.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from tasks.description import Description
-from tasks.detection.module import scale_to
-from tasks.detection.postprocess import Detections
-from tasks.predicting.prediction import Prediction
-from tasks.predicting.sources import Frame
-from tasks.predicting.tiling import Size, Tile
-from tasks.segmentation.postprocess import postprocess
+SAME = 0.5  # boxes of one class with this IoU, where both tiles look, are one object
+INSIDE = 0.7  # a cut box of which this share lies in another box of its class is a part of that
+SURE = 0.5  # a box with this share of the score of another one may change its sides
+SEVERAL = -1
+MARGIN = 1 / 40  # of a tile's side: a box that ends so near to the tile's end may be cut there
 
 
-class Parts(Protocol):
-    """What is known so far of one image."""
+class Found(NamedTuple):
+    """Boxes of an image, from several tiles."""
 
-    @property
-    def complete(self) -> bool:
-        """Whether every tile was taken."""
+    boxes: np.ndarray  # (D, 4), xyxy in pixels of the image
+    labels: np.ndarray  # (D,), class indices
+    scores: np.ndarray  # (D,)
+    tiles: np.ndarray  # (D, 4), xyxy: where the network looked
+    views: np.ndarray  # (D,), number of the tile; SEVERAL for a box made of those of several
 
-    def add(self, tile: Tile, output: Any) -> None:
-        """Take what the network gave for a tile."""
-
-    def merge(self) -> Prediction:
-        """Return what all tiles together show."""
-
-
-class Boxes:
-    """The detections of an image's tiles."""
-
-    def __init__(self, frame: Frame, description: Description, *, count: int) -> None:
-        self.frame, self.description, self.count = frame, description, count
-        self.found: list[tuple[Tile, np.ndarray, np.ndarray, np.ndarray]] = []
-
-    @property
-    def complete(self) -> bool:
-        """Whether every tile was taken."""
-        return len(self.found) == self.count
-
-    def add(self, tile: Tile, output: Detections) -> None:
-        """Take the detections of a tile, in pixels of the network's input."""
-        scale = scale_to(tile.size, cast(Size, self.description.preprocessing.size))
-        boxes = output.boxes.cpu().double() * torch.tensor(scale * 2, dtype=torch.float64)  # (D, 4) xyxy
-        offset = np.array([tile.left, tile.top] * 2)
-        self.found.append((tile, boxes.numpy() + offset, output.labels.cpu().numpy(), output.scores.cpu().numpy()))
-
-    def merge(self) -> Prediction:
-        """Return the boxes of all tiles."""
-        _, boxes, labels, scores = zip(*self.found, strict=True)
-        return Prediction(
-            **vars(self.frame),
-            classes=self.description.classes,
-            boxes=np.concatenate(boxes),
-            labels=np.concatenate(labels),
-            scores=np.concatenate(scores).astype(np.float64),
-        )
+    def take(self, rows: np.ndarray) -> "Found":
+        """Return those of `rows`, a mask or indices."""
+        return Found(*(column[rows] for column in self))
 
 
-class Masks:
-    """The masks of an image's tiles."""
+def merge(found: Found, size: tuple[int, int]) -> Found:
+    """Make one box of those that are one object.
 
-    def __init__(self, frame: Frame, description: Description, *, count: int) -> None:
-        self.frame, self.description, self.count = frame, description, count
-        self.mask = np.zeros(frame.image.shape[:2], np.uint8)
-        self.taken = 0
+    The best box of an object is kept. Where its tile cuts it off, a whole one that is nearly as sure takes its place,
+    or, of boxes that are all cut, the union.
 
-    @property
-    def complete(self) -> bool:
-        """Whether every tile was taken."""
-        return self.taken == self.count
+    Args:
+        found: D boxes of one image.
+        size: (height, width) of the image in pixels.
 
-    def add(self, tile: Tile, output: Tensor) -> None:
-        """Take the logits (K, h, w) of a tile."""
-        (mask,) = postprocess(output[None], size=tile.size)
-        self.mask[tile.top : tile.bottom, tile.left : tile.right] = mask.cpu().numpy()
-        self.taken += 1
+    Returns:
+        At most D boxes, best first.
+    """
+    parts = [found.take(found.labels == label) for label in np.unique(found.labels)]
+    merged = [_merge_class(part, size) for part in parts]
+    if not merged:
+        return found
+    together = Found(*(np.concatenate(column) for column in zip(*merged, strict=True)))
+    return together.take(np.argsort(-together.scores, kind="stable"))
 
-    def merge(self) -> Prediction:
-        """Return the whole mask."""
-        return Prediction(**vars(self.frame), classes=self.description.classes, mask=self.mask)
+
+def find_cut(found: Found, size: tuple[int, int]) -> np.ndarray:
+    """Tell which boxes (D,) end where their tile ends inside of an image of `size` (height, width)."""
+    first, last = found.tiles[:, :2], found.tiles[:, 2:]
+    margin = (last - first) * MARGIN
+    at_first = (found.boxes[:, :2] < first + margin) & (first > 0)
+    at_last = (found.boxes[:, 2:] > last - margin) & (last < size[::-1])
+    return (at_first | at_last).any(axis=1)
+
+
+def _merge_class(found: Found, size: tuple[int, int]) -> Found:
+    """Merge the boxes of one class, until no two are the same."""
+    while True:
+        merged = _merge_once(found, size)
+        if len(merged.scores) == len(found.scores):
+            return merged
+        found = merged
+
+
+def _merge_once(found: Found, size: tuple[int, int]) -> Found:
+    """Compare each box of a class with the better ones that are kept; the first that is the same takes it in."""
+    found = found.take(np.argsort(-found.scores, kind="stable"))
+    cut = find_cut(found, size)
+    kept = np.zeros(0, dtype=np.int64)  # rows
+    for row in range(len(cut)):
+        same = kept[_is_same(found, cut, row, kept)]
+        if not same.size:
+            kept = np.append(kept, row)
+        elif cut[best := same[0]] and found.scores[row] >= SURE * found.scores[best]:
+            group = [row, best] if cut[row] else [row]
+            found.boxes[best], found.tiles[best] = _unite(found.boxes[group]), _unite(found.tiles[group])
+            found.views[best] = SEVERAL if cut[row] else found.views[row]
+            cut[best : best + 1] = find_cut(found.take(np.array([best])), size)
+    return found.take(kept)
+
+
+def _is_same(found: Found, cut: np.ndarray, row: int, others: np.ndarray) -> np.ndarray:
+    """Tell of which others, rows too, the object of a row is; boxes of one tile are never the same."""
+    box, tile, boxes, tiles = found.boxes[row], found.tiles[row], found.boxes[others], found.tiles[others]
+    common = intersect(tiles, tile)
+    first, second = intersect(boxes, common), intersect(box, common)
+    shared = area(intersect(first, second))
+    agree = shared >= SAME * np.maximum(area(first) + area(second) - shared, 1e-9)
+    overlap = area(intersect(boxes, box))
+    inside = cut[row] & (overlap >= INSIDE * area(box)) | cut[others] & (overlap >= INSIDE * area(boxes))
+    return (agree | inside) & ((found.views[others] != found.views[row]) | (found.views[row] == SEVERAL))
+
+
+def intersect(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the common parts (D, 4) of boxes; what ends before it begins is empty."""
+    return np.concatenate(
+        [np.maximum(first[..., :2], second[..., :2]), np.minimum(first[..., 2:], second[..., 2:])], axis=-1
+    )
+
+
+def area(boxes: np.ndarray) -> np.ndarray:
+    """Return the areas (D,) of boxes; none where a box ends before it begins."""
+    return np.prod(np.maximum(boxes[..., 2:] - boxes[..., :2], 0), axis=-1)
+
+
+def _unite(boxes: np.ndarray) -> np.ndarray:
+    return np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])

@@ -89,15 +89,16 @@ class Prediction:
         return np.vstack([drawn, draw_legend(shown, classes=self.classes, width=drawn.shape[1])])
 
 
-def find_classes(table: ClassTable, names: Collection[str] | None) -> list[int]:
-    """Return the indices of classes; of all where no names are given.
+def find_classes(table: ClassTable, names: str | Collection[str] | None) -> list[int]:
+    """Return the indices of classes, one or several; of all where no names are given.
 
     Raises:
         InputError: if a name is unknown.
     """
     if names is None:
         return list(range(len(table)))
+    names = [names] if isinstance(names, str) else names
     unknown = [name for name in names if name not in table.names]
-    if isinstance(names, str) or unknown:
-        raise InputError(f"classes: unknown {unknown or names!r}; expected a list of {', '.join(table.names)}")
+    if unknown:
+        raise InputError(f"classes: unknown {', '.join(map(repr, unknown))}; choose from {', '.join(table.names)}")
     return [table.names.index(name) for name in names]

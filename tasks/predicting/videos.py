@@ -1,6 +1,7 @@
 """Videos and cameras through OpenCV: frames in, frames out."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,7 @@ import numpy as np
 from data.errors import InputError
 
 VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
+CODEC = "mp4v"  # of the videos that are written: MPEG-4, as the usual builds of OpenCV cannot write H.264
 USUAL_RATE = 30.0  # frames a second, where a video or camera does not say
 MOST_RATE = 1000.0  # what says more says nothing
 
@@ -98,10 +100,66 @@ def open_camera(index: int) -> Capture:
 
 
 def _open(name: str | int) -> cv2.VideoCapture | None:
-    """Return an open stream; OpenCV's own complaints, which name no file, stay off the screen."""
+    with quiet():
+        stream = cv2.VideoCapture(name)
+    return stream if stream.isOpened() else None
+
+
+class VideoFile:
+    """A video that is written; it can be played once it is closed.
+
+    Args:
+        path: NAME.mp4.
+        rate: frames a second; at least one, however few there are.
+    """
+
+    def __init__(self, path: Path, *, rate: float) -> None:
+        self.path, self.rate = path, max(rate, 1.0)
+        self.stream = cv2.VideoWriter()
+        self.size = (0, 0)  # (width, height)
+        self.begun = 0.0  # seconds
+        self.count = 0
+
+    def write(self, image: np.ndarray, seconds: float) -> None:
+        """Add a frame, several times where others before it are missing: a camera's, when the network is slow.
+
+        Args:
+            image: (H, W, 3) uint8, RGB; the first decides the size of the video.
+            seconds: when it is to be seen.
+
+        Raises:
+            InputError: if this build of OpenCV does not write such videos.
+        """
+        height, width = image.shape[:2]
+        even = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)  # as the codec wants
+        if not self.stream.isOpened():
+            self.size, self.begun = (even.shape[1], even.shape[0]), seconds
+            self._open()
+        if (even.shape[1], even.shape[0]) != self.size:
+            even = cv2.resize(even, self.size, interpolation=cv2.INTER_AREA)
+        due = round((seconds - self.begun) * self.rate) + 1 - self.count
+        for _ in range(min(max(1, due), round(self.rate))):  # a leap in the time stamps stops the picture for a second
+            self.stream.write(cv2.cvtColor(even, cv2.COLOR_RGB2BGR))
+            self.count += 1
+
+    def _open(self) -> None:
+        self.path.parent.mkdir(exist_ok=True)
+        with quiet():
+            self.stream.open(str(self.path), cv2.VideoWriter.fourcc(*CODEC), self.rate, self.size)
+        if not self.stream.isOpened():
+            height, width = self.size[::-1]
+            raise InputError(f"videos: OpenCV cannot write {self.path} of {height} x {width} pixels; try videos=frames")
+
+    def close(self) -> None:
+        """Finish the file."""
+        self.stream.release()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep OpenCV's own complaints off the screen, which name no file."""
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
-        stream = cv2.VideoCapture(name)
+        yield
     finally:
         cv2.utils.logging.setLogLevel(level)
-    return stream if stream.isOpened() else None

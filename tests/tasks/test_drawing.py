@@ -48,6 +48,17 @@ def test_lines_and_tags_grow_with_the_image():
     assert changed[0] == pytest.approx(changed[1], rel=0.3)
 
 
+def test_many_tags_are_smaller_than_few():
+    corners = np.stack(np.meshgrid(np.arange(10, 600, 60), np.arange(20, 440, 60)), -1).reshape(-1, 2)
+    boxes = np.hstack([corners, corners + 40]).astype(float)
+    one, many = (
+        draw_boxes(grey(480, 640), boxes[:count], np.zeros(count, int), classes=CLASSES, scores=np.full(count, 0.5))
+        for count in (1, 70)
+    )
+    covered = [(image[: int(boxes[0, 1]), :59] != 100).any(axis=2).sum() for image in (one, many)]
+    assert 0 < covered[1] < covered[0]
+
+
 def test_tags_of_boxes_with_one_corner_do_not_cover_each_other():
     boxes = np.array([[20.0, 40.0, 70.0, 80.0], [20.0, 40.0, 90.0, 110.0]])
     drawn = draw_boxes(grey(), boxes, np.array([0, 1]), classes=CLASSES, scores=np.array([0.9, 0.5]))

@@ -1,15 +1,25 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from data.errors import InputError
 from data.images import load_mask
+from tasks.build import open_split
+from tasks.detection.metrics import evaluate_detections
 from tasks.evaluation import evaluate
-from tasks.prediction import predict, unique_names
+from tasks.predicting.prediction import Prediction
+from tasks.predicting.writers import Pictures, to_coco
+from tasks.prediction import predict
+from tasks.predictor import Predictor
+from tasks.segmentation.metrics import ConfusionMatrix, evaluate_segmentation
 from tasks.training import train
 from tests.tasks.runs import load_config, small_run
+from tests.tasks.untrained import write_untrained
 
 
 @pytest.fixture(scope="module", params=["ssdlite", "lraspp"])
@@ -33,7 +43,7 @@ def test_every_image_of_a_folder_gets_a_picture_and_results(run: tuple[str, Path
         f"checkpoint={folder / 'model.safetensors'}",
         f"source={source}",
         f"out={tmp_path / 'out'}",
-        f"format={suffix}",
+        f"pictures={suffix}",
     ]
     assert predict(load_config("predict", *options)) == 4
     pictures = sorted((tmp_path / "out/pictures").glob(f"*.{suffix}"))
@@ -58,10 +68,38 @@ def test_predicted_and_evaluated_masks_are_the_same(run: tuple[str, Path], tmp_p
         np.testing.assert_array_equal(load_mask(tmp_path / "p/predictions" / path.name), load_mask(path))
 
 
+@pytest.mark.parametrize("run", ["ssdlite"], indirect=True)
+def test_boxes_of_the_python_api_score_what_evaluation_says(run: tuple[str, Path], tmp_path: Path) -> None:
+    task, folder = run
+    evaluated = evaluate(load_config("evaluate", f"checkpoint={folder / 'model.safetensors'}", f"out={tmp_path / 'e'}"))
+    predictor = Predictor(folder / "model.safetensors", threshold=0.0)
+    reader = open_split("ssdlite", predictor.description.dataset, "val")
+    results = []
+    for image_id, prediction in zip(reader.image_ids, predictor(validation_images(folder, task)), strict=True):
+        results += to_coco(prediction, image_id=int(image_id))
+    metrics = evaluate_detections(reader.ground_truth(), results)
+    assert metrics.summary["mAP"] == pytest.approx(evaluated["mAP"], abs=1e-6)
+
+
+@pytest.mark.parametrize("run", ["lraspp"], indirect=True)
+def test_masks_of_the_python_api_score_what_evaluation_says(run: tuple[str, Path], tmp_path: Path) -> None:
+    task, folder = run
+    evaluated = evaluate(load_config("evaluate", f"checkpoint={folder / 'model.safetensors'}", f"out={tmp_path / 'e'}"))
+    predictor = Predictor(folder / "model.safetensors")
+    classes = predictor.description.classes
+    reader, confusion = open_split("lraspp", predictor.description.dataset, "val"), ConfusionMatrix(len(classes))
+    for index, prediction in enumerate(predictor(validation_images(folder, task))):
+        truth = torch.from_numpy(reader[index].mask)[None]
+        confusion.update(torch.from_numpy(prediction.mask)[None].long(), truth)
+    metrics = evaluate_segmentation(confusion.matrix, classes)
+    assert metrics.summary["mIoU"] == pytest.approx(evaluated["mIoU"], abs=1e-6)
+
+
 def predict_and_evaluate(run: tuple[str, Path], tmp_path: Path) -> None:
     task, folder = run
     checkpoint = f"checkpoint={folder / 'checkpoints/best.ckpt'}"
-    predict(load_config("predict", checkpoint, f"source={validation_images(folder, task)}", f"out={tmp_path / 'p'}"))
+    options = [checkpoint, f"source={validation_images(folder, task)}", f"out={tmp_path / 'p'}"]
+    predict(load_config("predict", *options, *(["threshold=0"] if task == "ssdlite" else [])))
     evaluate(load_config("evaluate", checkpoint, f"out={tmp_path / 'e'}", "accelerator=cpu"))
 
 
@@ -75,18 +113,88 @@ def test_a_file_and_a_pattern_are_sources_too(run: tuple[str, Path], tmp_path: P
 
 
 @pytest.mark.parametrize("run", ["ssdlite"], indirect=True)
-def test_the_threshold_decides_what_is_drawn_not_what_is_written(run: tuple[str, Path], tmp_path: Path) -> None:
+def test_the_threshold_decides_what_is_drawn_and_written(run: tuple[str, Path], tmp_path: Path) -> None:
     task, folder = run
     image = sorted(validation_images(folder, task).iterdir())[0]
-    base = [f"checkpoint={folder / 'model.safetensors'}", f"source={image}", "format=png"]
+    base = [f"checkpoint={folder / 'model.safetensors'}", f"source={image}", "pictures=png"]
     for threshold in (0.0, 1.0):
         predict(load_config("predict", *base, f"threshold={threshold}", f"out={tmp_path / str(threshold)}"))
     drawn, plain = (np.array(Image.open(tmp_path / f"{t}/pictures/{image.stem}.png")) for t in (0.0, 1.0))
     assert not np.array_equal(drawn, plain)
     np.testing.assert_array_equal(plain, np.array(Image.open(image)))
-    assert (tmp_path / "0.0/results.json").read_bytes() == (tmp_path / "1.0/results.json").read_bytes()
+    all_of_them, none = (json.loads((tmp_path / t / "results.json").read_text()) for t in ("0.0", "1.0"))
+    assert len(all_of_them) > 0
+    assert none == []
 
 
-def test_images_of_one_stem_get_names_of_their_own() -> None:
-    paths = [Path("a/x.jpg"), Path("a/x.png"), Path("a/y.jpg"), Path("b/x.jpg")]
-    assert unique_names(paths) == ["000001_x_jpg", "x_png", "y", "000004_x_jpg"]
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with an untrained checkpoint of each task, and four images."""
+    folder = tmp_path_factory.mktemp("untrained")
+    for task in ("ssdlite", "lraspp"):
+        write_untrained(task, folder)
+    (folder / "images").mkdir()
+    for number in range(4):
+        Image.new("RGB", (90, 70), (number * 60, 100, 100)).save(folder / f"images/{number}.png")
+    return folder
+
+
+def options(untrained: Path, task: str, out: Path, *more: str) -> list[str]:
+    source = untrained / "images"
+    return [f"checkpoint={untrained / task}.safetensors", f"source={source}", f"out={out}", *more]
+
+
+def test_results_are_a_table_on_request(untrained: Path, tmp_path: Path) -> None:
+    more = ("results=csv", "threshold=0.1", "classes=[cat,cow]", "pictures=none")
+    assert predict(load_config("predict", *options(untrained, "ssdlite", tmp_path / "out", *more))) == 4
+    lines = (tmp_path / "out/results.csv").read_text().splitlines()
+    assert lines[0].startswith("file,frame,seconds,class,score")
+    assert {line.split(",")[3] for line in lines[1:]} == {"cat", "cow"}
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["classes.json", "results.csv"]
+    classes = json.loads((tmp_path / "out/classes.json").read_text())
+    assert [(entry["id"], entry["name"]) for entry in classes] == [(3, "cat"), (7, "dog"), (8, "cow")]
+
+
+@pytest.mark.parametrize(
+    ("task", "option", "message"),
+    [
+        ("ssdlite", "results=png", "results: png, but the checkpoint gives boxes; choose from coco, csv, none"),
+        ("lraspp", "results=csv", "results: csv, but the checkpoint gives masks"),
+        ("ssdlite", "results=xml", "results: unknown 'xml'; choose from"),
+        ("ssdlite", "pictures=gif", "pictures: unknown 'gif'"),
+        ("ssdlite", "videos=avi", "videos: unknown 'avi'"),
+        ("ssdlite", "classes=[bird]", "classes: unknown 'bird'; choose from cat, dog, cow"),
+        ("ssdlite", "every=0", "every: 0; expected a whole number from 1"),
+        ("ssdlite", "source=7", "no camera 7"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_written(
+    task: str, option: str, message: str, untrained: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=message):
+        predict(load_config("predict", *options(untrained, task, tmp_path / "out", option)))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_image_costs_its_own_results_alone(untrained: Path, tmp_path: Path) -> None:
+    source = tmp_path / "images"
+    shutil.copytree(untrained / "images", source)
+    (source / "2.png").write_bytes((source / "2.png").read_bytes()[:60])
+    with pytest.raises(InputError, match=r"1 could not be read.* holds all the others"):
+        predict(load_config("predict", *options(untrained, "lraspp", tmp_path / "out"), f"source={source}"))
+    assert sorted(path.stem for path in (tmp_path / "out/predictions").iterdir()) == ["0", "1", "3"]
+
+
+def test_what_was_done_before_an_interruption_is_kept(
+    untrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(self: Pictures, prediction: Prediction) -> None:
+        if prediction.name == "2":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Pictures, "write", stop)
+    with pytest.raises(SystemExit) as stopped:
+        predict(load_config("predict", *options(untrained, "ssdlite", tmp_path / "out", "threshold=0.1")))
+    assert stopped.value.code == 130
+    results = json.loads((tmp_path / "out/results.json").read_text())
+    assert {result["image_id"] for result in results} == {1, 2, 3}

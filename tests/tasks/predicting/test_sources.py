@@ -1,0 +1,124 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from data.errors import InputError
+from tasks.predicting.sources import Moment, open_source, unique_names
+
+GREYS = range(0, 200, 20)  # of the frames, in their order
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with two images, a video and a text."""
+    for name in ("b.png", "a.jpg"):
+        Image.new("RGB", (40, 30), (200, 100, 0)).save(tmp_path / name)
+    write_video(tmp_path / "clip.avi")
+    (tmp_path / "notes.txt").write_text("no image")
+    (tmp_path / "._a.jpg").write_text("macOS")
+    return tmp_path
+
+
+def write_video(path: Path, *, noise: int = 1) -> None:
+    rng = np.random.default_rng(0)
+    stream = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (64, 48))
+    for grey in GREYS:
+        stream.write((grey + rng.integers(0, noise, (48, 64, 3))).astype(np.uint8))
+    stream.release()
+
+
+def read(source, **settings):
+    return [take() for take in open_source(source, **settings)]
+
+
+def test_a_folder_gives_its_images_and_videos_by_name(folder):
+    frames = read(folder)
+    assert [frame.name for frame in frames] == ["a", "b", *(f"clip_{number:06d}" for number in range(10))]
+    assert frames[0].image.shape == (30, 40, 3)
+    assert frames[0].file == str(folder / "a.jpg")
+    assert frames[0].moment is None
+
+
+def test_a_pattern_and_a_file_give_what_they_name(folder):
+    assert [frame.name for frame in read(str(folder / "*.[jp][pn]g"))] == ["a", "b"]
+    assert [frame.name for frame in read(folder / "b.png")] == ["b"]
+    np.testing.assert_array_equal(read(folder / "b.png")[0].image[0, 0], [200, 100, 0])
+
+
+def test_a_video_gives_frames_in_their_order_with_number_and_time(folder):
+    frames = read(folder / "clip.avi")
+    assert [int(frame.image.mean()) for frame in frames] == pytest.approx(list(GREYS), abs=3)
+    assert [frame.moment.number for frame in frames] == list(range(10))
+    assert [frame.moment.seconds for frame in frames] == pytest.approx([n / 10 for n in range(10)])
+
+
+def test_each_third_frame_is_taken_and_the_rate_falls_with_them(folder):
+    frames = read(folder / "clip.avi", every=3)
+    assert [int(frame.image.mean()) for frame in frames] == pytest.approx([0, 60, 120, 180], abs=3)
+    assert frames[1].moment == Moment("clip", pytest.approx(10 / 3), 3, pytest.approx(0.3))
+
+
+def test_arrays_are_images_too():
+    image = np.zeros((4, 5, 3), np.uint8)
+    assert [frame.name for frame in read(image)] == ["image"]
+    assert [frame.name for frame in read(image for _ in range(2))] == ["000001", "000002"]
+
+
+@pytest.mark.parametrize(
+    ("array", "found"),
+    [
+        (np.zeros((4, 5), np.uint8), r"uint8 \(4, 5\)"),
+        (np.zeros((4, 5, 3)), "float64"),
+        (np.zeros((0, 5, 3), np.uint8), "no pixels"),
+    ],
+)
+def test_arrays_of_another_form_are_refused(array, found):
+    with pytest.raises(InputError, match=found):
+        read(array)
+    with pytest.raises(InputError, match="str"):
+        read(["a.jpg"])
+
+
+@pytest.mark.parametrize("name", ["nothing", "empty", "none*.jpg", "text.jpg", "text.mp4"])
+def test_what_holds_no_image_is_refused_at_once(name, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for text in ("text.jpg", "text.mp4"):
+        (tmp_path / text).write_text("hello")
+    with pytest.raises(InputError, match=name.split("*")[0]):
+        open_source(tmp_path / name)
+
+
+def test_a_camera_that_is_not_there_is_refused():
+    with pytest.raises(InputError, match="no camera 99"):
+        open_source(99)
+
+
+def test_unreadable_files_among_others_are_refused_when_their_turn_comes(folder):
+    (folder / "aa.jpg").write_text("hello")
+    (folder / "bb.mp4").write_text("hello")
+    names, refused = [], []
+    for take in open_source(folder):
+        try:
+            names.append(take().name)
+        except InputError as error:
+            refused.append(str(error))
+    assert len(names) == 12
+    assert [Path(message.split(":")[0]).name for message in refused] == ["aa.jpg", "bb.mp4"]
+
+
+def test_a_video_that_ends_early_says_so_after_its_frames(folder):
+    write_video(folder / "clip.avi", noise=50)  # much to store
+    whole = (folder / "clip.avi").read_bytes()
+    (folder / "clip.avi").write_bytes(whole[: len(whole) * 2 // 3])
+    takes = list(open_source(folder / "clip.avi"))
+    assert [take().moment.number for take in takes[:-1]] == list(range(len(takes) - 1))
+    with pytest.raises(InputError, match=r"clip.avi: ends after \d of 10 frames"):
+        takes[-1]()
+
+
+def test_images_of_one_stem_get_names_of_their_own():
+    paths = [Path("a/x.jpg"), Path("a/x.png"), Path("a/y.jpg"), Path("b/x.jpg")]
+    assert unique_names(paths) == ["000001_x_jpg", "x_png", "y", "000004_x_jpg"]
