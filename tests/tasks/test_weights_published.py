@@ -130,7 +130,10 @@ def photo(tmp_path: Path) -> Path:
 
 def test_cocos_detector_predicts_by_its_name(cache: Path, photo: Path, tmp_path: Path) -> None:
     torch.save(build_ssdlite().state_dict(), cache / Path(WHOLE["coco"].url).name)
-    assert predict(load_config("predict", "checkpoint=coco", f"source={photo}", f"out={tmp_path / 'out'}")) == 1
+    assert (
+        predict(load_config("predict", "checkpoint=coco", f"source={photo}", "threshold=0", f"out={tmp_path / 'out'}"))
+        == 1
+    )
     results = json.loads((tmp_path / "out/results.json").read_text())
     assert len(results) > 50
     assert {result["category_id"] for result in results} <= set(range(1, 91))
