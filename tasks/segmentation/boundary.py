@@ -7,6 +7,7 @@ pixels of a class weighs no more than these.
 """
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -39,8 +40,12 @@ class BoundaryCounts:
         self.tolerances.append(find_tolerance(truth.shape))
         disc = build_disc(self.tolerances[-1])
         guesses, trues = find_boundary(np.where(truth == IGNORE, IGNORE, predicted)), find_boundary(truth)
-        for k in range(len(self.counts)):
-            self.counts[k] += _compare(guesses[guesses[:, 2] == k, :2], trues[trues[:, 2] == k, :2], disc)
+
+        def compare(k: int) -> tuple[int, int, int, int]:
+            return _compare(guesses[guesses[:, 2] == k, :2], trues[trues[:, 2] == k, :2], disc)
+
+        with ThreadPoolExecutor() as pool:  # OpenCV lets go of Python's lock
+            self.counts += np.array(list(pool.map(compare, range(len(self.counts)))))
 
     def measure(self) -> list[float | None]:
         """Return F1 of each of the K classes; None where neither side has a boundary."""

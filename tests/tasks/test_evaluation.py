@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from data.errors import InputError
-from tasks.callbacks import Progress
-from tasks.checkpoint import load_checkpoint, store_thresholds
+from tasks.checkpoint import check_rewritable, load_checkpoint, store_thresholds
 from tasks.evaluation import choose_dataset, evaluate
+from tasks.progress import Progress
 from tasks.training import train
 from tests.tasks.runs import load_config, small_run
 
@@ -142,6 +142,16 @@ def test_thresholds_that_cannot_be_are_refused(
         run_command(f"checkpoint={checkpoint}", f"out={tmp_path / 'out'}", *options)
     assert not (tmp_path / "out").exists()
     assert checkpoint.read_bytes() == before
+
+
+@pytest.mark.parametrize("checkpoint", ["coco", "torchvision.pth"])
+def test_thresholds_cannot_be_stored_in_the_files_of_others(
+    checkpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"weight": torch.zeros(3)}, "torchvision.pth")
+    with pytest.raises(InputError, match=f"store_thresholds: {checkpoint} is no file of this project"):
+        check_rewritable(Path(checkpoint))
 
 
 def test_scenes_that_were_moved_are_found_where_the_option_says(tmp_path):
