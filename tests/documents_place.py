@@ -1,5 +1,6 @@
 """A folder with what the documents take for granted: the demo's runs, data of each format, photos, weights."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.tasks.runs import small_run
 from tests.tasks.starts import build_detector, build_segmenter
 
 ROAD, CAR = 7, 26  # label ids of Cityscapes
+COLORS = ((128, 64, 128), (0, 0, 142))  # their colours
 
 
 def make_place(root: Path) -> Path:
@@ -31,6 +33,7 @@ def make_place(root: Path) -> Path:
     add_coco(synthetic / "coco", root / "data/coco")
     shutil.copytree(synthetic / "cityscapes", root / "data/cityscapes")
     add_masks(synthetic / "cityscapes", root / "data/masks")
+    add_other_boxes(synthetic / "coco", yolo=root / "data/yolo", voc=root / "data/voc")
     shutil.copytree(synthetic / "coco/val", root / "photos")
     add_video(root / "photos", root / "video.mp4")
     add_weights(root / "torch/hub/checkpoints", root / "classifier.pth")
@@ -45,10 +48,38 @@ def add_coco(source: Path, folder: Path) -> None:
             target = folder / "annotations" / f"instances_{name}.json"
             target.parent.mkdir(exist_ok=True)
             shutil.copyfile(source / "annotations" / f"instances_{split}.json", target)
+    shutil.copyfile(source / "annotations" / "instances_train.json", folder / "result.json")
+    shutil.copytree(source / "val", folder / "valid")
+    shutil.copyfile(source / "annotations" / "instances_val.json", folder / "valid" / "_annotations.coco.json")
+
+
+def add_other_boxes(source: Path, *, yolo: Path, voc: Path) -> None:
+    """Write the boxes of a COCO tree as YOLO's text files, and as XML beside the images."""
+    for split in ("train", "val"):
+        content = json.loads((source / "annotations" / f"instances_{split}.json").read_text())
+        names = {entry["id"]: entry["name"] for entry in content["categories"]}
+        shutil.copytree(source / split, yolo / "images" / split)
+        shutil.copytree(source / split, voc / split)
+        (yolo / "labels" / split).mkdir(parents=True)
+        for image in content["images"]:
+            stem, width, height = Path(image["file_name"]).stem, image["width"], image["height"]
+            lines, objects = [], []
+            for entry in content["annotations"]:
+                if entry["image_id"] == image["id"]:
+                    x, y, w, h = entry["bbox"]
+                    label = list(names).index(entry["category_id"])
+                    lines.append(f"{label} {(x + w / 2) / width} {(y + h / 2) / height} {w / width} {h / height}\n")
+                    corners = f"<xmin>{x}</xmin><ymin>{y}</ymin><xmax>{x + w}</xmax><ymax>{y + h}</ymax>"
+                    objects.append(
+                        f"<object><name>{names[entry['category_id']]}</name><bndbox>{corners}</bndbox></object>"
+                    )
+            (yolo / "labels" / split / f"{stem}.txt").write_text("".join(lines))
+            (voc / split / f"{stem}.xml").write_text(f"<annotation>{''.join(objects)}</annotation>")
+        (yolo / "data.yaml").write_text(f"train: images/train\nval: images/val\nnames: {list(names.values())}\n")
 
 
 def add_masks(source: Path, folder: Path) -> None:
-    """Make folders of masks of two classes, road and car, out of a Cityscapes tree."""
+    """Make folders of masks of two classes, road and car, out of a Cityscapes tree: indices, and their colours."""
     for path in sorted(source.glob("leftImg8bit/*/*/*.png")):
         split, stem = path.parts[-3], path.name.removesuffix("_leftImg8bit.png")
         ids = load_mask(source / "gtFine" / split / path.parts[-2] / f"{stem}_gtFine_labelIds.png")
@@ -56,7 +87,9 @@ def add_masks(source: Path, folder: Path) -> None:
         for kind in ("images", "masks"):
             (folder / kind / split).mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, folder / "images" / split / f"{stem}.png")
-        Image.fromarray(mask).save(folder / "masks" / split / f"{stem}.png")
+        picture = Image.fromarray(mask)
+        picture.putpalette([*COLORS[0], *COLORS[1], *[0] * 762])
+        picture.save(folder / "masks" / split / f"{stem}.png")
 
 
 def add_video(photos: Path, path: Path) -> None:
