@@ -29,22 +29,24 @@ def describe_split(reader: Any) -> dict[str, Any]:
     Returns:
         images, boxes (None for masks), height and width (lowest and highest, pixels), sha256, hashed (what it is of).
     """
-    detection = hasattr(reader, "boxes")
+    boxes = None
+    if hasattr(reader, "boxes"):  # rows below len: a reader may have been cut to its first images
+        boxes = [array[reader.boxes[0] < len(reader)] for array in reader.boxes]
     digest = hashlib.sha256("\0".join(reader.classes.names).encode())
     add_files(digest, reader.image_paths)
-    if detection:
-        for array in reader.boxes:
-            digest.update(np.ascontiguousarray(array).tobytes())
-    else:
+    if boxes is None:
         add_files(digest, reader.mask_paths)
-    heights, widths = np.asarray(reader.sizes if detection else reader.pixel_sizes).T
+    else:
+        for array in boxes:
+            digest.update(np.ascontiguousarray(array).tobytes())
+    heights, widths = np.asarray(reader.pixel_sizes if boxes is None else reader.sizes).T
     return {
         "images": len(reader),
-        "boxes": len(reader.boxes[0]) if detection else None,
+        "boxes": None if boxes is None else len(boxes[0]),
         "height": [int(heights.min()), int(heights.max())],
         "width": [int(widths.min()), int(widths.max())],
         "sha256": digest.hexdigest(),
-        "hashed": HASHED[detection],
+        "hashed": HASHED[boxes is not None],
     }
 
 

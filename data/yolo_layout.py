@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from os.path import commonpath, relpath
+from os.path import commonpath
 from pathlib import Path
 from typing import Any
 
@@ -182,5 +182,5 @@ def read_text(path: Path) -> str:
 
 
 def relative_names(images: list[Path], folder: Path) -> list[str]:
-    """Return the paths of images relative to a folder, with / between their parts."""
-    return [Path(relpath(image, folder)).as_posix() for image in images]
+    """Return the paths of images relative to a folder that they are in, with / between their parts."""
+    return [image.relative_to(folder).as_posix() for image in images]

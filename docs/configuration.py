@@ -73,7 +73,7 @@ def _walk(node: yaml.MappingNode, text: str, prefix: str) -> Iterator[Option]:
         if isinstance(value, yaml.MappingNode):
             yield from _walk(value, text, f"{prefix}{key.value}.")
             continue
-        rest = text[value.end_mark.index :].split("\n", 1)[0]
+        rest = text[value.end_mark.index :].split("\n", 1)[0]  # of the line, behind the value
         default = text[value.start_mark.index : value.end_mark.index].strip()
         comment = re.search(r"#\s*(.*)", rest)
         yield Option(prefix + key.value, default, comment[1].strip() if comment else "")

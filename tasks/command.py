@@ -18,9 +18,13 @@ from tasks.failures import explain
 from tasks.overrides import CommandLine, check_flags, explain_override
 
 STOPPED = 130  # exit status of a command that Ctrl-C ended, as shells have it
+UNREMARKABLE = (  # warnings of Lightning's about what is meant so
+    ".*does not have many workers.*",
+    ".*smaller than the logging interval.*",
+    ".*but have no `val_dataloader`.*",
+    ".*Total length of `list` across ranks is zero.*",
+)
 FULL_ERROR = "HYDRA_FULL_ERROR"  # with it Hydra hands its errors on, in place of printing them
-# Lightning's loggers below those whose level it sets at import, which comes after `quiet_libraries`.
-SPEAKERS = ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.rank_zero")
 
 
 def command(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
@@ -33,7 +37,6 @@ def command(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], N
         @functools.wraps(function)
         def configured(cfg: DictConfig) -> None:
             with clear_errors(debug=cfg.debug, config=cfg):
-                quiet_libraries()
                 function(cfg)
 
         @functools.wraps(function)
@@ -84,11 +87,11 @@ def _leave(message: str, status: int) -> None:
 
 
 def quiet_libraries() -> None:
-    """Keep Lightning's notes and tips off the screen."""
-    for name in SPEAKERS:
+    """Keep Lightning's notes and tips off the screen; call it after Lightning is imported, which sets its own level."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning.pytorch.utilities._pytree")
-    for message in (".*does not have many workers.*", ".*smaller than the logging interval.*"):
+    for message in UNREMARKABLE:
         warnings.filterwarnings("ignore", message=message)
 
 

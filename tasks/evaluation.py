@@ -14,7 +14,7 @@ from data.datasets import check_serves
 from data.errors import InputError
 from tasks.build import SEGMENTATION, build_eval_loader, find_task, open_split
 from tasks.checkpoint import check_rewritable, load_checkpoint, load_model, store_thresholds
-from tasks.command import check_new
+from tasks.command import check_new, quiet_libraries
 from tasks.description import Description
 from tasks.detection.report import write_report as write_detection_report
 from tasks.detection.thresholds import ThresholdRule, fill_unmeasured
@@ -23,7 +23,7 @@ from tasks.files import ANALYSIS
 from tasks.options import check_accelerator, check_least, check_type, count_workers, parse, to_plain
 from tasks.progress import EvaluationProgress
 from tasks.recording import record_run
-from tasks.reporting.page import write_page
+from tasks.reporting.page import REPORT, write_page
 from tasks.run_folder import CONFIG
 from tasks.segmentation.analysis import Inspection
 from tasks.segmentation.averaging import Averaging
@@ -203,6 +203,7 @@ def make_trainer(**settings: Any) -> L.Trainer:
         InputError: if Lightning refuses a setting, such as an accelerator that this machine lacks.
     """
     check_accelerator(settings["accelerator"], "accelerator")
+    quiet_libraries()
     try:
         return L.Trainer(devices=1, enable_model_summary=False, use_distributed_sampler=False, **settings)
     except (MisconfigurationException, TypeError, ValueError) as error:
@@ -213,4 +214,4 @@ def log_metrics(metrics: dict[str, Any], out: Path) -> None:
     """Say the numbers and where everything is."""
     numbers = {name: value for name, value in metrics.items() if not isinstance(value, dict)}
     logger.info(" ".join(f"{name} {'-' if value is None else f'{value:.4f}'}" for name, value in numbers.items()))
-    logger.info("written to %s", out)
+    logger.info("written to %s; at a glance: %s", out, out / REPORT)

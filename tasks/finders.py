@@ -1,12 +1,15 @@
 """Lightning's finders: a learning rate, or the largest batch that fits; nothing is trained.
 
-The rates are tried by L. Smith's range test (arXiv:1506.01186, section 3.3): the rate grows from step to step, and a
-good one is where the loss falls fastest.
+The rates are tried by L. Smith's range test (arXiv:1506.01186, section 3.3): the rate grows from step to step until the
+loss does.
 """
 
+import io
 import logging
+import sys
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, redirect_stderr
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 RATES = (1e-5, 10.0)  # lowest and highest learning rate that is tried
 STEPS = 100  # as many rates
+MARGIN = 3  # from the rate of the lowest loss, beyond which it grows
 LARGEST = {"cpu": 64, "cuda": 1024, "mps": 256}  # batch that is tried; on a processor larger ones bring no speed
 TRIALS = 3  # steps with each batch size
 WHAT = ("lr", "batch_size")
@@ -97,46 +101,70 @@ def build_trainer(config: dict[str, Any], folder: str) -> L.Trainer:
 def find_rate(trainer: L.Trainer, module: Any, *, reader: Any, config: dict[str, Any]) -> dict[str, Any]:
     """Try learning rates from low to high, a step each.
 
+    Lightning's own losses are not used: it smooths them over fifty steps, the first ones with the wrong weight.
+
     Returns:
-        The suggestion, and the rates with their smoothed losses.
+        The suggestion, and the rates with their losses.
 
     Raises:
-        InputError: if the loss does not fall at any.
+        InputError: if the loss falls at none.
     """
-    logger.info("trying %d learning rates from %g to %g, a step each", STEPS, *RATES)
-    loader = build_train_loader(reader, config)
     low, high = RATES
-    finder = Tuner(trainer).lr_find(
-        module, loader, min_lr=low, max_lr=high, num_training=STEPS, update_attr=False, attr_name="lr"
-    )
-    rates, losses = (np.array(finder.results[key]) for key in ("lr", "loss"))  # type: ignore[union-attr]
-    suggestion = suggest_rate(rates, losses)
-    return {"suggestion": suggestion, "lr": rates.tolist(), "loss": losses.tolist()}
+    logger.info("trying %d learning rates from %g to %g, a step each", STEPS, low, high)
+    losses: list[torch.Tensor] = []
+    step = module.training_step
+
+    def remember(batch: Any, batch_idx: int) -> torch.Tensor:
+        losses.append(step(batch, batch_idx))
+        return losses[-1]
+
+    module.training_step = remember
+    loader = build_train_loader(reader, config)
+    with hide_bar():
+        finder = Tuner(trainer).lr_find(module, loader, min_lr=low, max_lr=high, num_training=STEPS, update_attr=False)
+    rates = np.array(finder.results["lr"])  # type: ignore[union-attr]
+    each = config["trainer"]["accumulate_grad_batches"]
+    found = torch.stack(losses).detach().float().cpu().numpy()[: len(rates) * each].reshape(-1, each).mean(axis=1)
+    rates = rates[: len(found)]
+    return {"suggestion": suggest_rate(rates, found), "lr": rates.tolist(), "loss": to_finite(found)}
+
+
+@contextmanager
+def hide_bar() -> Iterator[None]:
+    """Keep Lightning's bar, which cannot be switched off, out of log files."""
+    if sys.stderr.isatty():
+        yield
+        return
+    with redirect_stderr(io.StringIO()):
+        yield
 
 
 def suggest_rate(rates: np.ndarray, losses: np.ndarray) -> float:
-    """Return the rate at which the loss falls fastest, over the logarithm of the rate, to two digits.
+    """Return a third of the rate of the lowest loss, smoothed, to two digits.
 
-    Lightning's own suggestion takes the slope over the rate itself, which favours the lowest rates.
+    `lr=` is the highest rate of a schedule, so that it may be near the edge. Lightning suggests where the loss falls
+    fastest over the rate itself, which favours the lowest rates.
 
     Args:
         rates: (P,), rising by a constant factor.
-        losses: (P,), smoothed.
+        losses: (P,); those that are not finite come at the end.
 
     Raises:
         InputError: if the loss falls nowhere.
     """
-    finite = np.isfinite(losses)
-    rates, losses = rates[finite], losses[finite]
-    width = max(3, len(losses) // 10)
-    edges = np.pad(losses, width // 2, mode="edge")
-    smooth = np.convolve(edges, np.ones(width) / width, mode="valid")[: len(losses)]
-    slopes = np.gradient(smooth) if len(smooth) > 1 else np.zeros(1)
-    lowest = int(np.argmin(smooth))  # beyond it the loss only grows
-    best = int(np.argmin(slopes[: lowest + 1]))
-    if slopes[best] >= 0:
-        raise InputError("find=lr: the loss falls at no rate; expected labels that can be learned: try overfit=8")
-    return float(f"{rates[best]:.1e}")
+    finite = losses[np.isfinite(losses)]
+    reach = max(1, len(finite) // 20)  # a value counts with so many on either side
+    padded = np.pad(finite, reach, mode="edge")
+    smooth = np.convolve(padded, np.ones(2 * reach + 1) / (2 * reach + 1), mode="valid")  # (P,)
+    lowest = int(np.argmin(smooth))
+    if lowest <= reach:
+        raise InputError("find=lr: the loss falls at no rate; try overfit=8, which shows whether it can")
+    return float(f"{rates[lowest] / MARGIN:.1e}")
+
+
+def to_finite(losses: np.ndarray) -> list[float | None]:
+    """Return plain values; None where a loss is none, which JSON has no number for."""
+    return [float(loss) if np.isfinite(loss) else None for loss in losses]
 
 
 class Batches(L.LightningDataModule):
@@ -158,6 +186,10 @@ class Batches(L.LightningDataModule):
         """Return the loader of this size."""
         return build_train_loader(self.reader, {**self.config, "batch_size": self.batch_size})
 
+    def val_dataloader(self) -> list[DataLoader]:
+        """Return none: nothing is evaluated, though the module could."""
+        return []
+
     def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Note the time; on a GPU when it is done with the batch before."""
         if torch.cuda.is_available():
@@ -173,7 +205,7 @@ def find_batch_size(trainer: L.Trainer, module: Any, *, reader: Any, config: dic
         The suggestion, the largest of those that fit, and the images a second of each.
     """
     kind = trainer.strategy.root_device.type
-    largest = LARGEST.get(kind, LARGEST["cpu"])
+    largest = min(LARGEST.get(kind, LARGEST["cpu"]), len(reader))
     logger.info("trying batches of 2, 4, ... %d at most, %d steps each", largest, TRIALS)
     data = Batches(reader, config)
     with limit_memory() if kind == "cpu" else nullcontext():
@@ -190,9 +222,14 @@ def plot(found: dict[str, Any], path: Path, *, name: str) -> None:
     x, y = ("lr", "loss") if name == "lr" else ("batch_size", "images_per_second")
     figure = new_figure(6, 4)
     axes = figure.subplots()
-    axes.plot(found[x], found[y], color=ACCENT, marker=None if name == "lr" else "o")
+    values = np.array(found[y], dtype=float)
+    axes.plot(found[x], values, color=ACCENT, marker=None if name == "lr" else "o")
     axes.axvline(found["suggestion"], color="#c03a2b", linestyle="--", label=f"{name}={found['suggestion']}")
     style_axes(axes, title=f"find={name}", xlabel=x.replace("_", " "), ylabel=y.replace("_", " "))
     axes.set_xscale("log" if name == "lr" else "linear")
+    if name == "lr":  # the last losses may be a thousand times the first
+        axes.set_ylim(0.9 * np.nanmin(values), 1.5 * np.nanmedian(values))
+    else:
+        axes.set_ylim(bottom=0)
     axes.legend()
     figure.savefig(path)

@@ -1,5 +1,6 @@
 """What a run says at its end: what was best, where it is, how long it took, and the commands to go on with."""
 
+import json
 import logging
 import re
 import shlex
@@ -51,10 +52,17 @@ def find_image(reader: Any) -> Path:
 
 
 def find_other_run(out: Path) -> Path | None:
-    """Return the newest finished run beside this one, if there is any."""
-    files = [path for path in out.absolute().parent.glob(f"*/{MODEL}") if path.parent != out.absolute()]
-    newest = max(files, key=lambda path: path.stat().st_mtime, default=None)
-    return None if newest is None else out.parent / newest.parent.name
+    """Return the newest finished run of the same task beside this one, if there is any."""
+    found = sorted(out.absolute().parent.glob(f"*/{MODEL}"), key=lambda path: path.stat().st_mtime)
+    alike = [path.parent.name for path in found if read_metrics(path.parent).keys() == read_metrics(out).keys()]
+    others = [name for name in alike if name != out.absolute().name]
+    return out.parent / others[-1] if others else None
+
+
+def read_metrics(run: Path) -> dict[str, Any]:
+    """Return the metrics of a run; none where it has none."""
+    file = run / "metrics.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def next_commands(out: Path, *, image: Path, tensorboard: Path | None) -> list[str]:

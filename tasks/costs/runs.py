@@ -1,5 +1,6 @@
 """What the models of several runs cost: counted, weighed, and timed in turns."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,13 @@ from tasks.benchmarking import default_image
 from tasks.build import find_task
 from tasks.checkpoint import load_checkpoint, load_model
 from tasks.costs.latency import STEPS, Module, measure_latency, name_processor, summarize
+from tasks.options import Size
 from tasks.recording import describe_model
+from tasks.reporting.numbers import number
 from tasks.reporting.rows import Row
 from tasks.reporting.run import Run
+
+logger = logging.getLogger(__name__)
 
 WEIGHTS = ("model.safetensors", "checkpoints/best.ckpt", "checkpoints/last.ckpt")
 ROUNDS = 15  # in each, every model takes one image to warm up and one that counts
@@ -50,7 +55,7 @@ def weigh_files(runs: Sequence[Run]) -> list[float | None]:
 
 
 def time_models(runs: Sequence[Run]) -> tuple[list[Row], dict[str, Any]]:
-    """Time the models of runs on one image of the same size and one thread, in turns.
+    """Time the models of runs in turns, on one thread and one image, of the size that the first run's data have.
 
     Returns:
         Rows of milliseconds, and how they were measured.
@@ -59,18 +64,35 @@ def time_models(runs: Sequence[Run]) -> tuple[list[Row], dict[str, Any]]:
         InputError: if a run has no weights, or they cannot be loaded.
     """
     modules = [load_module(run) for run in runs]
-    image = default_image(modules[0].description)
+    image = choose_image(runs[0], modules[0])
+    logger.info("timing %d models on an image of %d x %d, %d rounds", len(runs), *image, ROUNDS)
     rounds = [[time_once(module, image) for module in modules] for _ in range(ROUNDS)]
     steps = np.array(rounds)  # (rounds, runs, steps)
     parts = {"latency, ms": steps.sum(axis=2), "network alone, ms": steps[:, :, STEPS.index("network")]}
-    rows = [
-        Row(name, [summarize(times).median for times in milliseconds.T], "number", -1)
-        for name, milliseconds in parts.items()
-    ]
+    rows = [row for name, milliseconds in parts.items() for row in spread_rows(name, milliseconds)]
     return rows, {"image": list(image), "threads": 1, "rounds": ROUNDS, "device": name_processor(modules[0].device)}
 
 
-def time_once(module: Module, image: tuple[int, int]) -> list[float]:
+def spread_rows(name: str, milliseconds: np.ndarray) -> list[Row]:
+    """Return rows of medians and quartiles of (rounds, runs); a best is named where its quartiles are apart."""
+    spreads = [summarize(times) for times in milliseconds.T]
+    best, *others = sorted(spreads)
+    apart = best.upper < min(spread.lower for spread in others)
+    return [
+        Row(name, [spread.median for spread in spreads], "number", -1 if apart else 0),
+        Row("  quartiles", [f"{number(spread.lower)} to {number(spread.upper)}" for spread in spreads]),
+    ]
+
+
+def choose_image(run: Run, module: Module) -> Size:
+    """Return the (height, width) that most images of a run's data have; a usual one where that is unknown."""
+    if "image" not in run.model:
+        return default_image(module.description)
+    height, width = run.model["image"]
+    return height, width
+
+
+def time_once(module: Module, image: Size) -> list[float]:
     """Return the milliseconds of each step for one image, after one to warm up: the other models had the caches."""
     return measure_latency(module, image, warmup=1, repeats=1, threads=1).steps[0].tolist()
 

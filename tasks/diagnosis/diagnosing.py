@@ -39,10 +39,15 @@ def diagnose(cfg: DictConfig) -> Diagnosis:
     if survey.readers:
         draw_pictures(out, survey.readers, config, examined=survey.examined, pairs=survey.pairs)
     write_json(out / REPORT, diagnosis.to_dict())
-    console = Console()
-    print_report(diagnosis, console if console.is_terminal else Console(width=WIDTH))
+    print_report(diagnosis, make_console())
     logger.info("written to %s: %s", out, ", ".join(sorted(path.name for path in out.iterdir())))
     return diagnosis
+
+
+def make_console() -> Console:
+    """Return where the report goes: text as it is, without styles and wide enough where that is no terminal."""
+    plain = Console(markup=False, emoji=False, highlight=False)
+    return plain if plain.is_terminal else Console(markup=False, emoji=False, highlight=False, width=WIDTH)
 
 
 def read_options(cfg: DictConfig) -> tuple[dict[str, Any], Path]:

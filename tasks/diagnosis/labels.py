@@ -9,7 +9,7 @@ from data.classes import ClassTable
 from data.findings import Finding, Level, Report
 
 FEW_IMAGES = 10  # that hold a class: fewer teach it hardly
-IMBALANCE = 20.0  # boxes or pixels of the most frequent class for one of the rarest, from which it is mentioned
+IMBALANCE = {"boxes": 20.0, "pixels": 100.0}  # of the most frequent class for one of the rarest, mentioned from there
 MOST_NAMED = 8  # classes in a finding
 
 
@@ -86,7 +86,7 @@ def _check_balance(counts: Counts, classes: ClassTable, report: Report, *, split
     order = present[np.argsort(counts.amounts[present])]
     least, most = int(order[0]), int(order[-1])
     ratio = counts.amounts[most] / counts.amounts[least]
-    if ratio >= IMBALANCE:
+    if ratio >= IMBALANCE[counts.unit]:
         found = (
             f"{counts.amounts[most]:,} {counts.unit} of {classes.names[most]}, "
             f"{counts.amounts[least]:,} of {classes.names[least]}: {ratio:,.0f} to 1"
@@ -103,8 +103,8 @@ def check_empty(counts: Counts, report: Report, *, split: str) -> None:
         return
     level: Level = "warning" if len(counts.empty) > counts.total / 2 else "note"
     what = "boxes" if counts.unit == "boxes" else "labelled pixels"
-    found = f"{len(counts.empty)} of {counts.total} images have no {what}: {name_some(counts.empty)}"
+    found = f"{len(counts.empty)} of {counts.total} images have no {what} (first: {counts.empty[0]})"
     cure = "fine where they show nothing of the classes; label the others, which teach that objects are background"
     if counts.unit == "pixels":
         cure = "label them or leave them out: they teach nothing"
-    report(Finding(level, "image without labels", split, found, cure))
+    report(Finding(level, "image without labels", split, found, cure, counts.empty))

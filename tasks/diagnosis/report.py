@@ -13,6 +13,7 @@ from rich.text import Text
 from data.findings import Finding
 
 LEVELS = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
+SPREAD = "min/median/max"
 SHOWN = 3  # findings of one kind
 MOST_CLASSES = 24  # rows of the table; of more the most frequent and the rarest are shown
 
@@ -88,32 +89,30 @@ def print_report(diagnosis: Diagnosis, console: Console) -> None:
 
 def build_image_table(splits: dict[str, dict[str, Any]]) -> Table:
     """Return a table of images, one row a split."""
-    table = _new_table("split", "images", "unlabelled", "height", "width", "width / height")
-    table.add_column("formats")
+    table = _new_table("\nsplit", "\nimages", "\nunlabelled", *(f"{side}\n{SPREAD}" for side in ("height", "width")))
+    table.add_column("\nformats", no_wrap=True)
     for role, split in splits.items():
         images = split["images"]
-        formats = ", ".join(f"{kind} ({count:,})" for kind, count in images["formats"].items())
-        spreads = [_write_spread(images[key]) for key in ("height", "width", "aspect")]
+        formats = "\n".join(f"{kind} ({count:,})" for kind, count in images["formats"].items())
+        spreads = [_write_spread(images[key]) for key in ("height", "width")]
         table.add_row(role, f"{images['count']:,}", f"{split['labels']['empty']:,}", *spreads, formats)
     return table
 
 
 def build_label_table(splits: dict[str, dict[str, Any]]) -> Table:
     """Return a table of boxes by size, or of labelled and ignored pixels, one row a split."""
-    unit = next(iter(splits.values()))["labels"]["unit"]
-    kinds = ("small", "medium", "large", "tiny") if unit == "boxes" else ("ignored",)
-    table = _new_table("split", unit, *kinds, *(("side at input", "reached") if unit == "boxes" else ()))
+    if next(iter(splits.values()))["labels"]["unit"] == "pixels":
+        table = _new_table("split", "pixels", "ignored")
+        for role, split in splits.items():
+            table.add_row(role, f"{split['labels']['total']:,}", f"{split['ignored']:.1%}")
+        return table
+    kinds = ("small", "medium", "large", "tiny")
+    table = _new_table("\nsplit", "\nboxes", *(f"\n{k}" for k in kinds), "side at input\n5%/median/95%", "\nreached")
     for role, split in splits.items():
-        row = [role, f"{split['labels']['total']:,}"]
-        if unit == "boxes":
-            row += [f"{split['boxes'][kind]:,}" for kind in kinds]
-            row += [
-                _write_spread(split["boxes"]["side_at_input"]),
-                _write_share(split["reach"] and split["reach"]["share"]),
-            ]
-        else:
-            row.append(f"{split['ignored']:.1%}")
-        table.add_row(*row)
+        boxes, reach = split["boxes"], split["reach"]
+        cells = [f"{boxes[kind]:,}" for kind in kinds]
+        share = _write_share(reach and reach["share"])
+        table.add_row(role, f"{split['labels']['total']:,}", *cells, _write_spread(boxes["side_at_input"]), share)
     return table
 
 
@@ -184,7 +183,7 @@ def _new_table(first: str, *others: str) -> Table:
 def _write_spread(spread: dict[str, float | None] | None) -> str:
     """Return the three values from low to high, or the one that all have."""
     values = [f"{value:.4g}" for value in (spread or {}).values() if value is not None]
-    return values[0] if len(set(values)) == 1 else " / ".join(values)
+    return values[0] if len(set(values)) == 1 else "/".join(values)
 
 
 def _write_share(share: float | None) -> str:

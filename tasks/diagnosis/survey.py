@@ -51,10 +51,11 @@ def look(config: dict[str, Any]) -> Survey:
 def open_readers(config: dict[str, Any], report: Report) -> dict[str, Any]:
     """Open what can be opened: readers by role, without those that have no image left."""
     readers: dict[str, Any] = {}
+    dataset = {**config["dataset"], "least_side": None}  # sizes are those of whole images
     for role in ROLES:
         classes = readers["train"].classes if "train" in readers else None
         try:
-            reader = open_split(config["model"]["head"], config["dataset"], role, classes=classes, report=report)
+            reader = open_split(config["model"]["head"], dataset, role, classes=classes, report=report)
         except InputError as error:
             cure = "mend this first: nothing else of this split was looked at"
             lost = Finding("error", "split that cannot be opened", f"dataset.{role}", str(error), cure)

@@ -88,23 +88,24 @@ def _merge_once(found: Found, size: tuple[int, int]) -> Found:
 def _is_same(found: Found, cut: np.ndarray, row: int, others: np.ndarray) -> np.ndarray:
     """Tell of which others, rows too, the object of a row is; boxes of one tile are never the same."""
     box, tile, boxes, tiles = found.boxes[row], found.tiles[row], found.boxes[others], found.tiles[others]
-    common = _intersect(tiles, tile)
-    first, second = _intersect(boxes, common), _intersect(box, common)
-    shared = _area(_intersect(first, second))
-    agree = shared >= SAME * np.maximum(_area(first) + _area(second) - shared, 1e-9)
-    overlap = _area(_intersect(boxes, box))
-    inside = cut[row] & (overlap >= INSIDE * _area(box)) | cut[others] & (overlap >= INSIDE * _area(boxes))
+    common = intersect(tiles, tile)
+    first, second = intersect(boxes, common), intersect(box, common)
+    shared = area(intersect(first, second))
+    agree = shared >= SAME * np.maximum(area(first) + area(second) - shared, 1e-9)
+    overlap = area(intersect(boxes, box))
+    inside = cut[row] & (overlap >= INSIDE * area(box)) | cut[others] & (overlap >= INSIDE * area(boxes))
     return (agree | inside) & ((found.views[others] != found.views[row]) | (found.views[row] == SEVERAL))
 
 
-def _intersect(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def intersect(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return the common parts (D, 4) of boxes; what ends before it begins is empty."""
     return np.concatenate(
         [np.maximum(first[..., :2], second[..., :2]), np.minimum(first[..., 2:], second[..., 2:])], axis=-1
     )
 
 
-def _area(boxes: np.ndarray) -> np.ndarray:
+def area(boxes: np.ndarray) -> np.ndarray:
+    """Return the areas (D,) of boxes; none where a box ends before it begins."""
     return np.prod(np.maximum(boxes[..., 2:] - boxes[..., :2], 0), axis=-1)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 WIDTH, HEIGHT = 360, 230  # of the drawing, in its own units
-LEFT, RIGHT, TOP, BOTTOM = 38, 10, 10, 36  # margins
+LEFT, RIGHT, TOP, BOTTOM = 44, 10, 10, 36  # margins
 MOST_POINTS = 300  # of a line; more are averaged in groups
 TICKS = 5  # of an axis, about
 COLORS = 8  # series that have a colour of their own

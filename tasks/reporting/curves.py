@@ -53,9 +53,7 @@ def draw_validation(run: Run, steps: tuple[float, float] | None) -> Chart | None
         x, y = run.series[f"val/{name}"]
         best = int(y.argmax())
         lines.append(Line(f"{name}, best {y[best]:.3f}", x, y, color=index, mark=(float(x[best]), float(y[best]))))
-    return draw_lines(
-        lines, title="Validation", xlabel="step", note="Dots: the best evaluation of each metric.", x_range=steps
-    )
+    return draw_lines(lines, title="Validation", xlabel="step", note="Dots: the best of each.", x_range=steps)
 
 
 def draw_thresholds(analysis: dict[str, Any]) -> list[Chart]:
@@ -113,9 +111,7 @@ def draw_together(runs: Sequence[Run], names: Sequence[str]) -> list[Chart]:
             x, y = run.series.get(metric, (np.zeros(0), np.zeros(0)))
             mark = (float(x[y.argmax()]), float(y.max())) if len(y) else None
             lines.append(Line(name, x, y, color=index % COLORS, mark=mark))
-        charts.append(
-            draw_lines(lines, title=metric, xlabel="step", note="Dots: the best evaluation of each run.", x_range=steps)
-        )
+        charts.append(draw_lines(lines, title=metric, xlabel="step", note="Dots: the best of each.", x_range=steps))
     losses = []
     for index, (run, name) in enumerate(zip(runs, names, strict=True)):
         x, y = run.series.get("train/loss", (np.zeros(0), np.zeros(0)))

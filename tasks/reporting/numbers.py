@@ -7,6 +7,7 @@ from typing import Any
 NONE = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 TIMES = " \N{MULTIPLICATION SIGN} "
+TENFOLD = 900  # per cent that are added
 HALF_BILLION = 5e8  # multiply-adds from which they are given in billions
 
 
@@ -36,8 +37,10 @@ def difference(value: float) -> str:
 
 
 def percent(value: float, base: Any) -> str:
-    """Return a change as a share of what it is a change of: +12 %; nothing where it rounds to none."""
+    """Return a change as a share of what it is a change of: +12 %, or 31 x; nothing where it rounds to none."""
     share = round(100 * value / base) if base else 0
+    if share >= TENFOLD:
+        return f"{1 + value / base:.0f} x"
     return f"{share:+d} %".replace("-", MINUS) if share else ""
 
 

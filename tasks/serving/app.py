@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from tasks.description import Description
 from tasks.serving.guards import add_headers, guard_host, guard_origin, say_errors
@@ -38,7 +39,7 @@ def build_app(inference: Inference, *, checkpoint: str, host: str) -> web.Applic
         checkpoint: its name, for the page.
         host: that the server is bound to.
     """
-    middlewares = [say_errors, guard_host(host), guard_origin]
+    middlewares: list[Middleware] = [say_errors, guard_host(host), guard_origin]
     app = web.Application(middlewares=middlewares, client_max_size=MOST_BYTES)
     app.on_response_prepare.append(add_headers)
     description = inference.predictor.description

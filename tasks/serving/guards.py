@@ -3,16 +3,15 @@
 import ipaddress
 import logging
 import socket
-from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from data.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 HEADERS = {
     "Cache-Control": "no-store",
@@ -31,14 +30,15 @@ def is_loopback(host: str) -> bool:
     return host in LOOPBACK or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
-def guard_host(host: str) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def guard_host(host: str) -> Middleware:
     """Return a middleware that answers requests alone that were sent to this server by a name of its own.
 
     A page of another site can have its name resolved to this machine and so read what is served here (DNS rebinding);
     the Host header still holds that name. Ports are not compared, so that a forwarded one works (`ssh -L`).
 
     Args:
-        host: that the server is bound to; where others reach it, any numeric address and the machine's name are its own.
+        host: that the server is bound to; where others reach it, any numeric address and the machine's name are its
+            own.
     """
     names = {*LOOPBACK, host.lower()}
     if not is_loopback(host):

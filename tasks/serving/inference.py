@@ -59,8 +59,8 @@ def predict(predictor: Predictor, content: bytes, name: str) -> dict[str, Any]:
 
     Returns:
         Plain values: `width` and `height` of the upright image in pixels, `seconds` of inference; from a detector
-        `detections` (`label`: class index, `score`, `box`: xyxy in pixels), from a segmenter `mask` (a PNG file of class
-        indices as a data address) and `pixels` (how many of each class).
+        `detections` (`label`: class index, `score`, `box`: xyxy in pixels), from a segmenter `mask` (a PNG file of
+        class indices as a data address) and `pixels` (how many of each class).
 
     Raises:
         InputError: if the content is no image, or too large.

@@ -1,6 +1,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,13 +9,13 @@ from PIL import Image
 
 from data.boxes import BoxDataset
 from data.coco import read_coco
+from data.datasets import DatasetConfig, open_reader
 from data.findings import refuse
 from data.fingerprint import describe_split
-from data.masks import MaskFolderDataset
 from data.splits import Part
 
 
-def write_boxes(root: Path, *, left: int = 2, side: int = 40, category: str = "cat") -> BoxDataset:
+def write_boxes(root: Path, *, left: int = 2, side: int = 40, category: str = "cat", image_id: int = 1) -> BoxDataset:
     """Write two images, one box; images hold noise, so that their files grow with them."""
     (root / "train").mkdir(parents=True, exist_ok=True)
     for name, width in (("a.png", side), ("b.png", 60)):
@@ -26,14 +27,15 @@ def write_boxes(root: Path, *, left: int = 2, side: int = 40, category: str = "c
             {"id": 2, "file_name": "b.png", "height": 30, "width": 60},
         ],
         "categories": [{"id": 1, "name": category}],
-        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [left, 3, 8, 9], "area": 72, "iscrowd": 0}],
+        "annotations": [{"id": 1, "image_id": image_id, "category_id": 1, "bbox": [left, 3, 8, 9]}],
     }
     (root / "labels.json").write_text(json.dumps(content))
     return BoxDataset(read_coco(root, Part("train", "train"), annotations="labels.json", report=refuse))
 
 
-def open_masks(root: Path) -> MaskFolderDataset:
-    return MaskFolderDataset(root, Part("train", "train"), names=["sky", "road"])
+def open_masks(root: Path) -> Any:
+    config = DatasetConfig("masks", str(root), "train", "train", names=["sky", "road"])
+    return open_reader("segmentation", config, "train")
 
 
 @pytest.fixture
@@ -66,7 +68,7 @@ def test_another_folder_leaves_the_hash(tmp_path):
     assert first == second
 
 
-@pytest.mark.parametrize("change", [{"left": 3}, {"side": 41}, {"category": "dog"}])
+@pytest.mark.parametrize("change", [{"left": 3}, {"side": 41}, {"category": "dog"}, {"image_id": 2}])
 def test_another_box_image_or_class_changes_the_hash(change, tmp_path):
     before, after = (describe_split(write_boxes(tmp_path, **options)) for options in ({}, change))
     assert before["sha256"] != after["sha256"]

@@ -6,7 +6,16 @@ import pytest
 from PIL import Image
 
 from data.errors import InputError
-from data.images import find_images, load_image, load_mask, read_all, read_mask_size, read_size, read_sizes
+from data.images import (
+    decode_image,
+    find_images,
+    load_image,
+    load_mask,
+    read_all,
+    read_mask_size,
+    read_size,
+    read_sizes,
+)
 
 HEIGHT, WIDTH = 20, 30
 
@@ -131,6 +140,29 @@ def test_a_mask_comes_back_value_for_value(tmp_path, dtype, expected):
     mask = load_mask(tmp_path / "a.png")
     assert mask.dtype == expected
     np.testing.assert_array_equal(mask, values)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
+def test_the_content_of_a_file_is_decoded_as_the_file_is(tmp_path, suffix, orientation):
+    path = tmp_path / f"a{suffix}"
+    save_rotated(path, orientation=orientation)
+    decoded = decode_image(path.read_bytes(), name="a", most_pixels=HEIGHT * WIDTH)
+    np.testing.assert_array_equal(decoded, load_image(path))
+
+
+def test_bad_and_large_content_is_refused_by_name(tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(noise()).save(path)
+    content = path.read_bytes()
+    for given, most, message in (
+        (b"", 600, "x.png: the file is empty; expected a complete JPEG"),
+        (b"text", 600, "x.png: not an image"),
+        (content[: len(content) // 2], 600, "x.png: cannot be read"),
+        (content, 599, "x.png: size is height 20 x width 30; expected at most 0.000599 megapixels"),
+    ):
+        with pytest.raises(InputError, match=message):
+            decode_image(given, name="x.png", most_pixels=most)
 
 
 def test_a_palette_mask_gives_indices_not_colours(tmp_path):

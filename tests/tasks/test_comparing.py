@@ -3,6 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from data.classes import ClassTable
@@ -10,6 +11,7 @@ from data.errors import InputError
 from tasks.checkpoint import save_safetensors
 from tasks.compare import main
 from tasks.comparing import compare_to, name_runs
+from tasks.costs.runs import spread_rows
 from tasks.description import Description
 from tasks.detection.postprocess import Postprocessing
 from tasks.model import Arch, build_model
@@ -169,6 +171,14 @@ def test_models_are_counted_weighed_and_timed(pair):
     together, network = speed["latency, ms"]["values"], speed["network alone, ms"]["values"]
     assert all(0 < part < whole for part, whole in zip(network, together, strict=True))
     assert found["latency"]["threads"] == 1
+
+
+def test_the_fastest_is_named_only_where_it_is_beyond_doubt():
+    rounds = np.array([[10.0, 20, 30], [11, 21, 29], [12, 19, 31]])
+    medians, quartiles = spread_rows("ms", rounds)
+    assert (medians.values, medians.best) == ([11, 20, 30], [0])
+    assert quartiles.values == ["10.5 to 11.5", "19.5 to 20.5", "29.5 to 30.5"]
+    assert spread_rows("ms", np.array([[10.0, 11], [20, 19]]))[0].best == []
 
 
 def test_a_run_without_weights_cannot_be_timed(pair):

@@ -131,6 +131,21 @@ def test_a_coco_set_with_one_defect_has_that_finding_and_no_other(tmp_path, name
     assert findings_of(tmp_path / "set", *COCO) == [(level, kind)]
 
 
+@pytest.mark.parametrize(("number", "kind"), [(0, "category id 0"), (9, "category ids with gaps")])
+def test_odd_class_ids_are_noted_once_a_split(tmp_path, number, kind):
+    def renumber(document):
+        document["categories"][0]["id"] = number
+        for entry in document["annotations"][::2]:
+            entry["category_id"] = number
+
+    root = write_coco(tmp_path / "set")
+    for split in ("train", "val"):
+        edit(renumber, split)(root)
+    found = findings_of(root, *COCO)
+    assert found.count(("note", kind)) == 2
+    assert {level for level, _ in found} == {"note"}
+
+
 YOLO_DEFECTS = {
     "a class beyond the names": (
         write("labels/train/train_03.txt", b"0 .5 .5 .4 .4\n2 .5 .5 .4 .4"),

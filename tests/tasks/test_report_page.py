@@ -97,6 +97,16 @@ def test_without_an_analysis_the_classes_are_those_of_the_metrics(tmp_path):
     assert segmenter.rows == [["class", "IoU"], ["road", "0.500"], ["sky", NONE]]
 
 
+def test_more_classes_than_colours_are_drawn_around_their_mean(tmp_path):
+    curves = {str(index): {"F1": [0.2, 0.6], "precision": [0, 1], "recall": [1, 0]} for index in range(9)}
+    analysis = {"per_class": {name: {"threshold": 0.5} for name in curves}}
+    analysis["curves"] = {"scores": [0.0, 1.0], "per_class": curves}
+    page = Page(write_page(write_run(tmp_path / "run", analysis=analysis, log=None)))
+    assert page.words.count("mean of 9 classes") == 6  # the legend and the name of the line, three times
+    assert "stand in the table of classes" in page.words
+    assert page.text.count("<polyline") == 30
+
+
 def test_a_page_asks_for_nothing(tmp_path):
     run = write_run(tmp_path / "run", analysis=ANALYSIS, data=describe_data())
     save_picture(run / "worst/7.jpg")

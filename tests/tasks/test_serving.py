@@ -28,7 +28,7 @@ from tasks.serving.inference import Inference
 from tasks.serving.samples import find_samples
 from tasks.serving.server import address_of, demo, has_browser
 from tests.tasks.runs import CONF, load_config
-from tests.tasks.served import CLASSES, THRESHOLDS, draw_image, encode, save_model
+from tests.tasks.served import CLASSES, draw_image, encode, save_model
 
 
 @pytest.fixture(scope="module")

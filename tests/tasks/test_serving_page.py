@@ -221,7 +221,7 @@ def test_the_cameras_frames_come_one_at_a_time(page: Any) -> None:
     page.on("request", count(1))
     page.on("requestfinished", count(-1))
     page.click("#camera")
-    see(page, "#facts", re.compile(r"\d+ × \d+ px · \d+ ms for inference · [1-9]\d*\.\d frames/s"))
+    see(page, "#facts", re.compile(r"\d+ . \d+ px · \d+ ms for inference · [1-9]\d*\.\d frames/s"))
     first = canvas(page)
     page.wait_for_timeout(300)
     assert not np.array_equal(first, canvas(page))  # the fake camera moves
@@ -248,11 +248,11 @@ def test_a_camera_that_the_browser_withholds_is_said(browser: Any, site: Any) ->
 def test_several_images_are_walked_through(page: Any) -> None:
     choose(page, encode(draw_image(1)), encode(draw_image(2)[:, :100]), encode(draw_image(3)[:, :90]))
     for press, place, size in (
-        (None, "1 of 3", "144 × 96"),
-        ("ArrowRight", "2 of 3", "100 × 96"),
-        ("ArrowRight", "3 of 3", "90 × 96"),
-        ("ArrowRight", "1 of 3", "144 × 96"),
-        ("ArrowLeft", "3 of 3", "90 × 96"),
+        (None, "1 of 3", "144 . 96"),
+        ("ArrowRight", "2 of 3", "100 . 96"),
+        ("ArrowRight", "3 of 3", "90 . 96"),
+        ("ArrowRight", "1 of 3", "144 . 96"),
+        ("ArrowLeft", "3 of 3", "90 . 96"),
     ):
         if press:
             page.keyboard.press(press)
@@ -263,7 +263,7 @@ def test_several_images_are_walked_through(page: Any) -> None:
 def test_a_sample_of_the_data_set_is_one_click_away(page: Any) -> None:
     sync_api.expect(page.locator("#thumbnails img")).to_have_count(2)
     page.get_by_role("button", name="2.png").click()
-    see(page, "#facts", re.compile("144 × 96 px · "))
+    see(page, "#facts", re.compile("144 . 96 px · "))
     see(page, "#name", "2.png")
     see(page, "#place", "2 of 2")
 
@@ -277,16 +277,20 @@ def test_a_sample_of_the_data_set_is_one_click_away(page: Any) -> None:
     ],
 )
 def test_a_bad_image_is_said_and_the_next_one_is_shown(page: Any, content: bytes, message: str) -> None:
+    choose(page, encode(draw_image()))
+    see(page, "#facts", re.compile("144 . 96 px · "))
     choose(page, content, name="bad.jpg", kind="image/jpeg")
     see(page, "#message", re.compile(message))
+    see(page, "#summary", "")  # nothing is said of the picture before
+    sync_api.expect(page.locator("#save-json")).to_be_disabled()
     choose(page, encode(draw_image()))
-    see(page, "#facts", re.compile("144 × 96 px · "))
+    see(page, "#facts", re.compile("144 . 96 px · "))
     sync_api.expect(page.locator("#message")).to_be_hidden()
 
 
 def test_kinds_that_browsers_do_not_show_are_shown_all_the_same(page: Any) -> None:
     choose(page, encode(draw_image(), "TIFF"), name="scan.tif", kind="image/tiff")
-    see(page, "#facts", re.compile("144 × 96 px · "))
+    see(page, "#facts", re.compile("144 . 96 px · "))
     page.click("#none")
     scale = canvas(page).shape[0] / 96
     shown = np.array(Image.fromarray(canvas(page).astype(np.uint8)).resize((144, 96), Image.Resampling.BOX))

@@ -1,6 +1,6 @@
 // Draws an image with what was found in it. Boxes are xyxy in pixels of the image.
 
-const FONT = "600 {size}px system-ui, sans-serif";
+const TEXT = 13; // height of the letters, in units
 const FAINT = 0.25; // of the boxes beside the one that is pointed at
 
 /**
@@ -51,23 +51,26 @@ export function css([r, g, b]) {
   return `rgb(${r} ${g} ${b})`;
 }
 
-// The best score is drawn last, on top, but its tag is placed first.
+// The best score is drawn last, on top, but its tag is placed first. Where there is no room for a tag there is none,
+// until its box is pointed at.
 function drawBoxes(context, frame, look, unit) {
-  const size = Math.round(13 * unit);
-  context.font = FONT.replace("{size}", size);
+  const size = Math.round(TEXT * unit);
+  context.font = `600 ${size}px system-ui, sans-serif`;
   context.textBaseline = "middle";
   context.lineJoin = "round";
   const taken = [];
   const entries = [...look.visible].sort((a, b) => b.score - a.score).map((found) => {
     const text = `${look.names[found.label]} ${found.score.toFixed(2)}`;
     const box = toCanvas(found.box, frame);
-    const tag = placeTag(box, context.measureText(text).width + size * 0.7, size * 1.45, frame, taken);
-    taken.push(tag);
-    return { found, text, box, tag };
+    const tag = { width: context.measureText(text).width + size * 0.7, height: size * 1.45 };
+    const place = placeTag(box, tag, frame, taken, look.pointed === found);
+    if (place) taken.push(place);
+    return { found, text, box, tag: place };
   }).reverse();
+  const faint = ({ found }) => look.pointed && look.pointed !== found;
   for (const paint of [drawBox, drawTag]) {
     for (const entry of entries) {
-      context.globalAlpha = look.pointed && look.pointed !== entry.found ? FAINT : 1;
+      context.globalAlpha = faint(entry) ? FAINT : 1;
       paint(context, entry, look, unit);
     }
   }
@@ -94,22 +97,26 @@ function drawBox(context, { found, box }, look, unit) {
 }
 
 function drawTag(context, { found, text, tag }, look, unit) {
+  if (!tag) return;
   const [r, g, b] = look.colors[found.label];
   context.fillStyle = css([r, g, b]);
   context.beginPath();
   context.roundRect(tag.x, tag.y, tag.width, tag.height, 3 * unit);
   context.fill();
   context.fillStyle = 0.299 * r + 0.587 * g + 0.114 * b > 140 ? "#111" : "#fff"; // brightness of ITU-R BT.601
-  context.fillText(text, tag.x + (tag.height * 0.7) / 2.9, tag.y + tag.height * 0.53);
+  context.fillText(text, tag.x + tag.height * 0.24, tag.y + tag.height * 0.53);
 }
 
-// Above its box, under it, or inside at the top: the first place within the picture that is free, or else the first within.
-function placeTag(box, width, height, frame, taken) {
-  const x = Math.max(0, Math.min(box.x, frame.width - width));
-  const places = [box.y - height, box.y + box.height, box.y].map((y) => ({ x, y, width, height }));
+// Above its box, under it, or inside at the top, to the left or the right: the first place in the picture that is free;
+// where there is none, null, or for one that must have a place the first in the picture.
+function placeTag(box, { width, height }, frame, taken, must) {
+  const within = (x) => Math.max(0, Math.min(x, frame.width - width));
+  const places = [box.y - height, box.y + box.height, box.y].flatMap((y) =>
+    [box.x, box.x + box.width - width].map((x) => ({ x: within(x), y, width, height })),
+  );
   const inside = places.filter((place) => place.y >= 0 && place.y + height <= frame.height);
   const free = inside.find((place) => !taken.some((other) => overlap(place, other)));
-  return free ?? inside[0] ?? { x, y: 0, width, height };
+  return free ?? (must ? (inside[0] ?? { x: within(box.x), y: 0, width, height }) : null);
 }
 
 function overlap(a, b) {

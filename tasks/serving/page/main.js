@@ -9,7 +9,7 @@ import { convert, fetchModel, fetchSample, predict } from "./server.js";
 import { Viewer } from "./viewer.js";
 
 let model, viewer;
-let entries = []; // of the images to walk through: name, and load(signal), which gives the file
+let entries = []; // of the images to walk through: name, load(signal), which gives the file, and a sample's button
 let place = 0; // in the entries
 let video = null; // the camera, while it is on
 let current = new AbortController(); // of the picture or the camera that is shown; a newer one aborts it
@@ -37,12 +37,13 @@ function addSamples() {
     const button = Object.assign(document.createElement("button"), { type: "button" });
     button.append(Object.assign(new Image(), { src: `samples/${index}/thumbnail`, alt: name, loading: "lazy" }));
     button.addEventListener("click", () => open(samples, index));
+    samples[index].button = button;
     return button;
   }));
 }
 
 function listenToFiles() {
-  byId("choose").addEventListener("click", () => byId("files").click());
+  for (const id of ["choose", "welcome"]) byId(id).addEventListener("click", () => byId("files").click());
   byId("files").addEventListener("change", (event) => {
     openFiles([...event.target.files]);
     event.target.value = ""; // so that the same file can be chosen again
@@ -97,10 +98,11 @@ function step(by) {
 
 async function showEntry() {
   const signal = begin();
-  const { name, load } = entries[place];
+  const { name, load, button } = entries[place];
   byId("name").textContent = name;
   byId("pages").hidden = entries.length < 2;
   byId("place").textContent = `${place + 1} of ${entries.length}`;
+  button?.setAttribute("aria-current", "true");
   document.body.classList.add("busy");
   let picture = null;
   try {
@@ -129,6 +131,7 @@ function begin() {
   current = new AbortController();
   viewer.controls.forget();
   byId("message").hidden = true;
+  document.querySelector("#thumbnails [aria-current]")?.removeAttribute("aria-current");
   return current.signal;
 }
 

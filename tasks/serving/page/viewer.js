@@ -5,6 +5,7 @@ import { colorLabels, draw, findAt } from "./drawing.js";
 import { listFacts, listShares, showTable, summarize } from "./reading.js";
 
 const LARGEST_SCALE = 4; // of small images on the screen
+const NARROW = 500; // pixels on the screen: pictures as narrow as on a phone get smaller tags
 const ROOM = 0.68; // share of the window's height for the picture
 
 export class Viewer {
@@ -21,7 +22,7 @@ export class Viewer {
     this.names = model.classes.map((entry) => entry.name);
     this.colors = model.classes.map((entry) => entry.color);
     this.canvas = byId("canvas");
-    this.controls = new Controls(model, () => this.redraw());
+    this.controls = new Controls(model, () => this.item && this.redraw());
     this.canvas.addEventListener("pointermove", (event) => this.pointAt(event));
     this.canvas.addEventListener("pointerdown", (event) => this.pointAt(event));
     this.canvas.addEventListener("pointerleave", () => this.point(null, ""));
@@ -50,7 +51,10 @@ export class Viewer {
     byId("view").classList.toggle("empty", !item);
     byId("welcome").hidden = Boolean(item);
     canvas.hidden = !item;
-    if (!item) return;
+    if (!item) {
+      this.clear();
+      return;
+    }
     const look = this.look;
     this.colorMask(look.shown);
     const ratio = window.devicePixelRatio;
@@ -59,8 +63,16 @@ export class Viewer {
     canvas.style.width = `${item.width * scale}px`;
     canvas.width = Math.max(1, Math.round(item.width * scale * ratio));
     canvas.height = Math.max(1, Math.round(item.height * scale * ratio));
-    draw(canvas, item, look, ratio);
+    draw(canvas, item, look, item.width * scale < NARROW ? ratio * 0.85 : ratio);
     this.write(look);
+  }
+
+  /** Say nothing of any picture. */
+  clear() {
+    byId("summary").textContent = byId("facts").textContent = "";
+    byId("save-picture").disabled = byId("save-json").disabled = true;
+    byId("details").hidden = true;
+    this.controls.count(this.names.map(() => ""), []);
   }
 
   /** Say in words what is drawn. */

@@ -1,0 +1,45 @@
+"""Commands in a test: run in this process, with what they print and the status that they end with."""
+
+import importlib
+import logging
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import pytest
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    status: int
+    said: str  # on stderr
+
+
+@contextmanager
+def kept_state() -> Iterator[None]:
+    """Give logging and Ctrl-C back as they were; Hydra changes the one, Lightning the other."""
+    root, interrupt = logging.getLogger(), signal.getsignal(signal.SIGINT)
+    handlers, level = list(root.handlers), root.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        signal.signal(signal.SIGINT, interrupt)
+
+
+def run_command(name: str, *options: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ended:
+    """Do what `python -m tasks.NAME OPTIONS` does."""
+    monkeypatch.setattr(sys, "argv", [name, *options])
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    main = importlib.import_module(f"tasks.{name}").main
+    status = 0
+    with kept_state():
+        try:
+            main()
+        except SystemExit as error:
+            status = error.code if isinstance(error.code, int) else 1
+    return Ended(status, capsys.readouterr().err)
