@@ -106,7 +106,11 @@ def parse_rule(config: dict[str, Any], description: Description) -> ThresholdRul
     Raises:
         InputError: if they cannot be chosen so, the model is no detector, or they cannot be stored.
     """
-    rule = parse(ThresholdRule, config["threshold"], "threshold")
+    given = config["threshold"]
+    if not isinstance(given, dict):
+        expected = "threshold.rule=f1 or false_positives: evaluation chooses them, tasks.predict takes a number"
+        raise InputError(f"threshold: {given!r}; expected {expected}")
+    rule = parse(ThresholdRule, given, "threshold")
     store, head = config["store_thresholds"], description.arch.head
     check_type(store, bool, "store_thresholds")
     if find_task(head) is SEGMENTATION and (store or rule.rule is not None):

@@ -128,6 +128,7 @@ def test_a_run_with_stored_thresholds_resumes_as_it_would_have_and_drops_them(
     [
         ("ssdlite", ["threshold.rule=F1"], "threshold.*unknown 'F1'; choose from f1, false_positives"),
         ("ssdlite", ["threshold.limit=-1"], "threshold.*limit: -1"),
+        ("ssdlite", ["threshold=0.5"], "threshold: 0.5; expected threshold.rule=f1 or false_positives"),
         ("ssdlite", ["store_thresholds=1"], "store_thresholds: 1; expected true or false"),
         ("lraspp", ["threshold.rule=f1"], "lraspp is no detector"),
         ("lraspp", ["store_thresholds=true"], "lraspp is no detector"),
