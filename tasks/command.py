@@ -71,7 +71,7 @@ def clear_errors(
     except KeyboardInterrupt as error:
         _leave(f"stopped: {error}" if str(error) else "stopped", STOPPED)
     except SystemExit as error:
-        if not isinstance(error.__context__, KeyboardInterrupt):
+        if error.code == STOPPED or not isinstance(error.__context__, KeyboardInterrupt):
             raise
         _leave("stopped", STOPPED)  # Lightning's answer to Ctrl-C
     except Exception as error:

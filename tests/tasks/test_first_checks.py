@@ -19,7 +19,7 @@ PAGE = (CONF.parent / "docs/troubleshooting.md").read_text(encoding="utf-8")
 
 def test_the_rate_is_a_third_of_that_of_the_lowest_loss() -> None:
     rates = np.logspace(-5, 1, 101)
-    losses = np.where(rates < 0.3, 5 - np.log10(rates / 0.3) / 2, 5 + 10 * np.log10(rates / 0.3))
+    losses = 5 + np.abs(np.log10(rates / 0.3)) / 2
     assert suggest_rate(rates, losses) == pytest.approx(0.1, rel=0.4)
     noise = np.random.default_rng(0).normal(0, 0.1, 101)
     assert suggest_rate(rates, losses + noise) == pytest.approx(0.1, rel=0.7)
