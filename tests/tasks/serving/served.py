@@ -1,6 +1,7 @@
 """The demo's parts for its tests: tiny models that find something, the server in a thread, a headless browser."""
 
 import asyncio
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -9,10 +10,12 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from threading import Event, Thread
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from PIL import Image
 
 from data.classes import ClassTable
@@ -21,6 +24,8 @@ from tasks.build import describe
 from tasks.checkpoint import save_safetensors
 from tasks.model import build_model
 from tasks.options import to_plain
+from tasks.serving.app import build_app
+from tasks.serving.inference import Inference
 from tasks.serving.server import running
 from tests.tasks.runs import small_run
 
@@ -74,3 +79,23 @@ def find_browser() -> str | None:
     """Return the path of a browser: the environment's BROWSER, or one of the usual names."""
     names = (os.environ.get("BROWSER", ""), *BROWSERS)
     return next((found for name in names if name and (found := shutil.which(name))), None)
+
+
+def build(predictor: Any, host: str = "127.0.0.1") -> web.Application:
+    return build_app(Inference(predictor), checkpoint="model.safetensors", host=host)
+
+
+def ask(app: web.Application, method: str, path: str, **options: Any) -> SimpleNamespace:
+    """Send one request to an application that is served for it alone."""
+
+    async def send() -> SimpleNamespace:
+        async with TestClient(TestServer(app)) as client:
+            response = await client.request(method, path, **options)
+            body = await response.read()
+            return SimpleNamespace(status=response.status, headers=response.headers, body=body)
+
+    return asyncio.run(send())
+
+
+def error_of(reply: SimpleNamespace) -> str:
+    return str(json.loads(reply.body)["error"])

@@ -2,10 +2,6 @@ import asyncio
 import base64
 import json
 import re
-import signal
-import socket
-import subprocess
-import sys
 from io import BytesIO
 from pathlib import Path
 from threading import Event
@@ -14,48 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from PIL import Image
 
-from data.errors import InputError
 from data.images import load_mask
 from tasks.predictor import Predictor
 from tasks.serving import app as serving_app
 from tasks.serving import inference
-from tasks.serving.app import build_app
-from tasks.serving.inference import Inference
-from tasks.serving.samples import find_samples
-from tasks.serving.server import address_of, demo, has_browser
-from tests.tasks.runs import CONF, load_config
-from tests.tasks.served import CLASSES, draw_image, encode, save_model
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory, randomize: Any) -> dict[str, Path]:
-    """Write a tiny model for each task."""
-    folder = tmp_path_factory.mktemp("models")
-    return {task: save_model(task, folder / f"{task}.safetensors", randomize) for task in ("ssdlite", "lraspp")}
-
-
-def build(predictor: Any, host: str = "127.0.0.1") -> web.Application:
-    return build_app(Inference(predictor), checkpoint="model.safetensors", host=host)
-
-
-def ask(app: web.Application, method: str, path: str, **options: Any) -> SimpleNamespace:
-    """Send one request to an application that is served for it alone."""
-
-    async def send() -> SimpleNamespace:
-        async with TestClient(TestServer(app)) as client:
-            response = await client.request(method, path, **options)
-            body = await response.read()
-            return SimpleNamespace(status=response.status, headers=response.headers, body=body)
-
-    return asyncio.run(send())
-
-
-def error_of(reply: SimpleNamespace) -> str:
-    return str(json.loads(reply.body)["error"])
+from tests.tasks.serving.served import CLASSES, ask, build, draw_image, encode, error_of, save_model
 
 
 def test_the_boxes_are_those_of_the_predictor(models: dict[str, Path]) -> None:
@@ -154,55 +116,6 @@ def test_wrong_methods_and_addresses_are_refused(models: dict[str, Path], method
     assert error_of(reply)
 
 
-@pytest.mark.parametrize(
-    ("bound", "host", "status"),
-    [
-        ("127.0.0.1", "localhost:9999", 200),  # another port: one that is forwarded
-        ("127.0.0.1", "LOCALHOST", 200),
-        ("127.0.0.1", "[::1]:8000", 200),
-        ("127.0.0.1", "attacker.example", 403),
-        ("127.0.0.1", "localhost.attacker.example:8000", 403),
-        ("127.0.0.1", "127.0.0.1.nip.example", 403),
-        ("127.0.0.1", "192.168.0.7:8000", 403),
-        ("127.0.0.1", "", 403),
-        ("127.0.0.1", "[", 403),
-        ("0.0.0.0", "192.168.0.7:8000", 200),
-        ("0.0.0.0", socket.gethostname(), 200),
-        ("0.0.0.0", "attacker.example", 403),
-        ("box.local", "box.local:8000", 200),
-    ],
-)
-def test_only_names_of_this_server_are_answered(models: dict[str, Path], bound: str, host: str, status: int) -> None:
-    reply = ask(build(Predictor(models["ssdlite"]), bound), "GET", "/model", headers={"Host": host})
-    assert reply.status == status
-
-
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        ({"Origin": "http://localhost:8000"}, 200),
-        ({"Origin": "http://attacker.example"}, 403),
-        ({"Origin": "http://localhost:9000"}, 403),
-        ({"Origin": "null"}, 403),
-        ({"Sec-Fetch-Site": "cross-site"}, 403),
-        ({"Sec-Fetch-Site": "same-origin"}, 200),
-        ({}, 200),
-    ],
-)
-def test_other_sites_are_refused(models: dict[str, Path], headers: dict[str, str], status: int) -> None:
-    headers = {"Host": "localhost:8000", **headers}
-    reply = ask(build(Predictor(models["ssdlite"])), "POST", "/predict", data=encode(draw_image()), headers=headers)
-    assert reply.status == status
-
-
-@pytest.mark.parametrize("path", ["/", "/main.js", "/model", "/nothing"])
-def test_every_answer_keeps_the_page_to_itself(models: dict[str, Path], path: str) -> None:
-    headers = ask(build(Predictor(models["ssdlite"])), "GET", path).headers
-    assert headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
-    assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
-
-
 class Slow:
     """A predictor that says when it begins, and waits to be let go."""
 
@@ -267,85 +180,3 @@ def test_a_failure_of_the_server_is_said_without_its_insides(monkeypatch: pytest
     monkeypatch.setattr(inference, "predict", lambda *arguments: 1 / 0)
     reply = ask(build(Slow()), "POST", "/predict", data=b"x")
     assert (reply.status, error_of(reply)) == (500, "the server failed; its terminal says why")
-
-
-def make_images(*paths: Path) -> None:
-    for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encode(draw_image()))
-
-
-@pytest.mark.parametrize("place", ["val", "images/val", "val/images", "coco/val", "leftImg8bit/val/city"])
-def test_samples_are_spread_over_the_images_of_the_split(place: str, tmp_path: Path) -> None:
-    make_images(*(tmp_path / place / f"{number:02d}.png" for number in range(24)))
-    found = find_samples({"root": str(tmp_path), "val": "val"})
-    assert [path.name for path in found] == [f"{number:02d}.png" for number in range(0, 24, 2)]
-
-
-@pytest.mark.parametrize("dataset", [{}, {"root": "gone", "val": "val"}, {"root": None, "val": None}])
-def test_there_are_no_samples_where_there_is_no_data(dataset: dict[str, Any]) -> None:
-    assert find_samples(dataset) == []
-
-
-def test_samples_are_served_by_their_number_alone(models: dict[str, Path], tmp_path: Path, randomize: Any) -> None:
-    make_images(tmp_path / "val/a.png")
-    dataset = {"name": "coco", "root": str(tmp_path), "val": "val"}
-    path = save_model("ssdlite", tmp_path / "m.safetensors", randomize, dataset=dataset)
-    predictor = Predictor(path)
-    assert json.loads(ask(build(predictor), "GET", "/model").body)["samples"] == ["a.png"]
-    assert ask(build(predictor), "GET", "/samples/0").body == encode(draw_image())
-    thumbnail = Image.open(BytesIO(ask(build(predictor), "GET", "/samples/0/thumbnail").body))
-    assert (thumbnail.format, thumbnail.size) == ("JPEG", (144, 96))
-    for wrong in ("/samples/1", "/samples/-1", "/samples/../m.safetensors", "/samples/a.png"):
-        assert ask(build(predictor), "GET", wrong).status == 404
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["port=70000"], "port: 70000; expected 1 to 65535, or 0 for any"),
-        (["port=www"], "port: 'www'; expected a whole number"),
-        (["host=''"], "host: ''; expected 127.0.0.1"),
-        (["host=a..b"], "host: cannot listen at 'a..b'"),
-        (["host=192.0.2.1"], "host: cannot listen at '192.0.2.1'"),
-        (["open=2"], "open: 2; expected true or false"),
-        (["checkpoint=gone.ckpt"], "checkpoint: no file gone.ckpt"),
-    ],
-)
-def test_wrong_options_are_refused_by_name(options: list[str], message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        demo(load_config("demo", "checkpoint=x", "port=0", *options))
-
-
-def test_a_port_that_is_taken_is_said_before_the_model_is_loaded() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        with pytest.raises(InputError, match=f"port: {port} is taken; expected a free one, or 0 for any"):
-            demo(load_config("demo", "checkpoint=gone.ckpt", f"port={port}"))
-
-
-def test_the_address_is_one_that_a_browser_takes() -> None:
-    assert address_of("127.0.0.1", 80) == "http://127.0.0.1:80"
-    assert address_of("0.0.0.0", 80) == "http://127.0.0.1:80"
-    assert address_of("::1", 80) == "http://[::1]:80"
-
-
-def test_no_browser_is_opened_without_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "platform", "linux")
-    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
-        monkeypatch.delenv(name, raising=False)
-    assert not has_browser()
-    monkeypatch.setenv("DISPLAY", ":0")
-    assert has_browser()
-
-
-def test_the_command_says_its_address_and_ends_at_an_interrupt_with_one_line(models: dict[str, Path]) -> None:
-    options = [f"checkpoint={models['ssdlite']}", "port=0", "open=false", "accelerator=cpu", "host=0.0.0.0"]
-    command = [sys.executable, "-m", "tasks.demo", *options]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=CONF.parent) as process:
-        assert process.stderr is not None
-        assert process.stderr.readline().startswith("host=0.0.0.0: whoever reaches this machine's port")
-        assert re.fullmatch(r"http://127\.0\.0\.1:\d+ \(Ctrl-C ends it\)\n", process.stderr.readline())
-        process.send_signal(signal.SIGINT)
-        assert process.stderr.read() == "stopped\n"
-        assert process.wait(10) == 0
