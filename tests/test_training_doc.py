@@ -33,6 +33,12 @@ def test_the_document_shows_the_committed_prototypes(section: str, metric: str) 
         assert f"| {name} | {values} | {row['minutes']:.1f} |" in DOCUMENT
 
 
+def test_the_document_shows_what_averaging_over_scales_and_mirror_images_gave() -> None:
+    for name, row in SCREENING["evaluation"]["rows"].items():
+        options = f"`{row['options']}`" if row["options"] else ""
+        assert f"| {name} | {options} | {row['val']['mIoU']:.3f} |" in DOCUMENT
+
+
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
 def test_every_row_is_of_the_options_that_its_study_names(path: Path) -> None:
     variants = STUDIES[path.stem.split("_")[1]].variants
