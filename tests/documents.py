@@ -1,15 +1,20 @@
 """What README.md and docs/ tell people to run, read out of them and run in this process."""
 
-import logging
+import os
 import re
 import runpy
 import shlex
+import signal
+import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
+
+from tests.tasks.commands import hear_interrupts, kept_state
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
@@ -44,15 +49,28 @@ def list_commands(block: Block) -> list[list[str]]:
 
 def run_module(name: str, arguments: list[str]) -> int:
     """Do what `python -m NAME ARGUMENTS` does, in this process, and return its exit status."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, kept_state():
         patch.setattr(sys, "argv", [name, *arguments])
+        patch.setenv("HYDRA_FULL_ERROR", "1")
         try:
             runpy.run_module(name, run_name="__main__", alter_sys=True)
         except SystemExit as stop:
             return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
         finally:
             GlobalHydra.instance().clear()
-            root.handlers[:], root.level = handlers, level  # Hydra puts its own in their place
     return 0
+
+
+def serve(arguments: list[str]) -> int:
+    """Start `python -m tasks.demo ARGUMENTS`, fetch its page, end it with Ctrl-C and return its exit status."""
+    command = [sys.executable, "-m", "tasks.demo", *arguments, "port=0", "open=false"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts
+    ) as process:
+        assert process.stderr is not None
+        found = next(match for line in process.stderr if (match := re.search(r"http://\S+", line)))
+        with urllib.request.urlopen(found[0]) as page:
+            assert page.status == 200
+        process.send_signal(signal.SIGINT)
+        return process.wait(60)

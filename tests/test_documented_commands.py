@@ -6,11 +6,12 @@ Placeholders are filled (DIR, FILE, RUN, TEACHER), and trainings get one epoch o
 import re
 import runpy
 import tomllib
+import uuid
 from pathlib import Path
 
 import pytest
 
-from tests.documents import DOCUMENTS, ROOT, Block, find_blocks, list_commands, run_module
+from tests.documents import DOCUMENTS, ROOT, Block, find_blocks, list_commands, run_module, serve
 from tests.documents_place import make_place
 
 SHELL = [block for path in DOCUMENTS for block in find_blocks(path, "sh")]
@@ -26,6 +27,7 @@ QUICK = {
     ),
     "tasks.benchmark": ("warmup_runs=1", "repeats=1"),
 }
+WRITING = ("tasks.train", "tasks.evaluate", "tasks.predict", "tasks.doctor")
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +37,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def inside(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in that folder, with its weights in place of downloads."""
+    """Work in that folder, with its weights in place of downloads, and with networks that have learned at once."""
     monkeypatch.chdir(place)
+    monkeypatch.setattr("tasks.runs.overfitting.LEARNED", {"mAP": 0.0, "mIoU": 0.0})
     monkeypatch.setenv("TORCH_HOME", str(place / "torch"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     return place
@@ -55,11 +58,14 @@ def fill(words: list[str]) -> list[str]:
 
 
 def quicken(module: str, options: list[str]) -> list[str]:
-    """Add options that make a command quick; a resumed run takes none."""
-    if any(option.startswith("resume=") for option in options):
+    """Add options that make a command quick, and a folder of its own; a resumed run takes none."""
+    names = {option.partition("=")[0] for option in options}
+    if "resume" in names:
         return options
-    scenes = any(option.startswith("dataset=") for option in options) or module != "tasks.train"
-    return [*options, *QUICK.get(module, ()), *([] if scenes else ["dataset.scenes={train: 6, val: 4}"])]
+    if module in WRITING and "out" not in names:  # two commands in one second would have the same
+        options = [*options, f"out=outputs/{uuid.uuid4()}"]
+    scenes = ["dataset.scenes={train: 6, val: 4}"] if module == "tasks.train" and "dataset" not in names else []
+    return [*options, *QUICK.get(module, ()), *scenes]
 
 
 def run(words: list[str]) -> int:
@@ -73,6 +79,8 @@ def run(words: list[str]) -> int:
         return int(not set(re.findall(r"\[(\w+)\]", " ".join(rest))) <= set(project["optional-dependencies"]))
     assert Path(program).name == "python", f"{program}: the documents name a program that this test does not know"
     assert rest[0] == "-m"
+    if rest[1] == "tasks.demo":
+        return serve(rest[2:])
     return run_module(rest[1], quicken(rest[1], rest[2:]))
 
 

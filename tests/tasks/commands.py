@@ -31,6 +31,11 @@ def kept_state() -> Iterator[None]:
         signal.signal(signal.SIGINT, interrupt)
 
 
+def hear_interrupts() -> None:
+    """Make a child process end at Ctrl-C, though this one, as a background job, may have been told to ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def run_command(name: str, *options: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ended:
     """Do what `python -m tasks.NAME OPTIONS` does."""
     monkeypatch.setattr(sys, "argv", [name, *options])

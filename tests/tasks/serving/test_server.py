@@ -9,6 +9,7 @@ import pytest
 
 from data.errors import InputError
 from tasks.serving.server import address_of, demo, has_browser
+from tests.tasks.commands import hear_interrupts
 from tests.tasks.runs import CONF, load_config
 
 
@@ -54,7 +55,9 @@ def test_no_browser_is_opened_without_a_screen(monkeypatch: pytest.MonkeyPatch) 
 def test_the_command_says_its_address_and_ends_at_an_interrupt_with_one_line(models: dict[str, Path]) -> None:
     options = [f"checkpoint={models['ssdlite']}", "port=0", "open=false", "accelerator=cpu", "host=0.0.0.0"]
     command = [sys.executable, "-m", "tasks.demo", *options]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=CONF.parent) as process:
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, cwd=CONF.parent, preexec_fn=hear_interrupts
+    ) as process:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("host=0.0.0.0: whoever reaches this machine's port")
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+ \(Ctrl-C ends it\)\n", process.stderr.readline())
