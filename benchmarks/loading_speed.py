@@ -29,7 +29,7 @@ from benchmarks.timing import compare, save
 from benchmarks.training_speed import OPTIONS, TRANSFORMS, Theirs
 from data.cache import CachedReader
 from tasks.build import build_train_loader, describe, open_split
-from tasks.options import to_plain
+from tasks.commandline.options import to_plain
 from tasks.preprocessing import Preprocessing
 from tests.tasks.runs import load_config
 

@@ -16,8 +16,11 @@ import torch
 from torchvision.ops import box_iou
 
 from benchmarks.timing import save
-from data.coco import CocoDataset
+from data.boxes import BoxDataset
+from data.coco import read_coco
+from data.findings import refuse
 from data.samples import DetectionSample
+from data.splits import Part
 from tasks.predicting.merging import area, intersect
 from tasks.predicting.prediction import Prediction
 from tasks.predictor import Predictor
@@ -82,7 +85,7 @@ def render_table(results: dict[str, Any]) -> str:
 
 def main() -> None:
     """Predict both kinds of images both ways."""
-    reader = CocoDataset(SCENES / "val", SCENES / "annotations/instances_val.json")
+    reader = BoxDataset(read_coco(SCENES, Part("val", "val"), annotations=None, report=refuse))
     results: dict[str, Any] = {}
     for kind, large in (("small objects", 0), ("small and large objects", LARGE)):
         samples = (reader[index % len(reader)] for index in range(IMAGES * SIDE * SIDE))

@@ -33,10 +33,10 @@ from torchvision.transforms import v2
 from benchmarks.timing import RESULTS, save
 from data.samples import IGNORE
 from tasks.build import build_train_loader, describe, open_split
-from tasks.callbacks import AveragedWeights
+from tasks.commandline.options import to_plain
 from tasks.evaluation import make_trainer
 from tasks.files import write_json
-from tasks.options import to_plain
+from tasks.runs.callbacks import AveragedWeights
 from tasks.training import build_module
 from tests.tasks.runs import load_config
 

@@ -14,6 +14,7 @@ from data.classes import ClassTable
 from data.errors import InputError
 from tasks.build import DETECTION, describe, find_task
 from tasks.checkpoint import load_checkpoint, load_model
+from tasks.commandline.options import Size, check_least, parse_size, to_plain
 from tasks.costs.comparison import compare, list_versions, markdown, render_table
 from tasks.costs.counting import CONVENTIONS, count_madds, count_parameters, count_stages, measure_activations
 from tasks.costs.latency import STEPS, Module, measure_latency, name_processor, summarize
@@ -21,7 +22,6 @@ from tasks.description import Description
 from tasks.evaluation import make_trainer
 from tasks.files import write_json
 from tasks.model import Arch, build_model
-from tasks.options import Size, check_least, parse_size, to_plain
 
 logger = logging.getLogger(__name__)
 

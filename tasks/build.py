@@ -18,13 +18,13 @@ from data.splits import Role
 from data.transforms import DetectionResize, DetectionTransform, SegmentationResize, SegmentationTransform
 from heads.anchors import build_anchors
 from heads.ssdlite import SSDLite
+from tasks.commandline.options import Size, count_workers, parse, parse_eval_size, parse_size
 from tasks.description import Description, to_tuples
 from tasks.detection.anchor_shapes import fit_shapes, measure_reach
 from tasks.detection.losses import LossSettings as DetectionLossSettings
 from tasks.detection.module import DetectionModule
 from tasks.detection.postprocess import Postprocessing
 from tasks.model import Arch, build_model, choose_layout
-from tasks.options import Size, count_workers, parse, parse_eval_size, parse_size
 from tasks.preprocessing import Preprocessing
 from tasks.segmentation.losses import LossSettings as SegmentationLossSettings
 from tasks.segmentation.module import SegmentationModule

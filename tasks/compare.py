@@ -10,7 +10,7 @@ import logging
 from pathlib import Path
 from typing import NoReturn
 
-from tasks.command import clear_errors, quiet_libraries
+from tasks.commandline.command import clear_errors, quiet_libraries
 
 
 class Parser(argparse.ArgumentParser):

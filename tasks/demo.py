@@ -7,7 +7,7 @@ Usage:
 import hydra
 from omegaconf import DictConfig
 
-from tasks.command import clear_errors, quiet_libraries
+from tasks.commandline.command import clear_errors, quiet_libraries
 
 
 @hydra.main(config_path="../conf", config_name="demo", version_base="1.3")

@@ -10,7 +10,7 @@ Its exit status is 0 where training may start, 1 where errors were found, 2 wher
 import hydra
 from omegaconf import DictConfig
 
-from tasks.command import clear_errors
+from tasks.commandline.command import clear_errors
 
 
 @hydra.main(config_path="../conf", config_name="doctor", version_base="1.3")

@@ -14,17 +14,17 @@ from data.datasets import check_serves
 from data.errors import InputError
 from tasks.build import SEGMENTATION, build_eval_loader, find_task, open_split
 from tasks.checkpoint import check_rewritable, load_checkpoint, load_model, store_thresholds
-from tasks.command import check_new, quiet_libraries
+from tasks.commandline.command import check_new, quiet_libraries
+from tasks.commandline.options import check_accelerator, check_least, check_type, count_workers, parse, to_plain
 from tasks.description import Description
 from tasks.detection.report import write_report as write_detection_report
 from tasks.detection.thresholds import ThresholdRule, fill_unmeasured
-from tasks.environment import record_end
 from tasks.files import ANALYSIS
-from tasks.options import check_accelerator, check_least, check_type, count_workers, parse, to_plain
-from tasks.progress import EvaluationProgress
-from tasks.recording import record_run
 from tasks.reporting.page import REPORT, write_page
-from tasks.run_folder import CONFIG
+from tasks.runs.environment import record_end
+from tasks.runs.folder import CONFIG
+from tasks.runs.progress import EvaluationProgress
+from tasks.runs.recording import record_run
 from tasks.segmentation.analysis import Inspection
 from tasks.segmentation.averaging import Averaging
 from tasks.segmentation.module import SegmentationModule

@@ -6,7 +6,7 @@ Usage:
 
 from omegaconf import DictConfig
 
-from tasks.command import command
+from tasks.commandline.command import command
 
 
 @command("predict")

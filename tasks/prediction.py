@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from data.errors import InputError
-from tasks.command import check_new
+from tasks.commandline.command import check_new
+from tasks.commandline.options import to_plain
 from tasks.files import write_json
-from tasks.options import to_plain
 from tasks.predicting.prediction import Prediction
 from tasks.predicting.writers import (
     MOST_NAMES,

@@ -20,8 +20,8 @@ from data.loading import stack_images
 from data.resizing import resize_image
 from tasks.build import find_task
 from tasks.checkpoint import load_checkpoint, load_model
+from tasks.commandline.options import check_least, check_type, parse_size
 from tasks.detection.module import DetectionModule
-from tasks.options import check_least, check_type, parse_size
 from tasks.predicting.ahead import run_ahead
 from tasks.predicting.parts import Boxes, Masks, Parts
 from tasks.predicting.prediction import Prediction, find_classes

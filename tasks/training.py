@@ -13,20 +13,20 @@ from omegaconf import DictConfig, OmegaConf
 from data.errors import InputError
 from tasks.build import build_eval_loader, report_reach
 from tasks.checkpoint import load_checkpoint, save_safetensors
+from tasks.commandline.options import check_compiler, count_workers
 from tasks.curves import plot_curves
-from tasks.environment import record_end
 from tasks.evaluation import evaluate_to, log_metrics
-from tasks.finders import check_find, find
-from tasks.loggers import TENSORBOARD
-from tasks.options import check_compiler, count_workers
-from tasks.overfitting import judge, prepare
-from tasks.preparation import build_loader, build_module, describe_start, open_data
-from tasks.progress import Progress
-from tasks.recording import record_run
 from tasks.reporting.page import write_page
-from tasks.run_folder import CHECKPOINTS, CONFIG, LOGS, plan_run
-from tasks.summary import MODEL, find_image, log_summary, next_commands, option, task_command
-from tasks.trainers import build_trainer, check_trainer
+from tasks.runs.environment import record_end
+from tasks.runs.finders import check_find, find
+from tasks.runs.folder import CHECKPOINTS, CONFIG, LOGS, plan_run
+from tasks.runs.loggers import TENSORBOARD
+from tasks.runs.overfitting import judge, prepare
+from tasks.runs.preparation import build_loader, build_module, describe_start, open_data
+from tasks.runs.progress import Progress
+from tasks.runs.recording import record_run
+from tasks.runs.summary import MODEL, find_image, log_summary, next_commands, option, task_command
+from tasks.runs.trainers import build_trainer, check_trainer
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from tasks.options import Size
+from tasks.commandline.options import Size
 
 aten = torch.ops.aten
 Shape = tuple[int, ...]

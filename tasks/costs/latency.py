@@ -14,8 +14,8 @@ from torch import Tensor
 
 from data.samples import DetectionSample, SegmentationSample
 from tasks.build import build_eval_loader
+from tasks.commandline.options import Size
 from tasks.detection.module import DetectionModule
-from tasks.options import Size
 from tasks.segmentation.module import SegmentationModule
 
 STEPS = ("pre-processing", "network", "post-processing")

@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from tasks.commandline.options import Size
 from tasks.model import Arch
-from tasks.options import Size
 
 
 class Row(NamedTuple):

@@ -11,12 +11,12 @@ from data.errors import InputError
 from tasks.benchmarking import default_image
 from tasks.build import find_task
 from tasks.checkpoint import load_checkpoint, load_model
+from tasks.commandline.options import Size
 from tasks.costs.latency import STEPS, Module, measure_latency, name_processor, summarize
-from tasks.options import Size
-from tasks.recording import describe_model
 from tasks.reporting.numbers import number
 from tasks.reporting.rows import Row
 from tasks.reporting.run import Run
+from tasks.runs.recording import describe_model
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ import numpy as np
 from data.classes import ClassTable
 from data.findings import Finding, Report
 from data.transforms import MIN_SIDE
+from tasks.commandline.options import Size
 from tasks.diagnosis.labels import Counts
-from tasks.options import Size
 
 COCO_AREAS = {"small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, np.inf)}  # square pixels
 TINY = 8.0  # pixels of the network's input: below it hardly anything is left of an object

@@ -10,14 +10,14 @@ from rich.console import Console
 from data.datasets import check_serves
 from data.errors import InputError
 from tasks.build import DETECTION, find_task, parse_dataset
-from tasks.command import check_new
+from tasks.commandline.command import check_new
+from tasks.commandline.options import check_type, parse_size, to_plain
 from tasks.diagnosis.examined import Examined
 from tasks.diagnosis.images import ImageFacts, summarize_images
 from tasks.diagnosis.pictures import draw_pictures
 from tasks.diagnosis.report import Diagnosis, print_report
 from tasks.diagnosis.survey import Survey, look
 from tasks.files import write_json
-from tasks.options import check_type, parse_size, to_plain
 
 logger = logging.getLogger(__name__)
 

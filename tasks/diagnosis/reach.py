@@ -10,12 +10,12 @@ from torch import Tensor
 from data.findings import Finding, Report
 from heads.anchors import Layout, build_anchors
 from heads.ssdlite import SSDLite
+from tasks.commandline.options import Size
 from tasks.description import Description
 from tasks.detection.anchor_shapes import REACH_IOU, Reach, fit_shapes, measure_reach, to_sides
 from tasks.diagnosis.boxes import enlarge, write_size
 from tasks.diagnosis.labels import name_some
 from tasks.model import build_model, choose_layout
-from tasks.options import Size
 
 LOW = 0.7  # share of a class's boxes below which it is mentioned
 

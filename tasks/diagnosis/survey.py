@@ -11,6 +11,7 @@ from data.errors import InputError
 from data.findings import Finding, Report
 from data.splits import Role
 from tasks.build import DETECTION, find_task, open_split
+from tasks.commandline.options import count_workers
 from tasks.diagnosis.detection import examine_boxes
 from tasks.diagnosis.examined import Examined
 from tasks.diagnosis.images import ImageFacts, check_images, look_at_all
@@ -18,7 +19,6 @@ from tasks.diagnosis.labels import check_classes, check_empty
 from tasks.diagnosis.leaks import Pair, check_copies, check_pairs, find_pairs
 from tasks.diagnosis.orphans import check_lone_labels, check_lone_masks, check_orphans, list_images
 from tasks.diagnosis.segmentation import examine_masks
-from tasks.options import count_workers
 
 ROLES: tuple[Role, ...] = ("train", "val")
 

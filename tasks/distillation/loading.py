@@ -12,10 +12,10 @@ from data.classes import ClassTable
 from data.errors import InputError
 from tasks.build import DETECTION, SEGMENTATION, find_task
 from tasks.checkpoint import load_checkpoint, load_model
+from tasks.commandline.options import parse, parse_size
 from tasks.description import Description
 from tasks.distillation.networks import guess_classes, load_timm, load_torchvision
 from tasks.distillation.teacher import Distillation, Teacher
-from tasks.options import parse, parse_size
 from tasks.pretrained.identification import build_empty
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from backbones.zoo import import_timm
 from data.classes import ClassTable
 from data.errors import InputError
-from tasks.options import Size
+from tasks.commandline.options import Size
 from tasks.preprocessing import Preprocessing
 from tasks.pretrained.published import voc_classes
 from tasks.pretrained.state_files import read_state_file

@@ -50,7 +50,7 @@ def list_frozen(model: Model, freeze: Any) -> list[nn.Module]:
 
 
 def freeze_model(model: Model, freeze: Any) -> None:
-    """Take the frozen parts out of training: no gradient, no weight decay; `tasks.callbacks.KeepFrozen` does the rest.
+    """Take the frozen parts out of training: no gradient, no weight decay; `KeepFrozen` does the rest.
 
     Raises:
         InputError: as `list_frozen`.

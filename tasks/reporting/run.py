@@ -15,8 +15,8 @@ from yaml import YAMLError
 from data.errors import InputError
 from tasks.build import TASKS
 from tasks.curves import Series, read_series
-from tasks.environment import read_starts
-from tasks.recording import DATA, MODEL
+from tasks.runs.environment import read_starts
+from tasks.runs.recording import DATA, MODEL
 
 HEADLINE = {"detection": "mAP", "segmentation": "mIoU"}  # the metric that a run is judged by
 HEADS = {"ssdlite": "SSDLite", "lraspp": "LR-ASPP", "raspp": "R-ASPP"}

@@ -16,7 +16,7 @@ from aiohttp import web
 from omegaconf import DictConfig
 
 from data.errors import InputError
-from tasks.options import check_type, to_plain
+from tasks.commandline.options import check_type, to_plain
 from tasks.predictor import Predictor
 from tasks.serving.app import build_app
 from tasks.serving.guards import is_loopback

@@ -14,7 +14,7 @@ from data.findings import refuse
 from data.images import load_image, read_decoded_size
 from data.splits import Part
 from tasks.build import build_train_loader, open_split
-from tasks.options import to_plain
+from tasks.commandline.options import to_plain
 from tests.tasks.runs import load_config
 
 

@@ -10,9 +10,9 @@ from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
 from data.classes import ClassTable
 from tasks.build import describe
+from tasks.commandline.options import to_plain
 from tasks.description import Description
 from tasks.model import Model, build_model
-from tasks.options import to_plain
 from tasks.pretrained.loading import adopt, load_weights, read_weights
 from tests.tasks.runs import load_config
 

@@ -8,8 +8,8 @@ import torch
 from data.classes import ClassTable
 from tasks.build import describe
 from tasks.checkpoint import save_safetensors
+from tasks.commandline.options import to_plain
 from tasks.model import build_model
-from tasks.options import to_plain
 from tests.conftest import _randomize
 from tests.tasks.runs import small_run
 from tests.tasks.starts import CLASSES, save

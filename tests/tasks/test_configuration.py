@@ -10,8 +10,8 @@ from data.cityscapes import CITYSCAPES_CLASSES
 from data.datasets import LABELS, MASKS
 from data.errors import InputError
 from tasks.build import describe
+from tasks.commandline.options import parse_size, to_plain
 from tasks.model import build_model
-from tasks.options import parse_size, to_plain
 from tasks.preprocessing import Preprocessing
 from tasks.segmentation.losses import LossSettings
 from tests.tasks.runs import CONF, load_config, small_run

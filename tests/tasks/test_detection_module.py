@@ -7,7 +7,7 @@ from data.classes import ClassTable
 from data.errors import InputError
 from data.loading import DetectionBatch
 from tasks.build import describe
-from tasks.options import to_plain
+from tasks.commandline.options import to_plain
 from tasks.training import build_module
 from tests.tasks.runs import load_config
 from tests.tasks.synchronization import no_synchronization

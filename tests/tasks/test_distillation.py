@@ -15,9 +15,9 @@ from data.classes import ClassTable
 from data.errors import InputError
 from data.loading import DetectionBatch
 from tasks.build import describe, open_split
-from tasks.callbacks import Progress
 from tasks.checkpoint import load_checkpoint
-from tasks.options import to_plain
+from tasks.commandline.options import to_plain
+from tasks.runs.progress import Progress
 from tasks.training import build_module, train
 from tests.tasks.peers import show_images
 from tests.tasks.runs import load_config, small_run

@@ -13,10 +13,10 @@ from data.classes import ClassTable
 from data.errors import InputError
 from tasks.build import describe
 from tasks.checkpoint import load_checkpoint
+from tasks.commandline.options import to_plain
 from tasks.distillation.loading import load_teacher
 from tasks.distillation.teacher import Teacher
 from tasks.model import build_model
-from tasks.options import to_plain
 from tasks.preprocessing import Preprocessing
 from tasks.pretrained.published import voc_classes
 from tests.conftest import _randomize

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tasks.environment import find_commit, read_starts, record_end, record_start
+from tasks.runs.environment import find_commit, read_starts, record_end, record_start
 
 
 def git(folder: Path, *words: str) -> str:

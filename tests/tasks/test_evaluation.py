@@ -12,7 +12,7 @@ from PIL import Image
 from data.errors import InputError
 from tasks.checkpoint import check_rewritable, load_checkpoint, store_thresholds
 from tasks.evaluation import choose_dataset, evaluate
-from tasks.progress import Progress
+from tasks.runs.progress import Progress
 from tasks.training import train
 from tests.tasks.runs import load_config, small_run
 

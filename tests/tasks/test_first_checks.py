@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from data.errors import InputError
-from tasks import finders, overfitting
-from tasks.finders import suggest_rate
-from tasks.options import to_plain
-from tasks.overfitting import FirstSamples, prepare
+from tasks.commandline.options import to_plain
+from tasks.runs import finders, overfitting
+from tasks.runs.finders import suggest_rate
+from tasks.runs.overfitting import FirstSamples, prepare
 from tasks.training import train
 from tests.tasks.runs import CONF, load_config, small_run
 

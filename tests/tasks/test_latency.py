@@ -4,8 +4,8 @@ import torch
 
 from tasks.benchmarking import name_classes
 from tasks.build import describe, find_task
+from tasks.commandline.options import to_plain
 from tasks.costs.latency import STEPS, Module, limit_threads, measure_latency, name_processor, summarize
-from tasks.options import to_plain
 from tests.tasks.runs import load_config
 
 

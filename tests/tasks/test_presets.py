@@ -9,9 +9,9 @@ from torchvision.models.segmentation import LRASPP_MobileNet_V3_Large_Weights, l
 from data.cityscapes import CITYSCAPES_CLASSES
 from data.classes import ClassTable
 from tasks.build import build_eval_loader, describe
+from tasks.commandline.options import parse, to_plain
 from tasks.detection.losses import LossSettings
 from tasks.model import build_model
-from tasks.options import parse, to_plain
 from tests.tasks.runs import load_config
 
 COCO = ClassTable.create([f"class {index}" for index in range(90)], range(1, 91))

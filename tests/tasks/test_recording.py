@@ -5,9 +5,9 @@ from data.fingerprint import describe_split
 from tasks.description import Description
 from tasks.detection.postprocess import Postprocessing
 from tasks.model import Arch, build_model
-from tasks.overfitting import FirstSamples
 from tasks.preprocessing import Preprocessing
-from tasks.recording import describe_model, name_split, usual_size
+from tasks.runs.overfitting import FirstSamples
+from tasks.runs.recording import describe_model, name_split, usual_size
 from tests.data.test_fingerprint import write_boxes
 
 CLASSES = ClassTable.create(["a", "b"], [1, 2])

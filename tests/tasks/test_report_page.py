@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from data.errors import InputError
+from tasks.commandline.options import to_plain
 from tasks.evaluation import evaluate
-from tasks.options import to_plain
 from tasks.reporting.numbers import NONE
 from tasks.reporting.page import write_page
 from tasks.training import train

@@ -12,7 +12,7 @@ from tasks.checkpoint import load_checkpoint
 from tasks.description import VERSION
 from tasks.evaluation import evaluate
 from tasks.model import build_model
-from tasks.progress import Progress
+from tasks.runs.progress import Progress
 from tasks.training import train
 from tests.tasks.runs import load_config, small_run
 

@@ -19,10 +19,10 @@ from data.errors import InputError
 from data.images import load_mask
 from tasks.build import describe
 from tasks.checkpoint import load_checkpoint
+from tasks.commandline.options import to_plain
 from tasks.drawing import save_image
 from tasks.evaluation import evaluate
 from tasks.model import Arch, build_model
-from tasks.options import to_plain
 from tasks.prediction import predict
 from tasks.pretrained.loading import read_weights
 from tasks.pretrained.published import coco_classes, fetch, voc_classes

@@ -7,8 +7,8 @@ import torch
 from data.classes import ClassTable
 from tasks.build import describe
 from tasks.checkpoint import save_safetensors
+from tasks.commandline.options import to_plain
 from tasks.model import build_model
-from tasks.options import to_plain
 from tests.tasks.runs import load_config
 
 CLASSES = ClassTable.create(["cat", "dog", "cow"], [3, 7, 8])

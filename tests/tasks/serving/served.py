@@ -22,8 +22,8 @@ from data.classes import ClassTable
 from data.drawing.scene import draw_scene
 from tasks.build import describe
 from tasks.checkpoint import save_safetensors
+from tasks.commandline.options import to_plain
 from tasks.model import build_model
-from tasks.options import to_plain
 from tasks.serving.app import build_app
 from tasks.serving.inference import Inference
 from tasks.serving.server import running

@@ -7,7 +7,7 @@ from typing import Any
 import lightning as L
 import torch
 
-from tasks.display import Display, format_time
+from tasks.runs.display import Display, format_time
 
 logger = logging.getLogger(__name__)
 

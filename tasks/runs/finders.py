@@ -24,11 +24,11 @@ from data.errors import InputError
 from tasks.build import build_train_loader
 from tasks.evaluation import make_trainer
 from tasks.files import write_json
-from tasks.memory import limit_memory
 from tasks.plots import ACCENT, new_figure, style_axes
-from tasks.run_folder import given_options
-from tasks.summary import task_command
-from tasks.trainers import choose_precision
+from tasks.runs.folder import given_options
+from tasks.runs.memory import limit_memory
+from tasks.runs.summary import task_command
+from tasks.runs.trainers import choose_precision
 
 logger = logging.getLogger(__name__)
 

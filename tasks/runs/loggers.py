@@ -8,7 +8,7 @@ from typing import Any
 from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
 from data.errors import InputError
-from tasks.run_folder import LOGS, count_starts
+from tasks.runs.folder import LOGS, count_starts
 
 TENSORBOARD = "tensorboard"
 PROJECT = "bneck"  # in Weights & Biases and MLflow, unless their environment variables say otherwise

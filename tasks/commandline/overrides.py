@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from data.errors import InputError
 
-CONF = Path(__file__).parents[1] / "conf"
+CONF = Path(__file__).parents[2] / "conf"
 INPUT = 2  # exit status
 SHOWN = 3  # suggestions at most
 # What other trainers call an option, and its name here.

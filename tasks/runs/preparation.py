@@ -12,14 +12,14 @@ from data.errors import InputError
 from data.overview import describe_classes
 from tasks.build import build_train_loader, describe, find_task, fit_anchors, open_split
 from tasks.checkpoint import load_checkpoint
+from tasks.commandline.options import parse
 from tasks.description import Description
 from tasks.distillation.loading import load_teacher
 from tasks.optimizers import Optimization
-from tasks.options import parse
-from tasks.overfitting import FirstSamples, build_plain_loader
 from tasks.pretrained.freezing import NONE, freeze_model
 from tasks.pretrained.identification import Weights
 from tasks.pretrained.loading import TAKEN_OVER, adopt, load_weights, read_weights
+from tasks.runs.overfitting import FirstSamples, build_plain_loader
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from data.resizing import Size, resize_image
 from data.samples import SegmentationSample
 from data.transforms import SegmentationItem
 from tasks.build import DETECTION, find_task
-from tasks.options import check_least, parse_size
+from tasks.commandline.options import check_least, parse_size
 
 logger = logging.getLogger(__name__)
 

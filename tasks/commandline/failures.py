@@ -8,7 +8,7 @@ from typing import Any
 
 from data.errors import InputError
 
-OURS = Path(__file__).parents[1]  # the folder that all of this program's packages lie in
+OURS = Path(__file__).parents[2]  # the folder that all of this program's packages lie in
 MEMORY = ("can't allocate memory", "out of memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 KILLED = ("is killed by signal: Killed", "out of shared memory", "Shared memory manager connection has timed out")
 ON_GPU = ("CUDA", "CUBLAS", "MPS")

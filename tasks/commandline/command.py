@@ -14,8 +14,8 @@ import hydra
 from omegaconf import DictConfig
 
 from data.errors import InputError
-from tasks.failures import explain
-from tasks.overrides import CommandLine, check_flags, explain_override
+from tasks.commandline.failures import explain
+from tasks.commandline.overrides import CommandLine, check_flags, explain_override
 
 STOPPED = 130  # exit status of a command that Ctrl-C ended, as shells have it
 UNREMARKABLE = (  # warnings of Lightning's about what is meant so

@@ -77,7 +77,7 @@ def describe_environment(accelerator: str) -> dict[str, Any]:
         "folder": str(Path.cwd()),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": None,
-        "commit": find_commit(Path(__file__).resolve().parents[1]),
+        "commit": find_commit(Path(__file__).resolve().parents[2]),
         "device": name_device(accelerator),
         "processor": name_processor(torch.device("cpu")),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),

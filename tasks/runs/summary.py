@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tasks.display import format_time
+from tasks.runs.display import format_time
 
 logger = logging.getLogger(__name__)
 

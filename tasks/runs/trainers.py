@@ -7,15 +7,15 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import EarlyStopping
 
-from tasks.callbacks import AveragedWeights, Checkpoints, Describe, HoldTeacher, KeepFrozen
+from tasks.commandline.options import check_accelerator
 from tasks.description import Description
 from tasks.evaluation import make_trainer
-from tasks.loggers import build_loggers, log_configuration, parse_loggers
-from tasks.options import check_accelerator
-from tasks.pictures import LogImages
 from tasks.pretrained.freezing import NONE
-from tasks.progress import Progress
-from tasks.run_folder import CHECKPOINTS
+from tasks.runs.callbacks import AveragedWeights, Checkpoints, Describe, HoldTeacher, KeepFrozen
+from tasks.runs.folder import CHECKPOINTS
+from tasks.runs.loggers import build_loggers, log_configuration, parse_loggers
+from tasks.runs.pictures import LogImages
+from tasks.runs.progress import Progress
 
 LOG_EVERY = 10  # steps
 OURS = (

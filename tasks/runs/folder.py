@@ -11,8 +11,8 @@ from yaml import YAMLError
 from data.datasets import check_serves
 from data.errors import InputError
 from tasks.build import find_task
-from tasks.command import check_new
-from tasks.options import check_numbers, to_plain
+from tasks.commandline.command import check_new
+from tasks.commandline.options import check_numbers, to_plain
 
 CONFIG = "config.yaml"
 CHECKPOINTS = "checkpoints"
