@@ -74,6 +74,9 @@ def clear_errors(
         if error.code == STOPPED or not isinstance(error.__context__, KeyboardInterrupt):
             raise
         _leave("stopped", STOPPED)  # Lightning's answer to Ctrl-C
+    except BrokenPipeError:  # whoever read the output, such as `head`, has seen enough
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  # so that nothing fails at exit
+        raise SystemExit(0) from None
     except Exception as error:
         if debug:
             raise

@@ -73,6 +73,7 @@ def check_flags(line: CommandLine) -> None:
     if unknown:
         name, _, value = unknown[0].lstrip("-").partition("=")
         name = name.replace("-", "_")
+        name = name if name in list_options(line) else ELSEWHERE.get(name, name)
         raise InputError(f"{unknown[0]}: options have no dashes here; expected {name}={value or 'VALUE'} {line.help}")
 
 

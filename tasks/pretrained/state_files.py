@@ -61,8 +61,10 @@ def _read_pickle(path: Path) -> StateFile:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a file that is no checkpoint can fail anywhere in the unpickler
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: not a readable checkpoint of plain values and tensors: {reason}") from error
+        raise InputError(
+            f"{path}: not a readable checkpoint ({type(error).__name__}); expected plain values and tensors alone, "
+            "as nothing in a file is run"
+        ) from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds a {type(content).__name__}; expected a state dict")
     entry = next((entry for entry in ENTRIES if isinstance(content.get(entry), dict)), None)

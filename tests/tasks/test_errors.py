@@ -47,6 +47,7 @@ def test_every_command_names_the_nearest_option(command: str, run: Any) -> None:
     [
         ("train", "learning_rate=1", "learning_rate: there is no such option; did you mean lr?"),
         ("train", "--lr", "--lr: options have no dashes here; expected lr=VALUE"),
+        ("train", "--epochs=3", "--epochs=3: options have no dashes here; expected trainer.max_epochs=3"),
         ("train", "task=ssdlit", "task=ssdlit: there is none; did you mean task=ssdlite?"),
         ("train", "batch_size", "batch_size: no value; expected NAME=VALUE"),
         ("train", "size=192,288", "size=192,288: several values; for a list write 'size=[192,288]'"),
