@@ -8,7 +8,6 @@ from typing import Any
 import lightning as L
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
-from torch import Tensor
 
 from data.datasets import check_serves
 from data.errors import InputError
@@ -20,6 +19,7 @@ from tasks.description import Description
 from tasks.detection.report import write_report as write_detection_report
 from tasks.detection.thresholds import ThresholdRule, fill_unmeasured
 from tasks.files import ANALYSIS
+from tasks.model import Model
 from tasks.reporting.page import REPORT, write_page
 from tasks.runs.environment import record_end
 from tasks.runs.folder import CONFIG
@@ -47,10 +47,12 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     """
     config = to_plain(cfg)
     check_least(config["batch_size"], 1, "batch_size")
+    check_accelerator(config["accelerator"], "accelerator")
     out = Path(str(config["out"]))
     check_new(out)
     checkpoint = Path(str(config["checkpoint"]))
     description, weights = load_checkpoint(checkpoint)
+    model = load_model(description, weights)
     averaging = parse_averaging(config["scales"], config["flip"], head=description.arch.head)
     rule = parse_rule(config, description)
     dataset = choose_dataset(config["dataset"], description)
@@ -63,7 +65,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     metrics = evaluate_to(
         out,
         description,
-        weights=weights,
+        model=model,
         reader=reader,
         batch_size=config["batch_size"],
         workers=count_workers(dataset),
@@ -149,7 +151,7 @@ def evaluate_to(
     out: Path,
     description: Description,
     *,
-    weights: dict[str, Tensor],
+    model: Model,
     reader: Any,
     batch_size: int,
     workers: int,
@@ -157,12 +159,12 @@ def evaluate_to(
     averaging: Averaging | None = None,
     rule: ThresholdRule = BEST_F1,
 ) -> dict[str, Any]:
-    """Evaluate weights on a reader and write the report into `out`.
+    """Evaluate a model on a reader and write the report into `out`.
 
     Args:
         out: folder of the results.
         description: of the model.
-        weights: of the model.
+        model: with its weights.
         reader: of the images and their ground truth.
         batch_size: of a detector; a segmenter takes one image at a time.
         workers: processes that load data.
@@ -177,7 +179,7 @@ def evaluate_to(
     inspection = Inspection(len(description.classes))
     settings: dict[str, Any] = {} if averaging is None else {"averaging": averaging}
     module = task.module(description, **settings)
-    module.model = load_model(description, weights)
+    module.model = model
     loader = build_eval_loader(reader, description, batch_size=batch_size, workers=workers)
     callbacks: list[L.Callback] = [EvaluationProgress()]
     if task is SEGMENTATION:

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from data.errors import InputError
 from tasks.build import build_eval_loader, report_reach
-from tasks.checkpoint import load_checkpoint, save_safetensors
+from tasks.checkpoint import load_checkpoint, load_model, save_safetensors
 from tasks.commandline.options import check_compiler, count_workers
 from tasks.curves import plot_curves
 from tasks.evaluation import evaluate_to, log_metrics
@@ -117,7 +117,7 @@ def finish_run(out: Path, config: dict[str, Any], *, val_reader: Any, workers: i
     metrics = evaluate_to(
         out,
         description,
-        weights=weights,
+        model=load_model(description, weights),
         reader=val_reader,
         batch_size=config["batch_size"],
         workers=workers,
