@@ -1,11 +1,13 @@
 """Images of the data set that a model was trained on, to begin with."""
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from data.images import find_images, load_image
+from data.splits import Part
 
 MOST = 12
 PLACES = (  # of a split's images, under the data set's root, as the common trees have them
@@ -30,8 +32,8 @@ def find_samples(dataset: dict[str, Any]) -> list[Path]:
     root, split = dataset.get("root"), dataset.get("val")
     if not root or not split:
         return []
-    for place in PLACES:
-        images = list_images(Path(str(root), place.format(split=split)))
+    for place, name in product(PLACES, Part("val", str(split)).names):
+        images = list_images(Path(str(root), place.format(split=name)))
         if images:
             count = min(MOST, len(images))
             return [images[index * len(images) // count] for index in range(count)]

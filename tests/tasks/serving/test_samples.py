@@ -17,7 +17,9 @@ def make_images(*paths: Path) -> None:
         path.write_bytes(encode(draw_image()))
 
 
-@pytest.mark.parametrize("place", ["val", "images/val", "val/images", "coco/val", "leftImg8bit/val/city"])
+@pytest.mark.parametrize(
+    "place", ["val", "images/val", "val/images", "valid/images", "coco/val", "leftImg8bit/val/city"]
+)
 def test_samples_are_spread_over_the_images_of_the_split(place: str, tmp_path: Path) -> None:
     make_images(*(tmp_path / place / f"{number:02d}.png" for number in range(24)))
     found = find_samples({"root": str(tmp_path), "val": "val"})
