@@ -167,7 +167,12 @@ def check_serves(name: str, kind: str) -> None:
         InputError: naming the data sets that do.
     """
     if name not in FORMATS[kind]:
-        raise InputError(f"dataset={name} does not serve {kind}; choose from {', '.join(sorted(FORMATS[kind]))}")
+        fitting = [
+            task for task, other in (("ssdlite", "detection"), ("lraspp", "segmentation")) if name in FORMATS[other]
+        ]
+        hint = f", or task={fitting[0]}" if fitting else ""
+        choices = ", ".join(sorted(FORMATS[kind]))
+        raise InputError(f"dataset={name} does not serve {kind}; choose from {choices}{hint}")
 
 
 def read_labels(config: DatasetConfig, role: Role, *, report: Report = refuse) -> Labels:
