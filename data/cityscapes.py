@@ -74,7 +74,7 @@ class CityscapesDataset(Dataset[SegmentationSample]):
             raise InputError(f"{folder}: {found}; expected {{city}}/*{IMAGE_SUFFIX}.png or .jpg")
         images = take_part(images, part)
         masks = [
-            root / "gtFine" / part.split / path.parent.name / (path.stem.removesuffix(IMAGE_SUFFIX) + MASK_SUFFIX)
+            root / "gtFine" / folder.name / path.parent.name / (path.stem.removesuffix(IMAGE_SUFFIX) + MASK_SUFFIX)
             for path in images
         ]
         self.image_paths, self.mask_paths, self.pixel_sizes = check_pairs(images, masks, folder=folder, report=report)

@@ -157,7 +157,7 @@ def infer_table(root: Path, masks: Sequence[Path], ignored: int | Color | None, 
     kind = "colours" if painted else "values"
     if not 1 < len(values) <= UNKNOWN:
         shown = [unpack(value) if painted else value for value in found[:8].tolist()]
-        cure = f"expected 2 to {UNKNOWN} {kind}, and dataset.ignore={ignored} to be no class of yours"
+        cure = f"expected 2 to {UNKNOWN} {kind}; if {ignored} is a class of yours: dataset.ignore=null"
         raise InputError(f"{root}: masks hold {len(values)} {kind} that are not ignored, of {shown}; {cure}")
     if painted:
         table = table_of({"#{:02x}{:02x}{:02x}".format(*unpack(value)): unpack(value) for value in values})

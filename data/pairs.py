@@ -23,9 +23,10 @@ def find_split(folder: Path, part: Part) -> Path:
     Raises:
         InputError: if that folder is missing, naming the splits that there are.
     """
-    if not (folder / part.split).is_dir():
+    found = next((folder / name for name in part.names if (folder / name).is_dir()), None)
+    if found is None:
         raise part.missing(folder, f"one of {split_names(folder)}")
-    return folder / part.split
+    return found
 
 
 def take_part(images: Sequence[Path], part: Part) -> list[Path]:

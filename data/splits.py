@@ -59,6 +59,6 @@ class Part:
 
 
 def _draw(name: str) -> float:
-    """Return a number from 0 to 1, the same for the same name."""
-    stem = PurePath(name).stem
+    """Return a number from 0 to 1, the same for the same name and for the copies that Roboflow makes of an image."""
+    stem = PurePath(name).stem.split(".rf.")[0]
     return int.from_bytes(blake2b(stem.encode(), digest_size=8).digest()) / 2**64

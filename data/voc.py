@@ -97,15 +97,20 @@ def find_layout(root: Path, part: Part) -> Layout:
             if all(place.is_dir() for place in places):
                 return check_layout(list_layout(*places))
     for images, annotations in WHOLE if part.share is not None else ():
-        if all((root / place).is_dir() for place in (images, annotations)) and any((root / annotations).glob("*.xml")):
+        if all((root / place).is_dir() for place in (images, annotations)) and find_xml(root / annotations):
             return check_layout(list_layout(root / images, root / annotations))
     folders = ", ".join(images.format(split=part.split) for images, _ in FOLDERS)
     raise part.missing(root, f"{LISTS.format(split=part.split)} or one of the folders {folders} with XML files")
 
 
+def find_xml(folder: Path) -> list[Path]:
+    """Return the XML files of a folder; hidden ones (macOS "._x.xml") are left out."""
+    return sorted(folder.glob("[!.]*.xml"))
+
+
 def list_layout(images: Path, annotations: Path) -> Layout:
     """Return the layout of two folders: the images that are there, and those that XML files speak of."""
-    stems = {path.stem for path in find_images(images)} | {path.stem for path in annotations.glob("*.xml")}
+    stems = {path.stem for path in find_images(images)} | {path.stem for path in find_xml(annotations)}
     return Layout(images, annotations, sorted(stems), listed=False)
 
 
@@ -131,7 +136,7 @@ def find_names(layout: Layout, root: Path, read: list[XmlLabels]) -> list[str]:
     Raises:
         InputError: if there are none.
     """
-    others = [path for path in root.rglob("*.xml") if path.parent != layout.annotations or layout.listed]
+    others = [path for path in root.rglob("[!.]*.xml") if path.parent != layout.annotations or layout.listed]
     found = {entry.name for labels in read for entry in labels.objects}
     ignored: list[Finding] = []  # what is wrong in other splits is said when they are read
     for labels in read_all(read_xml, others, source=str(root), report=ignored.append):

@@ -46,15 +46,24 @@ def plot_curves(csv_paths: Sequence[Path], path: Path) -> None:
     figure.savefig(path)
 
 
+def read_number(text: str | None) -> float:
+    """Return a field of a CSV file as a number; NaN where there is none, as in a row that was cut off."""
+    try:
+        return float(text or "nan")
+    except ValueError:
+        return math.nan
+
+
 def read_series(csv_paths: Sequence[Path]) -> Series:
     """Return every column's finite numbers and their steps; columns without any are left out."""
     points: dict[str, list[tuple[float, float]]] = {}
     for csv_path in csv_paths:
         with csv_path.open(newline="") as file:
             for row in csv.DictReader(file):
-                for name, text in row.items():
-                    if text and name not in ("step", "epoch") and math.isfinite(float(text)):
-                        points.setdefault(name, []).append((float(row["step"]), float(text)))
+                for name in row.keys() - {"step", "epoch", None}:
+                    step, value = read_number(row.get("step")), read_number(row[name])
+                    if math.isfinite(step) and math.isfinite(value):
+                        points.setdefault(name, []).append((step, value))
     return {name: (np.array(pairs)[:, 0], np.array(pairs)[:, 1]) for name, pairs in points.items()}
 
 

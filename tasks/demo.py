@@ -4,20 +4,17 @@ Usage:
     python -m tasks.demo checkpoint=RUN/model.safetensors
 """
 
-import hydra
 from omegaconf import DictConfig
 
-from tasks.commandline.command import clear_errors, quiet_libraries
+from tasks.commandline.command import command
 
 
-@hydra.main(config_path="../conf", config_name="demo", version_base="1.3")
+@command("demo")
 def main(cfg: DictConfig) -> None:
-    """Run the command with its Hydra configuration, conf/demo.yaml."""
-    with clear_errors(debug=cfg.debug):
-        from tasks.serving.server import demo  # late, so that --help takes a second
+    """Run the command with its configuration, conf/demo.yaml."""
+    from tasks.serving.server import demo  # late, so that --help takes a second
 
-        quiet_libraries()
-        demo(cfg)
+    demo(cfg)
 
 
 if __name__ == "__main__":

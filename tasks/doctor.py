@@ -7,20 +7,18 @@ Usage:
 Its exit status is 0 where training may start, 1 where errors were found, 2 where an option is wrong.
 """
 
-import hydra
 from omegaconf import DictConfig
 
-from tasks.commandline.command import clear_errors
+from tasks.commandline.command import command
 
 
-@hydra.main(config_path="../conf", config_name="doctor", version_base="1.3")
+@command("doctor")
 def main(cfg: DictConfig) -> None:
-    """Run the command with its Hydra configuration, conf/doctor.yaml."""
-    with clear_errors(debug=cfg.debug):
-        from tasks.diagnosis.diagnosing import diagnose  # late, so that --help takes a second
+    """Run the command with its configuration, conf/doctor.yaml."""
+    from tasks.diagnosis.diagnosing import diagnose  # late, so that --help takes a second
 
-        if not diagnose(cfg).may_train:
-            raise SystemExit(1)
+    if not diagnose(cfg).may_train:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

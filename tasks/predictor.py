@@ -20,12 +20,12 @@ from data.loading import stack_images
 from data.resizing import resize_image
 from tasks.build import find_task
 from tasks.checkpoint import load_checkpoint, load_model
-from tasks.commandline.options import check_least, check_type, parse_size
+from tasks.commandline.options import check_accelerator, check_least, check_type, parse_size
 from tasks.detection.module import DetectionModule
 from tasks.predicting.ahead import run_ahead
 from tasks.predicting.parts import Boxes, Masks, Parts
 from tasks.predicting.prediction import Prediction, find_classes
-from tasks.predicting.sources import Read, Source, open_source
+from tasks.predicting.sources import Read, Source, check_array, open_source
 from tasks.predicting.tiling import Size, Tile, cut_tiles
 
 logger = logging.getLogger(__name__)
@@ -116,6 +116,8 @@ class Predictor:
             InputError: if there is nothing to read.
         """
         check_least(every, 1, "every")
+        if isinstance(source, np.ndarray):
+            check_array(source, "given")  # at once: the caller waits for this one
         return self._predict(open_source(source, every=every), report)
 
     def _predict(self, reads: Iterable[Read], report: Callable[[InputError], None]) -> Generator[Prediction]:
@@ -189,12 +191,12 @@ def choose_device(accelerator: str) -> torch.device:
     Raises:
         InputError: if this machine has none such.
     """
-    present = {"cpu": True, "gpu": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if accelerator == "auto":
-        accelerator = next(name for name in ("gpu", "mps", "cpu") if present[name])
-    if not present.get(accelerator):
-        raise InputError(f"accelerator: no {accelerator!r} here; choose from {[n for n in present if present[n]]}")
-    return torch.device("cuda" if accelerator == "gpu" else accelerator)
+    check_accelerator(accelerator, "accelerator")
+    if accelerator in ("cpu", "mps"):
+        return torch.device(accelerator)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def check_share(value: float, field: str, *, most: float = 0.9) -> float:

@@ -19,7 +19,7 @@ from tasks.evaluation import evaluate_to, log_metrics
 from tasks.reporting.page import write_page
 from tasks.runs.environment import record_end
 from tasks.runs.finders import check_find, find
-from tasks.runs.folder import CHECKPOINTS, CONFIG, LOGS, plan_run
+from tasks.runs.folder import CHECKPOINTS, CONFIG, list_logs, plan_run
 from tasks.runs.loggers import TENSORBOARD
 from tasks.runs.overfitting import judge, prepare
 from tasks.runs.preparation import build_loader, build_module, describe_start, open_data
@@ -63,7 +63,7 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     module = build_module(config, description, weights=weights, steps=steps)
     if config.get("find") is not None:
         return find(config, out, module=module, reader=reader)
-    trainer = build_trainer(config, out, description=description, metric=f"val/{module.metric}")
+    trainer = build_trainer(config, out, description=description, metric=f"val/{module.metric}", batches=len(loader))
     logger.info("training on %d images, evaluating on %d; the run is in %s", len(reader), len(val_reader), out)
     out.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(config, out / CONFIG)
@@ -111,7 +111,7 @@ def finish_run(out: Path, config: dict[str, Any], *, val_reader: Any, workers: i
     best, last = out / CHECKPOINTS / "best.ckpt", out / CHECKPOINTS / "last.ckpt"
     description, weights = load_checkpoint(best if best.is_file() else last)
     save_safetensors(out / MODEL, description, weights)
-    numbers = sorted((out / LOGS).glob("start_*/metrics.csv"))
+    numbers = list_logs(out)
     if numbers:  # none with logger=none
         plot_curves(numbers, out / "curves.png")
     metrics = evaluate_to(

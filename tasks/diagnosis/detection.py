@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from data.boxes import BoxDataset
-from data.findings import Report
+from data.findings import Finding, Report
 from tasks.build import FOLLOW_DATA, describe
 from tasks.diagnosis.boxes import BoxTable, check_repeats, check_sizes, count_boxes, measure_sizes
 from tasks.diagnosis.examined import Examined
@@ -31,9 +31,18 @@ def read_table(reader: BoxDataset) -> BoxTable:
 def choose_anchors(config: dict[str, Any], reader: BoxDataset) -> Anchors:
     """Return the anchors that a run of this configuration would have on this training data."""
     anchors = find_anchors(describe(config, reader.classes))
-    if config["model"].get("shapes") != FOLLOW_DATA:
+    boxes, labels = (torch.from_numpy(values) for values in reader.boxes_at(anchors.size))
+    if config["model"].get("shapes") != FOLLOW_DATA or not len(boxes):
         return anchors
-    return anchors.follow(*(torch.from_numpy(values) for values in reader.boxes_at(anchors.size)))
+    return anchors.follow(boxes, labels)
+
+
+def check_teaching(reader: BoxDataset, report: Report) -> None:
+    """Report training data that a detector cannot learn from: none but crowds."""
+    boxes, _ = reader.boxes_at((1, 1))
+    if not len(boxes):
+        found = "no boxes but crowds and difficult objects"
+        report(Finding("error", "nothing to learn", "train", found, "expected boxes: a detector learns from them"))
 
 
 def examine_boxes(readers: dict[str, BoxDataset], config: dict[str, Any], report: Report) -> dict[str, Examined]:
@@ -46,6 +55,8 @@ def examine_boxes(readers: dict[str, BoxDataset], config: dict[str, Any], report
     """
     first, *_ = readers.values()
     anchors, names, examined = choose_anchors(config, first), first.classes.names, {}
+    if "train" in readers:
+        check_teaching(readers["train"], report)
     for role, reader in readers.items():
         table = read_table(reader)
         check_repeats(table, reader.classes, report)

@@ -101,11 +101,14 @@ class LabelMasks:
         """Write NAME.png; pixels of classes that were left out are IGNORE, and white."""
         if prediction.mask is None:
             raise ValueError(f"{prediction.name}: no mask")
-        ids, palette = np.full(IGNORE + 1, IGNORE, np.uint8), np.full((IGNORE + 1, 3), 255, np.uint8)
+        kind = np.min_scalar_type(max(prediction.classes.ids))
+        ids = np.full(IGNORE + 1, IGNORE, kind)
         ids[: len(prediction.classes)] = prediction.classes.ids
-        palette[list(prediction.classes.ids)] = prediction.classes.colors
         image = Image.fromarray(ids[prediction.mask])
-        image.putpalette(palette.tobytes())
+        if kind == np.uint8:  # masks of 16 bits have no palette
+            palette = np.full((IGNORE + 1, 3), 255, np.uint8)
+            palette[list(prediction.classes.ids)] = prediction.classes.colors
+            image.putpalette(palette.tobytes())
         image.save(self.folder / f"{prediction.name}.png")
 
     def close(self) -> None:

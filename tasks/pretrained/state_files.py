@@ -62,8 +62,8 @@ def _read_pickle(path: Path) -> StateFile:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a file that is no checkpoint can fail anywhere in the unpickler
         raise InputError(
-            f"{path}: not a readable checkpoint ({type(error).__name__}); expected plain values and tensors alone, "
-            "as nothing in a file is run"
+            f"{path}: not a checkpoint, or one that is damaged or holds more than plain values and tensors; "
+            "expected a file of an earlier run or of weights"
         ) from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds a {type(content).__name__}; expected a state dict")

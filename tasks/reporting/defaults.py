@@ -13,7 +13,6 @@ from omegaconf.errors import OmegaConfBaseException
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 OWN = ("out", "resume", "debug", "checkpoint")  # options that every run has of its own
-MISSING = "-"
 
 
 def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, str]:

@@ -14,8 +14,9 @@ from yaml import YAMLError
 
 from data.errors import InputError
 from tasks.build import TASKS
-from tasks.curves import Series, read_series
+from tasks.curves import Series, read_number, read_series
 from tasks.runs.environment import read_starts
+from tasks.runs.folder import list_logs
 from tasks.runs.recording import DATA, MODEL
 
 HEADLINE = {"detection": "mAP", "segmentation": "mIoU"}  # the metric that a run is judged by
@@ -115,7 +116,7 @@ def read_run(folder: Path) -> Run:
     if not folder.is_dir():
         found = "a file" if folder.is_file() else "no such folder"
         raise InputError(f"{folder}: {found}; expected the folder of a run")
-    logs = sorted((folder / "logs").glob("start_*/metrics.csv"), key=lambda path: int(path.parent.name[6:]))
+    logs = list_logs(folder)
     return Run(
         folder,
         metrics=read_json(folder / "metrics.json"),
@@ -167,7 +168,7 @@ def read_speeds(logs: list[Path]) -> dict[int, float]:
     for log in logs:
         with log.open(newline="") as file:
             for row in csv.DictReader(file):
-                text = row.get("images_per_second")
-                if text and row.get("epoch") and math.isfinite(float(text)):
-                    speeds[int(float(row["epoch"]))] = float(text)
+                epoch, speed = read_number(row.get("epoch")), read_number(row.get("images_per_second"))
+                if math.isfinite(epoch) and math.isfinite(speed):
+                    speeds[int(epoch)] = speed
     return speeds

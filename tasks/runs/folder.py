@@ -74,3 +74,10 @@ def load_config(path: Path) -> dict[str, Any]:
 def count_starts(out: Path) -> int:
     """Return how often a run was started or gone on with."""
     return len(list((out / LOGS).glob("start_*")))
+
+
+def list_logs(out: Path) -> list[Path]:
+    """Return the metrics.csv of each start of a run, in the order of the starts."""
+    return sorted(
+        (out / LOGS).glob("start_*/metrics.csv"), key=lambda path: int(path.parent.name.removeprefix("start_"))
+    )

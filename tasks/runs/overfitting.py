@@ -92,6 +92,8 @@ def prepare(config: dict[str, Any]) -> None:
     trainer |= {"accumulate_grad_batches": 1, "early_stopping": None, "stop_at": LEARNED[find_metric(config)]}
     config["model"]["bn_momentum"] = 0.1
     config["dataset"] |= {"cache": "none", "workers": 0}
+    if config["dataset"].get("least_side") is not None:
+        config["dataset"]["least_side"] = None  # evaluation decodes images whole, here from the same reader
     if find_task(config["model"]["head"]) is not DETECTION:
         config["eval_size"] = list(parse_size(config["size"], "size"))
 

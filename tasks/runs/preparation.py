@@ -23,6 +23,8 @@ from tasks.runs.overfitting import FirstSamples, build_plain_loader
 
 logger = logging.getLogger(__name__)
 
+FEW = 10  # images
+
 
 def open_data(config: dict[str, Any]) -> tuple[Any, Any]:
     """Open the readers to train and to evaluate on; with `overfit` they are the same few images.
@@ -39,6 +41,8 @@ def open_data(config: dict[str, Any]) -> tuple[Any, Any]:
     val_reader = open_split(head, dataset, "val", classes=reader.classes)
     for line in describe_classes(reader, val_reader):
         logger.info(line)
+    if len(val_reader) < FEW:
+        logger.warning("%d images to be evaluated on: the metric moves with each of them", len(val_reader))
     if dataset.get("cache") == "memory":
         reader, val_reader = cache_readers([reader, val_reader])
     return reader, val_reader

@@ -39,7 +39,9 @@ def check_trainer(config: dict[str, Any]) -> None:
     parse_loggers(config.get("logger", "tensorboard"))
 
 
-def build_trainer(config: dict[str, Any], out: Path, *, description: Description, metric: str) -> L.Trainer:
+def build_trainer(
+    config: dict[str, Any], out: Path, *, description: Description, metric: str, batches: int
+) -> L.Trainer:
     """Build the trainer of a run in the folder `out`.
 
     Args:
@@ -47,6 +49,7 @@ def build_trainer(config: dict[str, Any], out: Path, *, description: Description
         out: its folder.
         description: of the model, which goes into the checkpoints.
         metric: as it is logged; its highest value makes the best checkpoint.
+        batches: in an epoch, each of which is logged at least once.
     """
     settings = {key: value for key, value in config["trainer"].items() if key not in OURS}
     # A run shorter than the interval is evaluated too: without it there is no best checkpoint.
@@ -57,7 +60,7 @@ def build_trainer(config: dict[str, Any], out: Path, *, description: Description
         precision=choose_precision(config["trainer"]["precision"], settings["accelerator"]),
         callbacks=build_callbacks(config, out / CHECKPOINTS, description=description, metric=metric),
         logger=loggers,
-        log_every_n_steps=LOG_EVERY,
+        log_every_n_steps=min(LOG_EVERY, batches),
         num_sanity_val_steps=0,
         enable_progress_bar=False,  # `Progress` has its own
         **settings,

@@ -26,8 +26,8 @@ SAMPLES = 8  # images drawn
 
 
 def save_label_ids(mask: Tensor, path: Path, *, classes: ClassTable) -> None:
-    """Save a mask of class indices (H, W) as a PNG of the data set's own label ids."""
-    ids = np.array(classes.ids, dtype=np.uint8)[mask.cpu().numpy()]
+    """Save a mask of class indices (H, W) as a PNG of the data set's ids, of 16 bits where 8 do not hold them."""
+    ids = np.array(classes.ids, dtype=np.min_scalar_type(max(classes.ids)))[mask.cpu().numpy()]
     Image.fromarray(ids).save(path)
 
 
@@ -87,7 +87,7 @@ def write_report(out: Path, module: SegmentationModule, reader: Any, inspection:
 
 def load_class_indices(folder: Path, name: str, *, classes: ClassTable) -> np.ndarray:
     """Load a mask that `save_label_ids` wrote into a folder, as class indices (H, W)."""
-    indices = np.zeros(256, dtype=np.uint8)
+    indices = np.zeros(max(classes.ids) + 1, dtype=np.uint8)
     indices[list(classes.ids)] = np.arange(len(classes))
     return indices[load_mask(folder / f"{name}.png")]
 

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from data.errors import InputError
+from data.images import load_mask
 from tasks.evaluation import evaluate
 from tasks.training import train
 from tests.data import trees
@@ -84,3 +85,20 @@ def test_values_that_are_not_allowed_are_refused_by_name(tmp_path: Path) -> None
     for share in ("1.5", "true", "half"):
         with pytest.raises(InputError, match=r"dataset\.?:? ?val_share"):
             train(load_config("train", *options, f"dataset.val_share={share}"))
+
+
+def test_masks_of_values_beyond_eight_bits_are_learned_and_written(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        for kind in ("images", "masks"):
+            (tmp_path / "data" / kind / split).mkdir(parents=True)
+        for number in range(4):
+            mask = np.full((64, 64), 1000, np.uint16)
+            mask[16:48, 16:48] = 2000
+            Image.fromarray(np.full((64, 64, 3), 40 * number, np.uint8)).save(
+                tmp_path / "data/images" / split / f"{number}.png"
+            )
+            Image.fromarray(mask).save(tmp_path / "data/masks" / split / f"{number}.png")
+    options = quick("lraspp", "masks", tmp_path / "data", tmp_path / "run")
+    train(load_config("train", *options, "dataset.palette={a: 1000, b: 2000}"))
+    written = load_mask(tmp_path / "run/predictions/0.png")
+    assert set(np.unique(written)) <= {1000, 2000}

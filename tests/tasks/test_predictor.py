@@ -122,7 +122,7 @@ def test_an_endless_source_is_a_stream(checkpoints, images):
         ({"tile": (64,)}, "tile: .*expected N or"),
         ({"overlap": 1.0}, "overlap: 1.0; expected 0 to 0.9"),
         ({"batch_size": 0}, "batch_size: 0"),
-        ({"accelerator": "tpu"}, "accelerator: no 'tpu' here; choose from"),
+        ({"accelerator": "tpu"}, "accelerator: unknown 'tpu'; choose from"),
     ],
 )
 def test_an_option_that_cannot_be_is_refused(settings, message, checkpoints):
