@@ -110,7 +110,7 @@ def test_classes_are_inferred_from_the_colours_of_all_masks(tmp_path):
 
 def test_one_class_alone_is_refused_with_the_ignored_value(tmp_path):
     with pytest.raises(
-        InputError, match=r"hold 1 values that are not ignored, of \[0, 255\]; expected .*ignore=255 to"
+        InputError, match=r"hold 1 values that are not ignored, of \[0, 255\]; expected .*255 is a class of yours"
     ):
         open_masks(write(tmp_path, INDICES.clip(max=1) * 255))
 
