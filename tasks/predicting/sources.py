@@ -167,8 +167,22 @@ def check_array(image: np.ndarray, name: str) -> Frame:
 
 
 def unique_names(paths: list[Path]) -> list[str]:
-    """Return each file's stem, or its whole name with its dot as an underscore where several share the stem."""
+    """Return each file's stem, or its whole name with its dot as an underscore where several share the stem.
+
+    What is still taken, by another file or by the frames of a video, gets its place in the list before it.
+    """
     stems = Counter(path.stem for path in paths)
     names = [path.stem if stems[path.stem] == 1 else path.name.replace(".", "_") for path in paths]
-    counts = Counter(names)
-    return [name if counts[name] == 1 else f"{index:06d}_{name}" for index, name in enumerate(names, start=1)]
+    while True:
+        counts = Counter(names)
+        videos = {name for path, name in zip(paths, names, strict=True) if is_video(path)}
+        taken = [counts[name] > 1 or _is_of_frame(name, videos) for name in names]
+        if not any(taken):
+            return names
+        names = [f"{index:06d}_{name}" if taken[index - 1] else name for index, name in enumerate(names, start=1)]
+
+
+def _is_of_frame(name: str, videos: set[str]) -> bool:
+    """Tell whether a frame of one of the videos may have this name, see `read_video`."""
+    video, _, number = name.rpartition("_")
+    return video in videos and len(number) >= 6 and number.isdecimal()

@@ -1,5 +1,6 @@
 """Videos and cameras through OpenCV: frames in, frames out."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wm
 CODEC = "mp4v"  # of the videos that are written: MPEG-4, as the usual builds of OpenCV cannot write H.264
 USUAL_RATE = 30.0  # frames a second, where a video or camera does not say
 MOST_RATE = 1000.0  # what says more says nothing
+MOST_COPIES = 60  # of a video's first frame, which may be its only one
 
 
 class Capture:
@@ -110,11 +112,12 @@ class VideoFile:
 
     Args:
         path: NAME.mp4.
-        rate: frames a second; at least one, however few there are.
+        rate: frames a second; where it is less than one, the file holds each of them several times.
     """
 
     def __init__(self, path: Path, *, rate: float) -> None:
-        self.path, self.rate = path, max(rate, 1.0)
+        self.copies = max(1, math.ceil(1 / rate))  # of each frame
+        self.path, self.rate = path, rate * self.copies
         self.stream = cv2.VideoWriter()
         self.size = (0, 0)  # (width, height)
         self.begun = 0.0  # seconds
@@ -137,8 +140,9 @@ class VideoFile:
             self._open()
         if (even.shape[1], even.shape[0]) != self.size:
             even = cv2.resize(even, self.size, interpolation=cv2.INTER_AREA)
-        due = round((seconds - self.begun) * self.rate) + 1 - self.count
-        for _ in range(min(max(1, due), round(self.rate))):  # a leap in the time stamps stops the picture for a second
+        due = round((seconds - self.begun) * self.rate) + min(self.copies, MOST_COPIES) - self.count
+        most = max(round(self.rate), 2 * self.copies)  # a leap in the time stamps stops the picture for a second
+        for _ in range(min(max(1, due), most)):
             self.stream.write(cv2.cvtColor(even, cv2.COLOR_RGB2BGR))
             self.count += 1
 

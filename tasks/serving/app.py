@@ -58,8 +58,8 @@ def build_app(inference: Inference, *, checkpoint: str, host: str) -> web.Applic
     app.add_routes(
         [
             web.get("/model", send_model),
-            web.get(r"/samples/{index:\d+}", send_sample),
-            web.get(r"/samples/{index:\d+}/thumbnail", send_thumbnail),
+            web.get(r"/samples/{index:\d{1,4}}", send_sample),
+            web.get(r"/samples/{index:\d{1,4}}/thumbnail", send_thumbnail),
             web.post("/predict", send_prediction),
             web.post("/picture", send_picture),
         ]

@@ -58,7 +58,7 @@ def guard_host(host: str) -> Middleware:
 async def guard_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse what a page from elsewhere sends; programs that are no browser name no origin."""
     origin = request.headers.get("Origin")
-    foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("Host")
+    foreign = origin is not None and not _is_from(origin, request.headers.get("Host"))
     if foreign or request.headers.get("Sec-Fetch-Site") == "cross-site":
         raise web.HTTPForbidden(text=f"request from another site ({origin}); expected this server's own page")
     return await handler(request)
@@ -95,6 +95,13 @@ def hostname(netloc: str) -> str:
 
 def _refuse(status: int, message: str) -> web.Response:
     return web.json_response({"error": message}, status=status)
+
+
+def _is_from(origin: str, host: str | None) -> bool:
+    try:
+        return urlsplit(origin).netloc == host
+    except ValueError:  # as of "http://["
+        return False
 
 
 def _is_address(name: str) -> bool:

@@ -13,12 +13,13 @@ from PIL import Image
 
 from data.classes import ClassTable
 from data.errors import InputError
-from data.images import decode_image
+from data.images import decode_image, describe_size
 from tasks.predictor import Predictor
 
 LOWEST = 0.05  # score of a detection that the page may show, unless the checkpoint's thresholds are lower
 MOST_PIXELS = 25_000_000  # of an image: a segmenter's memory grows with them
 JPEG_QUALITY = 95
+JPEG_SIDE = 65500  # pixels: libjpeg writes no more
 Result = TypeVar("Result")
 
 
@@ -100,8 +101,11 @@ def convert(content: bytes, name: str) -> bytes:
     Raises:
         InputError: if the content is no image, or too large.
     """
-    file = BytesIO()
-    Image.fromarray(decode_image(content, name=name, most_pixels=MOST_PIXELS)).save(
-        file, "JPEG", quality=JPEG_QUALITY, subsampling=0
-    )
+    image, file = decode_image(content, name=name, most_pixels=MOST_PIXELS), BytesIO()
+    height, width = image.shape[:2]
+    if max(height, width) > JPEG_SIDE:
+        raise InputError(
+            f"{name}: size is {describe_size((height, width))}; expected at most {JPEG_SIDE} pixels a side"
+        )
+    Image.fromarray(image).save(file, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return file.getvalue()

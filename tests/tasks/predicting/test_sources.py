@@ -119,6 +119,18 @@ def test_a_video_that_ends_early_says_so_after_its_frames(folder):
         takes[-1]()
 
 
+def test_an_image_that_is_named_like_a_frame_of_a_video_gets_a_name_of_its_own(folder):
+    Image.new("RGB", (40, 30)).save(folder / "clip_000001.png")
+    names = [frame.name for frame in read(folder)]
+    assert len(set(names)) == len(names) == 13
+    assert names[-1] == "000004_clip_000001"
+
+
+def test_a_name_that_was_changed_is_no_other_files_name():
+    paths = [Path("000002_x_jpg.png"), Path("a/x.jpg"), Path("b/x.jpg"), Path("b/x.png")]
+    assert unique_names(paths) == ["000001_000002_x_jpg", "000002_000002_x_jpg", "000003_x_jpg", "x_png"]
+
+
 def test_images_of_one_stem_get_names_of_their_own():
     paths = [Path("a/x.jpg"), Path("a/x.png"), Path("a/y.jpg"), Path("b/x.jpg")]
     assert unique_names(paths) == ["000001_x_jpg", "x_png", "y", "000004_x_jpg"]

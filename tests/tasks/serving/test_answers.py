@@ -92,6 +92,13 @@ def test_a_bad_image_is_refused_by_name(models: dict[str, Path], content: bytes,
     assert re.match(message, error_of(reply))
 
 
+def test_an_image_too_long_for_jpeg_is_refused(models: dict[str, Path]) -> None:
+    content = encode(np.zeros((1, 65501, 3), np.uint8))
+    reply = ask(build(Predictor(models["ssdlite"])), "POST", "/picture?name=strip.tif", data=content)
+    assert reply.status == 400
+    assert error_of(reply) == "strip.tif: size is height 1 x width 65501; expected at most 65500 pixels a side"
+
+
 def test_a_file_that_is_too_large_is_refused_whether_it_says_so_or_not(
     models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

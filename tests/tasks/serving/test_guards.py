@@ -37,6 +37,7 @@ def test_only_names_of_this_server_are_answered(models: dict[str, Path], bound: 
         ({"Origin": "http://attacker.example"}, 403),
         ({"Origin": "http://localhost:9000"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://[x"}, 403),
         ({"Sec-Fetch-Site": "cross-site"}, 403),
         ({"Sec-Fetch-Site": "same-origin"}, 200),
         ({}, 200),

@@ -40,5 +40,5 @@ def test_samples_are_served_by_their_number_alone(models: dict[str, Path], tmp_p
     assert ask(build(predictor), "GET", "/samples/0").body == encode(draw_image())
     thumbnail = Image.open(BytesIO(ask(build(predictor), "GET", "/samples/0/thumbnail").body))
     assert (thumbnail.format, thumbnail.size) == ("JPEG", (144, 96))
-    for wrong in ("/samples/1", "/samples/-1", "/samples/../m.safetensors", "/samples/a.png"):
+    for wrong in ("/samples/1", "/samples/-1", "/samples/../m.safetensors", "/samples/a.png", f"/samples/{'1' * 5000}"):
         assert ask(build(predictor), "GET", wrong).status == 404
