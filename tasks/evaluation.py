@@ -22,7 +22,7 @@ from tasks.files import ANALYSIS
 from tasks.model import Model
 from tasks.reporting.page import REPORT, write_page
 from tasks.runs.environment import record_end
-from tasks.runs.folder import CONFIG
+from tasks.runs.folder import CONFIG, given_options
 from tasks.runs.progress import EvaluationProgress
 from tasks.runs.recording import record_run
 from tasks.segmentation.analysis import Inspection
@@ -142,6 +142,9 @@ def choose_dataset(given: dict[str, Any], description: Description) -> dict[str,
     if given["name"] is None and name == "synthetic" and not Path(str(root)).is_dir():
         raise InputError(f"dataset: the scenes in {root} are gone; dataset=synthetic draws them")
     changed = {key: value for key, value in given.items() if value is not None}
+    typed = {option.partition("=")[0] for option in given_options()}
+    if "dataset" in typed:  # named again: what its yaml says by default is no wish to differ from the checkpoint
+        changed = {key: value for key, value in changed.items() if f"dataset.{key}" in typed}
     if "val" in changed:  # these say where the earlier split is
         changed = {"val_share": None, "annotations": None, **changed}
     return {**description.dataset, **changed}

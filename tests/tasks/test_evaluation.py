@@ -161,3 +161,11 @@ def test_scenes_that_were_moved_are_found_where_the_option_says(tmp_path):
     with pytest.raises(InputError, match=r"the scenes in .*gone are gone; dataset=synthetic draws them"):
         choose_dataset(GIVEN, description)
     assert choose_dataset({**GIVEN, "root": str(tmp_path)}, description) == {**dataset, "root": str(tmp_path)}
+
+
+def test_naming_the_checkpoints_data_again_changes_only_what_is_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = {"name": "masks", "root": "here", "train": "train", "val": "val", "val_share": 0.2, "ignore": 0}
+    description = SimpleNamespace(arch=SimpleNamespace(head="lraspp"), dataset=own)
+    monkeypatch.setattr("tasks.evaluation.given_options", lambda: ["dataset=masks", "dataset.root=there"])
+    given = {"name": "masks", "root": "there", "train": "train", "val": "val", "val_share": None, "ignore": 255}
+    assert choose_dataset(given, description) == {**own, "root": "there"}  # type: ignore[arg-type]
