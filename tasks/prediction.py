@@ -69,9 +69,7 @@ def predict(cfg: DictConfig) -> int:
     predictions = predictor(source if type(source) is int else str(source), every=config["every"], report=report)
     out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        writers = open_writers(out, predictor, {**config, "results": results})
-        for writer in writers:
-            stack.enter_context(closing(writer))
+        writers = open_writers(out, predictor, {**config, "results": results}, stack=stack)
         count, stopped = write_all(predictions, writers, console)
     logger.info("%d images, written to %s%s", count, out, "; stopped before the end" if stopped else "")
     if stopped:
@@ -94,23 +92,30 @@ def choose_results(wanted: str | None, predictor: Predictor) -> str:
     return wanted or forms[0]
 
 
-def open_writers(out: Path, predictor: Predictor, config: dict[str, Any]) -> list[Writer]:
-    """Make what writes into `out`, as the options say; what results hold numbers for is in classes.json."""
+def open_writers(out: Path, predictor: Predictor, config: dict[str, Any], *, stack: ExitStack) -> list[Writer]:
+    """Make what writes into `out`, as the options say, and have `stack` close each, even if a later one cannot be made.
+
+    What results hold numbers for is in classes.json.
+    """
     table = predictor.description.classes
     columns = zip(table.ids, table.names, table.colors, strict=True)
     write_json(out / "classes.json", [{"id": i, "name": name, "color": list(color)} for i, name, color in columns])
     writers: list[Writer] = []
+
+    def add(writer: Writer) -> None:
+        writers.append(stack.enter_context(closing(writer)))
+
     if config["results"] == "coco":
-        writers.append(JsonResults(out / "results.json"))
+        add(JsonResults(out / "results.json"))
     if config["results"] == "csv":
-        writers.append(CsvResults(out / "results.csv"))
+        add(CsvResults(out / "results.csv"))
     if config["results"] == "png":
-        writers.append(LabelMasks(out / PREDICTIONS))
+        add(LabelMasks(out / PREDICTIONS))
     if config["pictures"] != "none":
-        writers.append(Pictures(out / "pictures", config["pictures"], frames=config["videos"] == "frames"))
+        add(Pictures(out / "pictures", config["pictures"], frames=config["videos"] == "frames"))
     if config["videos"] == "mp4":
         names = predictor.class_names
-        writers.append(Videos(out / "videos", names=names if len(names) <= MOST_NAMES else ()))
+        add(Videos(out / "videos", names=names if len(names) <= MOST_NAMES else ()))
     return writers
 
 

@@ -71,22 +71,41 @@ def _merge_class(found: Found, size: tuple[int, int]) -> Found:
 def _merge_once(found: Found, size: tuple[int, int]) -> Found:
     """Compare each box of a class with the better ones that are kept; the first that is the same takes it in."""
     found = found.take(np.argsort(-found.scores, kind="stable"))
+    found = found._replace(boxes=np.asfortranarray(found.boxes))  # one side of all boxes is read at a time
     cut = find_cut(found, size)
-    kept = np.zeros(0, dtype=np.int64)  # rows
+    nowhere = cut & (area(found.boxes) == 0)
+    kept = np.zeros(len(cut), dtype=bool)
     for row in range(len(cut)):
-        same = kept[_is_same(found, cut, row, kept)]
+        near = _find_near(found, nowhere, row, kept)
+        same = near[_is_same(found, cut, row, near)] if near.size else near
         if not same.size:
-            kept = np.append(kept, row)
+            kept[row] = True
         elif cut[best := same[0]] and found.scores[row] >= SURE * found.scores[best]:
             group = [row, best] if cut[row] else [row]
             found.boxes[best], found.tiles[best] = _unite(found.boxes[group]), _unite(found.tiles[group])
             found.views[best] = SEVERAL if cut[row] else found.views[row]
             cut[best : best + 1] = find_cut(found.take(np.array([best])), size)
+            nowhere[best] = cut[best] and area(found.boxes[best]) == 0
     return found.take(kept)
 
 
+def _find_near(found: Found, nowhere: np.ndarray, row: int, kept: np.ndarray) -> np.ndarray:
+    """Return the kept rows that may be the same as `row`: of other tiles, where they intersect or one is `nowhere`.
+
+    Boxes of one tile are never the same; cut boxes without area, `nowhere`, are part of any other.
+    """
+    views, view = found.views[:row], found.views[row]
+    others = kept[:row] & ((views != view) | (view == SEVERAL))
+    if nowhere[row]:
+        return np.flatnonzero(others)
+    left, top, right, bottom = found.boxes[row]
+    lefts, tops, rights, bottoms = found.boxes[:row].T
+    meets = (lefts < right) & (rights > left) & (tops < bottom) & (bottoms > top)
+    return np.flatnonzero(others & (meets | nowhere[:row]))
+
+
 def _is_same(found: Found, cut: np.ndarray, row: int, others: np.ndarray) -> np.ndarray:
-    """Tell of which others, rows too, the object of a row is; boxes of one tile are never the same."""
+    """Tell of which others, rows too, the object of a row is."""
     box, tile, boxes, tiles = found.boxes[row], found.tiles[row], found.boxes[others], found.tiles[others]
     common = intersect(tiles, tile)
     first, second = intersect(boxes, common), intersect(box, common)
@@ -94,7 +113,7 @@ def _is_same(found: Found, cut: np.ndarray, row: int, others: np.ndarray) -> np.
     agree = shared >= SAME * np.maximum(area(first) + area(second) - shared, 1e-9)
     overlap = area(intersect(boxes, box))
     inside = cut[row] & (overlap >= INSIDE * area(box)) | cut[others] & (overlap >= INSIDE * area(boxes))
-    return (agree | inside) & ((found.views[others] != found.views[row]) | (found.views[row] == SEVERAL))
+    return agree | inside
 
 
 def intersect(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from tasks.build import open_split
 from tasks.detection.metrics import evaluate_detections
 from tasks.evaluation import evaluate
 from tasks.predicting.prediction import Prediction
-from tasks.predicting.writers import Pictures, to_coco
+from tasks.predicting.writers import JsonResults, Pictures, to_coco
 from tasks.prediction import predict
 from tasks.predictor import Predictor
 from tasks.segmentation.metrics import ConfusionMatrix, evaluate_segmentation
@@ -198,3 +199,17 @@ def test_what_was_done_before_an_interruption_is_kept(
     assert stopped.value.code == 130
     results = json.loads((tmp_path / "out/results.json").read_text())
     assert {result["image_id"] for result in results} == {1, 2, 3}
+
+
+def test_a_writer_that_cannot_be_made_leaves_no_other_one_open(
+    untrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Pictures, *arguments: Any, **settings: Any) -> None:
+        raise OSError("disk is full")
+
+    closed: list[None] = []
+    monkeypatch.setattr(Pictures, "__init__", fail)
+    monkeypatch.setattr(JsonResults, "close", lambda writer: closed.append(writer.file.close()))
+    with pytest.raises(OSError, match="disk is full"):
+        predict(load_config("predict", *options(untrained, "ssdlite", tmp_path / "out")))
+    assert len(closed) == 1

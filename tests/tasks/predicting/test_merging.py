@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tasks.predicting.merging import Found, find_cut, merge
+from tasks.predicting import merging
+from tasks.predicting.merging import SEVERAL, Found, find_cut, merge
 
 SIZE = (100, 180)
 LEFT, RIGHT, WHOLE = (0, 0, 100, 100), (80, 0, 180, 100), (0, 0, 180, 100)
@@ -78,6 +79,27 @@ def test_an_object_over_three_tiles_is_one_though_the_middle_comes_last():
 def test_boxes_are_cut_at_the_ends_of_tiles_but_not_of_the_image():
     rows = (LEFT, (0, 0, 50, 100), 1), (LEFT, (50, 0, 99, 100), 1), (RIGHT, (81, 5, 90, 9), 1), (WHOLE, WHOLE, 1)
     assert find_cut(found(*rows), SIZE).tolist() == [False, True, True, False]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_comparing_only_boxes_that_meet_changes_nothing(seed, monkeypatch):
+    rng = np.random.default_rng(seed)
+    rows = []
+    for tile in (LEFT, RIGHT, WHOLE) * 30:
+        first = rng.integers(tile[:2], tile[2:])
+        last = np.minimum(first + rng.integers(0, 60, 2) * (rng.random(2) < 0.95), tile[2:])  # some without area
+        rows.append((tile, (*first, *last), rng.uniform(0.05, 1)))
+    quick = merge(found(*rows), SIZE)
+    monkeypatch.setattr(merging, "_find_near", find_all)
+    for column, expected in zip(quick, merge(found(*rows), SIZE), strict=True):
+        np.testing.assert_array_equal(column, expected)
+    assert len(quick.scores) < len(rows)
+
+
+def find_all(boxes, nowhere, row, kept):
+    """Return all kept rows of other tiles."""
+    other = (boxes.views != boxes.views[row]) | (boxes.views[row] == SEVERAL)
+    return np.flatnonzero(kept & other)
 
 
 def test_no_boxes_stay_none():
