@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from data.samples import IGNORE
+from data.samples import IGNORE, spread
 
 SHOWN = 20  # classes, those with the most
 SAMPLED = 24  # masks
@@ -34,7 +34,8 @@ def describe_classes(train: Any, val: Any) -> list[str]:
 
 def measure_shares(reader: Any) -> np.ndarray:
     """Return (K,) shares of the pixels that are not ignored, in masks spread over a reader."""
-    chosen = np.unique(np.linspace(0, len(reader) - 1, SAMPLED).astype(int)).tolist()
-    counts = sum(np.bincount(reader.read_mask(index).ravel(), minlength=IGNORE + 1) for index in chosen)
+    counts = sum(
+        np.bincount(reader.read_mask(index).ravel(), minlength=IGNORE + 1) for index in spread(len(reader), SAMPLED)
+    )
     known: np.ndarray = np.asarray(counts)[: len(reader.classes)]
     return known / max(1, known.sum())

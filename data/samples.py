@@ -7,6 +7,12 @@ import numpy as np
 IGNORE = 255  # the mask value of pixels that neither teach nor count
 
 
+def spread(count: int, most: int) -> list[int]:
+    """Return at most `most` of the positions 0 to count - 1, evenly spread, the first and the last among them."""
+    found: list[int] = np.unique(np.linspace(0, count - 1, most).astype(int)).tolist()
+    return found
+
+
 @dataclass
 class DetectionSample:
     """One image with its boxes.

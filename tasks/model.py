@@ -235,3 +235,17 @@ def build_model(arch: Arch, *, extra: tuple[str, ...] = ()) -> Model:
     except ModuleNotFoundError as error:
         raise InputError(f"model.backbone: {arch.backbone} {error}") from error
     return Model(backbone, HEADS[arch.head][1](arch, backbone.taps))
+
+
+TITLES = {
+    "ssdlite": "SSDLite",
+    "lraspp": "LR-ASPP",
+    "raspp": "R-ASPP",
+    "large": "MobileNetV3-Large",
+    "small": "MobileNetV3-Small",
+}
+
+
+def name_network(head: str, backbone: str) -> str:
+    """Return a network's name for people: "SSDLite on MobileNetV3-Large"."""
+    return " on ".join(TITLES.get(name, name) for name in (head, backbone) if name)

@@ -25,7 +25,7 @@ from tasks.runs.overfitting import judge, prepare
 from tasks.runs.preparation import build_loader, build_module, describe_start, open_data
 from tasks.runs.progress import Progress
 from tasks.runs.recording import record_run
-from tasks.runs.summary import MODEL, find_image, log_summary, next_commands, option, task_command
+from tasks.runs.summary import WEIGHTS, find_image, log_summary, next_commands, option, task_command
 from tasks.runs.trainers import build_trainer, check_trainer
 
 logger = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ def finish_run(out: Path, config: dict[str, Any], *, val_reader: Any, workers: i
     """
     best, last = out / CHECKPOINTS / "best.ckpt", out / CHECKPOINTS / "last.ckpt"
     description, weights = load_checkpoint(best if best.is_file() else last)
-    save_safetensors(out / MODEL, description, weights)
+    save_safetensors(out / WEIGHTS, description, weights)
     numbers = list_logs(out)
     if numbers:  # none with logger=none
         plot_curves(numbers, out / "curves.png")

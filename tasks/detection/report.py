@@ -7,6 +7,7 @@ import numpy as np
 
 from data.boxes import BoxDataset
 from data.classes import ClassTable
+from data.samples import spread
 from tasks.detection.analysis import analyse
 from tasks.detection.confusion import confusion_matrix
 from tasks.detection.module import DetectionModule
@@ -56,8 +57,7 @@ def draw_samples(
     """Draw images spread over the data set, with their boxes left and what was found right."""
     folder.mkdir(parents=True, exist_ok=True)
     lowest = dict(zip(reader.classes.ids, thresholds, strict=True))
-    chosen = np.unique(np.linspace(0, len(reader) - 1, SAMPLES).astype(int)).tolist()
-    for index in chosen:
+    for index in spread(len(reader), SAMPLES):
         sample = reader[index]
         own = [result for result in results if result["image_id"] == sample.image_id]
         found = [result for result in own if result["score"] >= lowest[result["category_id"]]]

@@ -9,6 +9,7 @@ from data.classes import ClassTable
 from data.findings import Finding, Report
 from data.transforms import MIN_SIDE
 from tasks.commandline.options import Size
+from tasks.detection.coco_arrays import measure_iou
 from tasks.diagnosis.labels import Counts
 
 COCO_AREAS = {"small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, np.inf)}  # square pixels
@@ -113,14 +114,10 @@ def check_repeats(table: BoxTable, classes: ClassTable, report: Report) -> None:
 
 
 def _overlaps(boxes: np.ndarray) -> np.ndarray:
-    """Return (G, G) IoU of boxes (G, 4) with each other."""
+    """Return (G, G) IoU of boxes (G, 4), xyxy, with each other."""
     corners = boxes.astype(np.float64)
-    low = np.maximum(corners[:, None, :2], corners[None, :, :2])
-    high = np.minimum(corners[:, None, 2:], corners[None, :, 2:])
-    shared = (high - low).clip(0).prod(axis=2)
-    areas = (corners[:, 2:] - corners[:, :2]).prod(axis=1)
-    result: np.ndarray = shared / (areas[:, None] + areas - shared)
-    return result
+    boxes_xywh = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+    return measure_iou(boxes_xywh, boxes_xywh)
 
 
 def enlarge(size: Size) -> Size:

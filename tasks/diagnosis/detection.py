@@ -24,8 +24,7 @@ def read_table(reader: BoxDataset) -> BoxTable:
     labels = np.concatenate([sample.labels for sample in samples])
     boxes = np.concatenate([sample.boxes for sample in samples])
     crowd = np.concatenate([sample.crowd for sample in samples])
-    paths = np.array([str(reader.folder / name) for name in reader.names.tolist()])
-    return BoxTable(paths, reader.sizes, rows, labels, boxes, crowd)
+    return BoxTable(reader.image_paths, reader.sizes, rows, labels, boxes, crowd)
 
 
 def choose_anchors(config: dict[str, Any], reader: BoxDataset) -> Anchors:

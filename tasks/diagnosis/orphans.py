@@ -72,8 +72,6 @@ def check_lone_masks(readers: Iterable[Any], report: Report) -> None:
 
 def list_images(reader: Any) -> list[Path]:
     """Return the paths of the images that a reader reads."""
-    if isinstance(reader, BoxDataset):
-        return [reader.folder / name for name in reader.names.tolist()]
     return [Path(path) for path in reader.image_paths.tolist()]
 
 

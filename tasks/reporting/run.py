@@ -15,13 +15,12 @@ from yaml import YAMLError
 from data.errors import InputError
 from tasks.build import TASKS
 from tasks.curves import Series, read_number, read_series
+from tasks.model import name_network
 from tasks.runs.environment import read_starts
 from tasks.runs.folder import list_logs
 from tasks.runs.recording import DATA, MODEL
 
 HEADLINE = {"detection": "mAP", "segmentation": "mIoU"}  # the metric that a run is judged by
-HEADS = {"ssdlite": "SSDLite", "lraspp": "LR-ASPP", "raspp": "R-ASPP"}
-BACKBONES = {"large": "MobileNetV3-Large", "small": "MobileNetV3-Small"}
 
 
 @dataclass(frozen=True)
@@ -77,9 +76,7 @@ class Run:
     @property
     def network(self) -> str:
         """Return the name of the network, "SSDLite on MobileNetV3-Small"."""
-        head, backbone = str(self.arch.get("head", "")), str(self.arch.get("backbone", ""))
-        names = [HEADS.get(head, head), BACKBONES.get(backbone, backbone)]
-        return " on ".join(name for name in names if name)
+        return name_network(str(self.arch.get("head", "")), str(self.arch.get("backbone", "")))
 
     @property
     def train_images(self) -> int | None:

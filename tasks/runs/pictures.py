@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
 from data.loading import Transformed
+from data.samples import spread
 from tasks.detection.module import DetectionModule, scale_to
 from tasks.drawing import draw_boxes, draw_legend, draw_mask, side_by_side
 
@@ -38,7 +39,7 @@ class LogImages(L.Callback):
         self._due = trainer.current_epoch + 1 + self.every
         data: Any = trainer.val_dataloaders.dataset  # type: ignore[union-attr]
         collate = trainer.val_dataloaders.collate_fn  # type: ignore[union-attr]
-        for number, index in enumerate(np.unique(np.linspace(0, len(data) - 1, COUNT).astype(int)).tolist(), start=1):
+        for number, index in enumerate(spread(len(data), COUNT), start=1):
             batch = collate([data[0, index]])
             picture = draw_prediction(pl_module, data, index, images=batch.images.to(pl_module.device))
             for logger in takers:

@@ -14,7 +14,7 @@ from tasks.runs.display import format_time
 logger = logging.getLogger(__name__)
 
 PLAIN = re.compile(r"[\w./:%+@-]+")  # what Hydra and a shell take without quotes
-MODEL = "model.safetensors"  # what a finished run has
+WEIGHTS = "model.safetensors"  # what a finished run has
 COMMAND = "  {}"  # an indent, so that a test and a reader find them
 
 
@@ -53,7 +53,7 @@ def find_image(reader: Any) -> Path:
 
 def find_other_run(out: Path) -> Path | None:
     """Return the newest finished run of the same task beside this one, if there is any."""
-    found = sorted(out.absolute().parent.glob(f"*/{MODEL}"), key=lambda path: path.stat().st_mtime)
+    found = sorted(out.absolute().parent.glob(f"*/{WEIGHTS}"), key=lambda path: path.stat().st_mtime)
     alike = [path.parent.name for path in found if read_metrics(path.parent).keys() == read_metrics(out).keys()]
     others = [name for name in alike if name != out.absolute().name]
     return out.parent / others[-1] if others else None
@@ -67,7 +67,7 @@ def read_metrics(run: Path) -> dict[str, Any]:
 
 def next_commands(out: Path, *, image: Path, tensorboard: Path | None) -> list[str]:
     """Return the commands that one goes on with: evaluate, predict, compare, watch."""
-    model = option("checkpoint", out / MODEL)
+    model = option("checkpoint", out / WEIGHTS)
     commands = [task_command("evaluate", model), task_command("predict", model, option("source", image))]
     other = find_other_run(out)
     if other is not None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from data.classes import ClassTable
 from data.images import load_mask
-from data.samples import SegmentationSample
+from data.samples import SegmentationSample, spread
 from tasks.drawing import draw_legend, draw_mask, save_image, side_by_side
 from tasks.files import ANALYSIS, write_json
 from tasks.plots import plot_confusion_matrix
@@ -97,7 +97,7 @@ def draw_samples(
 ) -> None:
     """Draw images spread over the data set, with their mask left and the predicted one right."""
     folder.mkdir(parents=True, exist_ok=True)
-    for index in np.unique(np.linspace(0, len(reader) - 1, SAMPLES).astype(int)).tolist():
+    for index in spread(len(reader), SAMPLES):
         sample: SegmentationSample = reader[index]
         predicted = load_prediction(sample.name)
         pair = side_by_side(

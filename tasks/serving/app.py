@@ -10,6 +10,8 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from tasks.description import Description
+from tasks.model import name_network
+from tasks.predictor import DRAWN_SCORE
 from tasks.serving.guards import add_headers, guard_host, guard_origin, say_errors
 from tasks.serving.inference import MOST_PIXELS, Inference
 from tasks.serving.samples import find_samples, make_thumbnail
@@ -17,14 +19,6 @@ from tasks.serving.samples import find_samples, make_thumbnail
 PAGE = Path(__file__).parent / "page"
 TYPES = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
 MOST_BYTES = 32 * 2**20  # of an uploaded file
-THRESHOLD = 0.5  # where the checkpoint does not say
-NAMES = {
-    "ssdlite": "SSDLite",
-    "lraspp": "LR-ASPP",
-    "raspp": "R-ASPP",
-    "large": "MobileNetV3-Large",
-    "small": "MobileNetV3-Small",
-}
 
 INFERENCE = web.AppKey("inference", Inference)
 MODEL = web.AppKey("model", dict[str, Any])
@@ -70,11 +64,11 @@ def build_app(inference: Inference, *, checkpoint: str, host: str) -> web.Applic
 def describe_model(description: Description) -> dict[str, Any]:
     """Return what the page says of a model, and its classes with their colours and thresholds."""
     arch, table, size = description.arch, description.classes, description.preprocessing.size
-    thresholds = description.thresholds or (THRESHOLD,) * len(table)
+    thresholds = description.thresholds or (DRAWN_SCORE,) * len(table)
     classes = zip(table.names, table.colors, thresholds, strict=True)
     return {
         "task": "detection" if arch.head == "ssdlite" else "segmentation",
-        "name": f"{NAMES.get(arch.head, arch.head)} on {NAMES.get(arch.backbone, arch.backbone)}",
+        "name": name_network(arch.head, arch.backbone),
         "input": list(size) if isinstance(size, tuple) else size,
         "chosen": description.thresholds is not None,
         "classes": [{"name": name, "color": color, "threshold": threshold} for name, color, threshold in classes],
