@@ -19,12 +19,12 @@ from torchvision.models.detection.ssd import SSD
 
 from benchmarks.timing import compare, save
 from heads.ssdlite import RawDetections
-from tasks.benchmarking import name_classes
-from tasks.build import describe
-from tasks.commandline.options import to_plain
+from tasks.benchmark.command import name_classes
+from tasks.cli.options import to_plain
 from tasks.detection.metrics import SUMMARY, evaluate_detections
 from tasks.detection.module import DetectionModule
 from tasks.detection.postprocess import Postprocessing, postprocess
+from tasks.loaders import describe
 from tests.tasks.peers import build_ssdlite, show_images
 from tests.tasks.runs import load_config
 

@@ -17,8 +17,8 @@ from PIL import Image
 
 from benchmarks.timing import save
 from data.boxes import BoxDataset
-from data.coco import read_coco
 from data.findings import refuse
+from data.formats.coco import read_coco
 from data.loading import Transformed, build_loader, collate_detection
 from data.splits import Part
 from data.transforms import DetectionTransform

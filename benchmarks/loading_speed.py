@@ -28,9 +28,9 @@ from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 from benchmarks.timing import compare, save
 from benchmarks.training_speed import OPTIONS, TRANSFORMS, Theirs
 from data.cache import CachedReader
-from tasks.build import build_train_loader, describe, open_split
-from tasks.commandline.options import to_plain
-from tasks.preprocessing import Preprocessing
+from tasks.cli.options import to_plain
+from tasks.loaders import build_train_loader, describe, open_split
+from tasks.models.preprocessing import Preprocessing
 from tests.tasks.runs import load_config
 
 DATA = {"coco128": ("ssdlite", "train2017"), "bccd": ("ssdlite", "train"), "camvid": ("lraspp", "train")}

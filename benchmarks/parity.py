@@ -21,13 +21,13 @@ from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
 from data.images import find_images, load_image
 from data.resizing import resize_image
-from tasks.build import TASKS, build_eval_loader
-from tasks.checkpoint import load_checkpoint, load_model
 from tasks.detection.module import scale_to
 from tasks.files import write_json
-from tasks.model import Arch, build_model
-from tasks.prediction import ImageFiles
-from tasks.pretrained.loading import read_weights
+from tasks.loaders import TASKS, build_eval_loader
+from tasks.models.architecture import Arch, build_model
+from tasks.models.checkpoint import load_checkpoint, load_model
+from tasks.models.pretrained.loading import read_weights
+from tasks.predict.command import ImageFiles
 from tests.backbones.dli14 import DLi14
 from tests.tasks.peers import build_ssdlite, build_timm, vary
 

@@ -17,13 +17,13 @@ from torchvision.ops import box_iou
 
 from benchmarks.timing import save
 from data.boxes import BoxDataset
-from data.coco import read_coco
 from data.findings import refuse
+from data.formats.coco import read_coco
 from data.samples import DetectionSample
 from data.splits import Part
-from tasks.predicting.merging import area, intersect
-from tasks.predicting.prediction import Prediction
-from tasks.predictor import Predictor
+from tasks.detection.merging import area, intersect
+from tasks.predict.prediction import Prediction
+from tasks.predict.predictor import Predictor
 
 CHECKPOINT = "outputs/demo/ssdlite/model.safetensors"
 SCENES = Path("datasets/synthetic/coco")

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 import torchvision
 
-from tasks.costs.latency import name_processor
 from tasks.files import write_json
+from tasks.profiling.latency import name_processor
 
 RESULTS = Path(__file__).parent / "results"
 

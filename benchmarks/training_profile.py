@@ -21,12 +21,12 @@ from torch import Tensor, nn
 
 from benchmarks.timing import save, seconds
 from benchmarks.training_speed import OPTIONS
-from tasks.build import build_train_loader, describe, open_split
-from tasks.commandline.options import to_plain
-from tasks.costs.counting import CONVENTIONS, count_madds
-from tasks.model import build_model
-from tasks.runs.callbacks import AveragedWeights
-from tasks.training import build_module
+from tasks.cli.options import to_plain
+from tasks.loaders import build_train_loader, describe, open_split
+from tasks.models.architecture import build_model
+from tasks.profiling.counting import CONVENTIONS, count_madds
+from tasks.train.callbacks import AveragedWeights
+from tasks.train.command import build_module
 from tests.tasks.runs import load_config
 
 DATA = {"bccd": "ssdlite", "camvid": "lraspp"}

@@ -32,12 +32,12 @@ from torchvision.transforms import v2
 
 from benchmarks.timing import RESULTS, save
 from data.samples import IGNORE
-from tasks.build import build_train_loader, describe, open_split
-from tasks.commandline.options import to_plain
-from tasks.evaluation import make_trainer
+from tasks.cli.options import to_plain
+from tasks.evaluate.command import make_trainer
 from tasks.files import write_json
-from tasks.runs.callbacks import AveragedWeights
-from tasks.training import build_module
+from tasks.loaders import build_train_loader, describe, open_split
+from tasks.train.callbacks import AveragedWeights
+from tasks.train.command import build_module
 from tests.tasks.runs import load_config
 
 WARMUP, STEPS = 3, 12

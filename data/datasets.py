@@ -7,19 +7,19 @@ from typing import Any
 
 from data.boxes import BoxDataset
 from data.cache import CACHES
-from data.cityscapes import CityscapesDataset
 from data.classes import ClassTable
-from data.coco import read_coco
 from data.errors import InputError
 from data.findings import Report, refuse
+from data.formats.cityscapes import CityscapesDataset
+from data.formats.coco import read_coco
+from data.formats.mask_classes import choose_coding
+from data.formats.masks import MaskFolderDataset, find_pairs
+from data.formats.voc import read_voc
+from data.formats.yolo import read_yolo
 from data.labels import Labels
-from data.mask_classes import choose_coding
-from data.masks import MaskFolderDataset, find_pairs
 from data.samples import IGNORE
 from data.splits import Part, Role
-from data.synthetic import write_synthetic
-from data.voc import read_voc
-from data.yolo import read_yolo
+from data.synthetic.writing import write_synthetic
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class DatasetConfig:
         workers: processes that load data; None for as many as there are cores, at most 8.
         crop: (height, width) that segmenters train on by default.
         names: of the classes, in the order of their indices; None: those of the files. Not for "coco".
-        palette: of masks: the value or the colour of each class, by name; None: see `data.mask_classes`.
+        palette: of masks: the value or the colour of each class, by name; None: see `data.formats.mask_classes`.
         ignore: of masks: the value or the colour of pixels that neither teach nor count.
         scenes: number of scenes to draw, by split ("synthetic").
         least_side: pixels that both sides of a training image keep where its JPEG file is decoded at a part of its

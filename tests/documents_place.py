@@ -12,9 +12,9 @@ from PIL import Image
 from torchvision.models import mobilenet_v3_large
 
 from data.images import load_mask
-from data.synthetic import write_synthetic
-from tasks.pretrained.published import IMAGENET, WHOLE
-from tasks.training import train
+from data.synthetic.writing import write_synthetic
+from tasks.models.pretrained.published import IMAGENET, WHOLE
+from tasks.train.command import train
 from tests.tasks.runs import small_run
 from tests.tasks.starts import build_detector, build_segmenter
 

@@ -39,7 +39,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def inside(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in that folder, with its weights in place of downloads, and with networks that have learned at once."""
     monkeypatch.chdir(place)
-    monkeypatch.setattr("tasks.runs.overfitting.LEARNED", {"mAP": 0.0, "mIoU": 0.0})
+    monkeypatch.setattr("tasks.train.overfit.LEARNED", {"mAP": 0.0, "mIoU": 0.0})
     monkeypatch.setenv("TORCH_HOME", str(place / "torch"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     return place

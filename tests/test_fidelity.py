@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.costs.comparison import compare, render_table
-from tasks.costs.paper import TABLES
+from tasks.benchmark.paper import TABLES
+from tasks.benchmark.paper_tables import compare, render_table
 
 ROOT = Path(__file__).parent.parent
 

@@ -1,0 +1,1 @@
+"""The detector: boxes with classes and scores."""

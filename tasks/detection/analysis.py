@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tasks.detection.errors import Errors, find_errors, measure_gains
-from tasks.detection.matching import Matches, match_detections
+from tasks.detection.evaluation_matching import Matches, match_detections
 from tasks.detection.metrics import DetectionMetrics
 from tasks.detection.thresholds import (
     NAMES,

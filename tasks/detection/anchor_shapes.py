@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from heads.anchors import Layout, Shape, Shapes
-from tasks.detection.matcher import overlaps
+from tasks.detection.iou_assignment import overlaps
 
 REACH_IOU = 0.5  # from which an anchor counts as reaching a box
 MOST_BOXES = 10_000  # that are looked at

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.detection.matching import FOREGROUND, Matches
+from tasks.detection.evaluation_matching import FOREGROUND, Matches
 
 BACKGROUND = 0.1  # largest IoU of a detection that lies on nothing
 DETECTION_KINDS = ("classification", "localisation", "both", "duplicate", "background")  # of a false positive

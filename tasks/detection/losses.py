@@ -17,7 +17,7 @@ from torchvision.ops import sigmoid_focal_loss
 
 from heads.box_coder import decode, encode
 from heads.ssdlite import RawDetections
-from tasks.detection.matcher import BACKGROUND, IGNORED, Assignment
+from tasks.detection.iou_assignment import BACKGROUND, IGNORED, Assignment
 
 NEGATIVES_PER_POSITIVE = 3
 EPS = 1e-7  # square pixels
@@ -36,7 +36,7 @@ class LossSettings:
 
     Attributes:
         assignment: which anchors learn a box: by their "iou" with it, as in SSD, or "task_aligned", by what the network
-            predicts there (`tasks.detection.alignment`).
+            predicts there (`tasks.detection.task_aligned_assignment`).
         matching_iou: overlap from which an anchor takes a box; for "iou".
         candidates: anchors that a box may have at most; for "task_aligned".
         box: "smooth_l1" of the offsets, or "giou" of the boxes (arXiv:1902.09630).

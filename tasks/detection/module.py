@@ -10,16 +10,16 @@ from data.boxes import BoxDataset
 from data.errors import InputError
 from data.loading import DetectionBatch
 from heads.ssdlite import RawDetections, SSDLite
-from tasks.description import Description
-from tasks.detection.alignment import align
 from tasks.detection.distillation import distillation_loss
+from tasks.detection.iou_assignment import Assignment, match
 from tasks.detection.losses import LossSettings, detection_loss
-from tasks.detection.matcher import Assignment, match
 from tasks.detection.metrics import DetectionMetrics, evaluate_detections
 from tasks.detection.postprocess import Detections, postprocess
+from tasks.detection.task_aligned_assignment import align
 from tasks.distillation.features import feature_loss
 from tasks.distillation.teacher import Teacher, with_projection
-from tasks.model import build_model
+from tasks.models.architecture import build_model
+from tasks.models.description import Description
 from tasks.optimizers import Optimization, build_optimizer
 
 

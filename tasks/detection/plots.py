@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from tasks.detection.analysis import Analysis
 from tasks.detection.metrics import DetectionMetrics
 from tasks.detection.thresholds import NAMES
-from tasks.plots import ACCENT, INK, new_figure, style_axes
+from tasks.drawing.figures import ACCENT, INK, new_figure, style_axes
 
 MOST_NAMED = 10  # classes; more are drawn as one pale bundle around their mean
 PALE = "#a9bcd6"

@@ -14,9 +14,9 @@ from tasks.detection.module import DetectionModule
 from tasks.detection.plots import plot_errors, plot_precision_recall, plot_thresholds
 from tasks.detection.thresholds import ThresholdRule
 from tasks.detection.worst import draw_worst
-from tasks.drawing import draw_boxes, save_image, side_by_side
+from tasks.drawing.figures import plot_confusion_matrix
+from tasks.drawing.images import draw_boxes, save_image, side_by_side
 from tasks.files import ANALYSIS, write_json
-from tasks.plots import plot_confusion_matrix
 
 SAMPLES = 8  # images drawn
 

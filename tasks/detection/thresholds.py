@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.detection.matching import Matches
+from tasks.detection.evaluation_matching import Matches
 
 F1, FALSE_POSITIVES = "f1", "false_positives"
 RULES = (F1, FALSE_POSITIVES)

@@ -9,7 +9,7 @@ from data.boxes import BoxDataset
 from data.classes import ClassTable
 from tasks.detection.analysis import Analysis
 from tasks.detection.errors import DETECTION_KINDS
-from tasks.drawing import draw_boxes, draw_legend, save_image, side_by_side
+from tasks.drawing.images import draw_boxes, draw_legend, save_image, side_by_side
 
 FOLDER = "worst"
 PICTURES = 8

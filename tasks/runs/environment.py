@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
-from tasks.costs.latency import name_processor
 from tasks.files import write_json
+from tasks.profiling.latency import name_processor
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from yaml import YAMLError
 
 from data.datasets import check_serves
 from data.errors import InputError
-from tasks.build import find_task
-from tasks.commandline.command import check_new
-from tasks.commandline.options import check_numbers, to_plain
+from tasks.cli.entry import check_new
+from tasks.cli.options import check_numbers, to_plain
+from tasks.loaders import find_task
 
 CONFIG = "config.yaml"
 CHECKPOINTS = "checkpoints"

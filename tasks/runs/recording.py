@@ -10,11 +10,11 @@ import torch
 
 from data.fingerprint import describe_split
 from data.resizing import find_size
-from tasks.commandline.options import Size
-from tasks.costs.counting import CONVENTIONS, count_stages
-from tasks.description import Description
+from tasks.cli.options import Size
 from tasks.files import write_json
-from tasks.model import build_model
+from tasks.models.architecture import build_model
+from tasks.models.description import Description
+from tasks.profiling.counting import CONVENTIONS, count_stages
 from tasks.runs.environment import record_start
 from tasks.segmentation.postprocess import pad_to_grid
 

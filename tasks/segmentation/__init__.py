@@ -1,0 +1,1 @@
+"""The segmenter: a class for each pixel."""

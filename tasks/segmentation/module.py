@@ -10,16 +10,16 @@ from data.loading import SegmentationBatch
 from heads.fcn import FCN
 from heads.lraspp import LRASPP, resize
 from heads.raspp import RASPP
-from tasks.description import Description
 from tasks.distillation.features import feature_loss
 from tasks.distillation.teacher import Teacher, with_projection
-from tasks.model import Model, build_model
+from tasks.models.architecture import Model, build_model
+from tasks.models.description import Description
 from tasks.optimizers import Optimization, build_optimizer
-from tasks.segmentation.averaging import Averaging, average_scores
 from tasks.segmentation.distillation import distillation_loss
 from tasks.segmentation.losses import LossSettings, cross_entropy_loss, flatten_pixels, segmentation_loss
 from tasks.segmentation.metrics import ConfusionMatrix, SegmentationMetrics, evaluate_segmentation
 from tasks.segmentation.postprocess import pad_to_grid, postprocess
+from tasks.segmentation.tta import Averaging, average_scores
 
 
 class SegmentationModule(L.LightningModule):

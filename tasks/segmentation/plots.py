@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from tasks.plots import ACCENT, INK, new_figure, style_axes
+from tasks.drawing.figures import ACCENT, INK, new_figure, style_axes
 from tasks.segmentation.metrics import SegmentationMetrics
 
 

@@ -13,9 +13,9 @@ from torch import Tensor
 from data.classes import ClassTable
 from data.images import load_mask
 from data.samples import SegmentationSample, spread
-from tasks.drawing import draw_legend, draw_mask, save_image, side_by_side
+from tasks.drawing.figures import plot_confusion_matrix
+from tasks.drawing.images import draw_legend, draw_mask, save_image, side_by_side
 from tasks.files import ANALYSIS, write_json
-from tasks.plots import plot_confusion_matrix
 from tasks.segmentation.analysis import Inspection, describe_analysis
 from tasks.segmentation.module import SegmentationModule
 from tasks.segmentation.plots import plot_boundary, plot_iou

@@ -9,7 +9,7 @@ import numpy as np
 
 from data.classes import ClassTable
 from data.samples import IGNORE, SegmentationSample
-from tasks.drawing import draw_legend, draw_mask, save_image, side_by_side
+from tasks.drawing.images import draw_legend, draw_mask, save_image, side_by_side
 from tasks.segmentation.boundary import build_disc, find_boundary, find_tolerance
 
 FOLDER = "worst"

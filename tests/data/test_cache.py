@@ -11,7 +11,7 @@ from data.cache import CachedReader, cache_readers, count_bytes
 from data.datasets import DatasetConfig, open_reader
 from data.errors import InputError
 from data.loading import EpochSampler, Transformed, build_loader, collate_detection, collate_segmentation
-from data.synthetic import write_synthetic
+from data.synthetic.writing import write_synthetic
 from data.transforms import DetectionTransform, SegmentationTransform
 
 KINDS = {

@@ -7,8 +7,8 @@ from cityscapesscripts.evaluation import evalPixelLevelSemanticLabeling as Offic
 from cityscapesscripts.helpers.labels import id2label
 from PIL import Image
 
-from data.cityscapes import CITYSCAPES_CLASSES, CityscapesDataset
 from data.errors import InputError
+from data.formats.cityscapes import CITYSCAPES_CLASSES, CityscapesDataset
 from data.splits import Part
 
 HEIGHT, WIDTH = 16, 32

@@ -14,10 +14,10 @@ from pycocotools.cocoeval import COCOeval
 
 from data.boxes import BoxDataset
 from data.classes import ClassTable
-from data.coco import read_coco
 from data.datasets import DatasetConfig, open_reader
 from data.errors import InputError
 from data.findings import refuse
+from data.formats.coco import read_coco
 from data.splits import Part
 
 HEIGHT, WIDTH = 40, 60

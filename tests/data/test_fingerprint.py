@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from data.boxes import BoxDataset
-from data.coco import read_coco
 from data.datasets import DatasetConfig, open_reader
 from data.findings import refuse
 from data.fingerprint import describe_split
+from data.formats.coco import read_coco
 from data.splits import Part
 
 

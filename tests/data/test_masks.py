@@ -6,7 +6,7 @@ from PIL import Image
 
 from data.datasets import DatasetConfig, open_reader
 from data.errors import InputError
-from data.masks import MaskFolderDataset
+from data.formats.masks import MaskFolderDataset
 
 HEIGHT, WIDTH = 12, 18
 NAMES = ["sky", "road", "car"]

@@ -10,10 +10,10 @@ from PIL import Image
 
 from data.boxes import BoxDataset
 from data.cache import CachedReader
-from data.cityscapes import CityscapesDataset
-from data.coco import read_coco
 from data.datasets import DatasetConfig, open_reader
 from data.findings import refuse
+from data.formats.cityscapes import CityscapesDataset
+from data.formats.coco import read_coco
 from data.splits import Part
 
 

@@ -8,13 +8,13 @@ from PIL import Image
 
 from data.boxes import BoxDataset
 from data.cache import cache_readers
-from data.coco import read_coco
 from data.errors import InputError
 from data.findings import refuse
+from data.formats.coco import read_coco
 from data.images import load_image, read_decoded_size
 from data.splits import Part
-from tasks.build import build_train_loader, open_split
-from tasks.commandline.options import to_plain
+from tasks.cli.options import to_plain
+from tasks.loaders import build_train_loader, open_split
 from tests.tasks.runs import load_config
 
 

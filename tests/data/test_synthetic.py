@@ -7,11 +7,11 @@ import pytest
 from cityscapesscripts.helpers.labels import id2label, name2label
 from pycocotools.coco import COCO
 
-from data import synthetic
-from data.drawing.canvas import FIRST_OBJECT
-from data.drawing.scene import draw_scene
 from data.errors import InputError
-from data.synthetic import CATEGORIES, write_synthetic
+from data.synthetic import writing as synthetic
+from data.synthetic.canvas import FIRST_OBJECT
+from data.synthetic.scene import draw_scene
+from data.synthetic.writing import CATEGORIES, write_synthetic
 
 SIZE = (96, 144)
 LABEL_OF = {name: name for name in CATEGORIES} | {"stop sign": "traffic sign"}

@@ -5,9 +5,9 @@ from torchvision.datasets import VOCDetection
 from data.boxes import BoxDataset
 from data.errors import InputError
 from data.findings import refuse
+from data.formats.voc import read_voc
+from data.formats.voc_xml import read_xml
 from data.splits import Part
-from data.voc import read_voc
-from data.voc_xml import read_xml
 from tests.data import trees
 
 TRAIN = Part("train", "train")

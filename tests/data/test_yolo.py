@@ -4,8 +4,8 @@ import yaml
 from data.boxes import BoxDataset
 from data.errors import InputError
 from data.findings import refuse
+from data.formats.yolo import parse_line, read_yolo
 from data.splits import Part
-from data.yolo import parse_line, read_yolo
 from tests.data import trees
 
 TRAIN = Part("train", "train")

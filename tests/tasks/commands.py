@@ -40,7 +40,7 @@ def run_command(name: str, *options: str, monkeypatch: pytest.MonkeyPatch, capsy
     """Do what `python -m tasks.NAME OPTIONS` does."""
     monkeypatch.setattr(sys, "argv", [name, *options])
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-    main = importlib.import_module(f"tasks.{name}").main
+    main = importlib.import_module(f"tasks.{name}.__main__").main
     status = 0
     with kept_state():
         try:

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
-from data.drawing.scene import draw_scene
 from data.images import load_image
 from data.resizing import resize_image
+from data.synthetic.scene import draw_scene
 from tests.conftest import _randomize, _settle
 
 

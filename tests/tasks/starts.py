@@ -9,11 +9,11 @@ from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
 from data.classes import ClassTable
-from tasks.build import describe
-from tasks.commandline.options import to_plain
-from tasks.description import Description
-from tasks.model import Model, build_model
-from tasks.pretrained.loading import adopt, load_weights, read_weights
+from tasks.cli.options import to_plain
+from tasks.loaders import describe
+from tasks.models.architecture import Model, build_model
+from tasks.models.description import Description
+from tasks.models.pretrained.loading import adopt, load_weights, read_weights
 from tests.tasks.runs import load_config
 
 CLASSES = ClassTable.create(["person", "rider", "car"], [24, 25, 26])

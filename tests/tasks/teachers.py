@@ -6,10 +6,10 @@ import timm
 import torch
 
 from data.classes import ClassTable
-from tasks.build import describe
-from tasks.checkpoint import save_safetensors
-from tasks.commandline.options import to_plain
-from tasks.model import build_model
+from tasks.cli.options import to_plain
+from tasks.loaders import describe
+from tasks.models.architecture import build_model
+from tasks.models.checkpoint import save_safetensors
 from tests.conftest import _randomize
 from tests.tasks.runs import small_run
 from tests.tasks.starts import CLASSES, save

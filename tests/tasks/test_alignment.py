@@ -6,8 +6,8 @@ from torchvision.ops import box_iou
 from heads.anchors import LAYOUTS, build_anchors
 from heads.box_coder import decode, encode
 from heads.ssdlite import RawDetections
-from tasks.detection.alignment import align
-from tasks.detection.matcher import BACKGROUND, IGNORED
+from tasks.detection.iou_assignment import BACKGROUND, IGNORED
+from tasks.detection.task_aligned_assignment import align
 
 ANCHORS = torch.tensor([[0.0, 0, 10, 10], [10, 0, 20, 10], [0, 10, 10, 20], [100, 100, 110, 110]])
 

@@ -9,10 +9,10 @@ from torchvision.ops import box_iou
 
 from data.errors import InputError
 from heads.anchors import LAYOUTS, Layout, Shape, build_anchors
-from tasks.checkpoint import load_checkpoint
 from tasks.detection.anchor_shapes import expected_iou, fit_shapes, measure_reach
-from tasks.model import Arch, build_model, choose_layout
-from tasks.training import train
+from tasks.models.architecture import Arch, build_model, choose_layout
+from tasks.models.checkpoint import load_checkpoint
+from tasks.train.command import train
 from tests.tasks.runs import small_run
 
 STRIDES = (16, 32, 64, 128, 256, 512)

@@ -13,10 +13,10 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from data.errors import InputError
-from data.synthetic import write_synthetic
-from tasks.evaluation import evaluate
-from tasks.prediction import predict
-from tasks.training import train
+from data.synthetic.writing import write_synthetic
+from tasks.evaluate.command import evaluate
+from tasks.predict.command import predict
+from tasks.train.command import train
 from tests.tasks.runs import CONF, load_config, small_run
 
 

@@ -8,13 +8,13 @@ import torch
 
 from data.classes import ClassTable
 from data.errors import InputError
-from tasks.benchmarking import benchmark
-from tasks.checkpoint import save_safetensors
-from tasks.costs.paper import TABLES
-from tasks.description import Description
+from tasks.benchmark.command import benchmark
+from tasks.benchmark.paper import TABLES
 from tasks.detection.postprocess import Postprocessing
-from tasks.model import Arch, build_model
-from tasks.preprocessing import Preprocessing
+from tasks.models.architecture import Arch, build_model
+from tasks.models.checkpoint import save_safetensors
+from tasks.models.description import Description
+from tasks.models.preprocessing import Preprocessing
 from tests.tasks.runs import load_config
 
 QUICK = ("backbone=small", "size=[64,96]", "image=[70,90]", "warmup_runs=1", "repeats=2", "accelerator=cpu")

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from tasks.runs.callbacks import AveragedWeights
+from tasks.train.callbacks import AveragedWeights
 
 STEPS = 6
 

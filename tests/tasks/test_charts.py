@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tasks.reporting.charts import MOST_POINTS, Line, draw_lines, linear_axis, log_axis, round_step, thin, widen
+from tasks.report.charts import MOST_POINTS, Line, draw_lines, linear_axis, log_axis, round_step, thin, widen
 
 
 @pytest.mark.parametrize(("step", "expected"), [(0.013, 0.02), (0.02, 0.02), (3, 5), (51, 100)])

@@ -8,16 +8,16 @@ import pytest
 
 from data.classes import ClassTable
 from data.errors import InputError
-from tasks.checkpoint import save_safetensors
-from tasks.compare import main
-from tasks.comparing import compare_to, name_runs
-from tasks.costs.runs import spread_rows
-from tasks.description import Description
+from tasks.compare.__main__ import main
+from tasks.compare.command import compare_to, name_runs
+from tasks.compare.models import spread_rows
+from tasks.compare.rows import Row
+from tasks.compare.tables import write_cells
 from tasks.detection.postprocess import Postprocessing
-from tasks.model import Arch, build_model
-from tasks.preprocessing import Preprocessing
-from tasks.reporting.comparison import write_cells
-from tasks.reporting.rows import Row
+from tasks.models.architecture import Arch, build_model
+from tasks.models.checkpoint import save_safetensors
+from tasks.models.description import Description
+from tasks.models.preprocessing import Preprocessing
 from tests.tasks.folders import CONFIG, SEGMENTATION, describe_data, write_run
 from tests.tasks.test_report_page import Page
 

@@ -6,9 +6,9 @@ import pytest
 from torch import nn
 
 from data.errors import InputError
-from tasks.checkpoint import load_checkpoint
-from tasks.model import build_model
-from tasks.training import train
+from tasks.models.architecture import build_model
+from tasks.models.checkpoint import load_checkpoint
+from tasks.train.command import train
 from tests.tasks.runs import small_run
 
 

@@ -6,13 +6,13 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from data.cityscapes import CITYSCAPES_CLASSES
 from data.datasets import LABELS, MASKS
 from data.errors import InputError
-from tasks.build import describe
-from tasks.commandline.options import parse_size, to_plain
-from tasks.model import build_model
-from tasks.preprocessing import Preprocessing
+from data.formats.cityscapes import CITYSCAPES_CLASSES
+from tasks.cli.options import parse_size, to_plain
+from tasks.loaders import describe
+from tasks.models.architecture import build_model
+from tasks.models.preprocessing import Preprocessing
 from tasks.segmentation.losses import LossSettings
 from tests.tasks.runs import CONF, load_config, small_run
 

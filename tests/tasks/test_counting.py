@@ -3,7 +3,8 @@ import torch
 from torch import Tensor, nn
 
 from backbones.blocks import SqueezeExcite
-from tasks.costs.counting import (
+from tasks.models.architecture import Arch, build_model
+from tasks.profiling.counting import (
     BIASES,
     CONVENTIONS,
     PROFILED,
@@ -13,7 +14,6 @@ from tasks.costs.counting import (
     measure_activations,
     name_stage,
 )
-from tasks.model import Arch, build_model
 
 
 def three_layers(act: type[nn.Module]) -> nn.Module:

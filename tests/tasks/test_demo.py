@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.training import train
+from tasks.train.command import train
 from tests.tasks.runs import load_config
 
 pytestmark = pytest.mark.slow

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tasks.detection.errors import DETECTION_KINDS, KINDS, average_precision, find_errors, measure_gains
-from tasks.detection.matching import match_detections
+from tasks.detection.evaluation_matching import match_detections
 from tasks.detection.metrics import evaluate_detections
 from tests.tasks.test_detection_metrics import coco, found, random_case
 

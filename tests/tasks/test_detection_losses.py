@@ -8,6 +8,7 @@ from torchvision.models.detection.ssd import SSD
 from torchvision.ops import generalized_box_iou
 
 from heads.ssdlite import RawDetections
+from tasks.detection.iou_assignment import BACKGROUND, IGNORED, Assignment
 from tasks.detection.losses import (
     LossSettings,
     assign_slots,
@@ -20,7 +21,6 @@ from tasks.detection.losses import (
     smooth_l1_box_loss,
     take_boxes,
 )
-from tasks.detection.matcher import BACKGROUND, IGNORED, Assignment
 
 A, K = 200, 5
 

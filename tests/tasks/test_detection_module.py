@@ -6,9 +6,9 @@ import torch
 from data.classes import ClassTable
 from data.errors import InputError
 from data.loading import DetectionBatch
-from tasks.build import describe
-from tasks.commandline.options import to_plain
-from tasks.training import build_module
+from tasks.cli.options import to_plain
+from tasks.loaders import describe
+from tasks.train.command import build_module
 from tests.tasks.runs import load_config
 from tests.tasks.synchronization import no_synchronization
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tasks.detection.confusion import confusion_matrix
-from tasks.detection.matching import match_detections
+from tasks.detection.evaluation_matching import match_detections
 from tasks.detection.thresholds import ScoreCurve, ThresholdRule, choose_thresholds, draw_score_curves, fill_unmeasured
 from tests.tasks.test_detection_metrics import IDS, coco, found, random_case
 

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.diagnosis.duplicates import compare_thumbnails, find_matches, hash_differences
-from tasks.diagnosis.images import look_at
-from tasks.diagnosis.leaks import find_pairs
+from tasks.doctor.duplicates import compare_thumbnails, find_matches, hash_differences
+from tasks.doctor.images import look_at
+from tasks.doctor.leaks import find_pairs
 from tests.tasks.sound_sets import draw_picture
 
 

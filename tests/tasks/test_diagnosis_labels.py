@@ -5,10 +5,10 @@ import torch
 from data.classes import ClassTable
 from data.samples import IGNORE
 from heads.anchors import TENSORFLOW
-from tasks.diagnosis.boxes import BoxTable, check_repeats, check_sizes, count_boxes, enlarge, measure_sizes
-from tasks.diagnosis.labels import Counts, check_classes, check_empty, name_some
-from tasks.diagnosis.masks import MaskTable, check_masks, count_mask, count_masks
-from tasks.diagnosis.reach import Anchors, check_reach
+from tasks.detection.anchor_reach import Anchors, check_reach
+from tasks.detection.box_table import BoxTable, check_repeats, check_sizes, count_boxes, enlarge, measure_sizes
+from tasks.examination.counts import Counts, check_classes, check_empty, name_some
+from tasks.segmentation.mask_table import MaskTable, check_masks, count_mask, count_masks
 
 CLASSES = ClassTable.create(["cat", "dog", "fox"], [1, 2, 3])
 

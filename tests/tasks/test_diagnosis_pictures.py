@@ -3,12 +3,12 @@ import pytest
 from PIL import Image
 
 from data.classes import ClassTable
-from tasks.diagnosis.labels import Counts
-from tasks.diagnosis.leaks import Pair
-from tasks.diagnosis.orphans import find_ending
-from tasks.diagnosis.plots import plot_box_sizes, plot_classes
-from tasks.diagnosis.sheets import GAP, choose_samples, draw_pairs, tile
-from tasks.drawing import add_title
+from tasks.doctor.leaks import Pair
+from tasks.doctor.sheets import GAP, choose_samples, draw_pairs, tile
+from tasks.drawing.images import add_title
+from tasks.examination.counts import Counts
+from tasks.examination.orphans import find_ending
+from tasks.examination.plots import plot_box_sizes, plot_classes
 from tests.tasks.test_plots import drawn
 
 

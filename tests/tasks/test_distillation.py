@@ -14,11 +14,11 @@ from torch import Tensor
 from data.classes import ClassTable
 from data.errors import InputError
 from data.loading import DetectionBatch
-from tasks.build import describe, open_split
-from tasks.checkpoint import load_checkpoint
-from tasks.commandline.options import to_plain
-from tasks.runs.progress import Progress
-from tasks.training import build_module, train
+from tasks.cli.options import to_plain
+from tasks.loaders import describe, open_split
+from tasks.models.checkpoint import load_checkpoint
+from tasks.train.command import build_module, train
+from tasks.train.progress import Progress
 from tests.tasks.peers import show_images
 from tests.tasks.runs import load_config, small_run
 from tests.tasks.starts import CLASSES

@@ -11,14 +11,14 @@ from torchvision.models.segmentation import deeplabv3_mobilenet_v3_large, lraspp
 
 from data.classes import ClassTable
 from data.errors import InputError
-from tasks.build import describe
-from tasks.checkpoint import load_checkpoint
-from tasks.commandline.options import to_plain
-from tasks.distillation.loading import load_teacher
+from tasks.cli.options import to_plain
 from tasks.distillation.teacher import Teacher
-from tasks.model import build_model
-from tasks.preprocessing import Preprocessing
-from tasks.pretrained.published import voc_classes
+from tasks.loaders import describe
+from tasks.models.architecture import build_model
+from tasks.models.checkpoint import load_checkpoint
+from tasks.models.preprocessing import Preprocessing
+from tasks.models.pretrained.published import voc_classes
+from tasks.train.teachers import load_teacher
 from tests.conftest import _randomize
 from tests.tasks.peers import show_images
 from tests.tasks.runs import small_run

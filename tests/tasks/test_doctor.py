@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.commandline.options import to_plain
-from tasks.diagnosis.survey import look
+from tasks.cli.options import to_plain
 from tasks.doctor import main
+from tasks.doctor.survey import look
 from tests.tasks.runs import load_config
 from tests.tasks.sound_sets import CLASSES, SIDE, write_coco, write_masks, write_yolo
 

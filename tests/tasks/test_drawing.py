@@ -5,7 +5,7 @@ from PIL import Image
 from data.classes import ClassTable
 from data.errors import InputError
 from data.samples import IGNORE
-from tasks.drawing import draw_boxes, draw_legend, draw_mask, save_image, side_by_side
+from tasks.drawing.images import draw_boxes, draw_legend, draw_mask, save_image, side_by_side
 
 CLASSES = ClassTable.create(["cat", "dög"], [1, 2], colors=[(255, 0, 0), (0, 0, 255)])
 

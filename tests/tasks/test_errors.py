@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from tasks.commandline.failures import explain
+from tasks.cli.failures import explain
 from tests.tasks.commands import Ended, run_command
 from tests.tasks.runs import CONF
 
@@ -62,7 +62,7 @@ def test_every_command_names_the_nearest_option(command: str, run: Any) -> None:
 def test_a_wrong_option_is_one_line_that_the_page_explains(
     command: str, option: str, message: str, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.runs.loggers.find_spec", lambda name: None)
+    monkeypatch.setattr("tasks.train.loggers.find_spec", lambda name: None)
     check(run(command, option), message)
 
 
@@ -86,7 +86,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_starts(
     (tmp_path / "file").write_text("x")
     check(run("train", f"out={tmp_path}"), "exists and is not empty; expected a new folder, so that nothing is lost")
     check(run("train", f"out={tmp_path / 'file' / 'run'}"), "cannot be made, as")
-    monkeypatch.setattr("tasks.commandline.command.os.access", lambda *_: False)
+    monkeypatch.setattr("tasks.cli.entry.os.access", lambda *_: False)
     check(run("train", f"out={tmp_path / 'run'}"), "is read-only for you; expected out=DIR elsewhere")
 
 
@@ -94,7 +94,7 @@ def fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr("tasks.training.train", fail)
+    monkeypatch.setattr("tasks.train.command.train", fail)
 
 
 def test_a_gpu_out_of_memory_suggests_half_the_batch(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from data.errors import InputError
-from tasks.checkpoint import check_rewritable, load_checkpoint, store_thresholds
-from tasks.evaluation import choose_dataset, evaluate
-from tasks.runs.progress import Progress
-from tasks.training import train
+from tasks.evaluate.command import choose_dataset, evaluate
+from tasks.models.checkpoint import check_rewritable, load_checkpoint, store_thresholds
+from tasks.train.command import train
+from tasks.train.progress import Progress
 from tests.tasks.runs import load_config, small_run
 
 GIVEN = {"name": None, "root": None, "val": None}
@@ -166,6 +166,6 @@ def test_scenes_that_were_moved_are_found_where_the_option_says(tmp_path):
 def test_naming_the_checkpoints_data_again_changes_only_what_is_typed(monkeypatch: pytest.MonkeyPatch) -> None:
     own = {"name": "masks", "root": "here", "train": "train", "val": "val", "val_share": 0.2, "ignore": 0}
     description = SimpleNamespace(arch=SimpleNamespace(head="lraspp"), dataset=own)
-    monkeypatch.setattr("tasks.evaluation.given_options", lambda: ["dataset=masks", "dataset.root=there"])
+    monkeypatch.setattr("tasks.evaluate.command.given_options", lambda: ["dataset=masks", "dataset.root=there"])
     given = {"name": "masks", "root": "there", "train": "train", "val": "val", "val_share": None, "ignore": 255}
     assert choose_dataset(given, description) == {**own, "root": "there"}  # type: ignore[arg-type]

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from data.errors import InputError
-from tasks.commandline.options import to_plain
+from tasks.cli.options import to_plain
 from tasks.runs import finders, overfitting
-from tasks.runs.finders import suggest_rate
-from tasks.runs.overfitting import FirstSamples, prepare
-from tasks.training import train
+from tasks.train.command import train
+from tasks.train.finders import suggest_rate
+from tasks.train.overfit import FirstSamples, prepare
 from tests.tasks.runs import CONF, load_config, small_run
 
 PAGE = (CONF.parent / "docs/troubleshooting.md").read_text(encoding="utf-8")

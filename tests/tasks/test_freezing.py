@@ -10,11 +10,11 @@ from torch import Tensor
 from torchvision.models import mobilenet_v3_small
 
 from data.errors import InputError
-from tasks.model import Arch, Model, build_model
+from tasks.models.architecture import Arch, Model, build_model
 from tasks.optimizers import split_parameters
-from tasks.pretrained.freezing import freeze_model, list_frozen
-from tasks.runs.progress import Progress
-from tasks.training import train
+from tasks.train.command import train
+from tasks.train.freezing import freeze_model, list_frozen
+from tasks.train.progress import Progress
 from tests.tasks.peers import vary
 from tests.tasks.runs import load_config, small_run
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.benchmarking import name_classes
-from tasks.build import describe, find_task
-from tasks.commandline.options import to_plain
-from tasks.costs.latency import STEPS, Module, limit_threads, measure_latency, name_processor, summarize
+from tasks.benchmark.command import name_classes
+from tasks.cli.options import to_plain
+from tasks.loaders import describe, find_task
+from tasks.profiling.latency import STEPS, Module, limit_threads, measure_latency, name_processor, summarize
 from tests.tasks.runs import load_config
 
 

@@ -10,8 +10,8 @@ from PIL import Image
 
 from data.errors import InputError
 from data.images import load_mask
-from tasks.evaluation import evaluate
-from tasks.training import train
+from tasks.evaluate.command import evaluate
+from tasks.train.command import train
 from tests.data import trees
 from tests.tasks.runs import load_config
 

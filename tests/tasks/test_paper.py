@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from backbones.zoo import BASELINES
-from tasks.costs.comparison import compare_row, rounds_to
-from tasks.costs.paper import TABLES, Row
-from tasks.model import Arch
+from tasks.benchmark.paper import TABLES, Row
+from tasks.benchmark.paper_tables import compare_row, rounds_to
+from tasks.models.architecture import Arch
 
 
 def is_v3(row: Row) -> bool:

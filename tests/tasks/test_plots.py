@@ -3,10 +3,10 @@ import pytest
 from PIL import Image
 
 from data.classes import ClassTable
-from tasks.curves import plot_curves, read_series, smooth
 from tasks.detection.metrics import evaluate_detections
 from tasks.detection.plots import plot_precision_recall
-from tasks.plots import _short, plot_confusion_matrix
+from tasks.drawing.curves import plot_curves, read_series, smooth
+from tasks.drawing.figures import _short, plot_confusion_matrix
 from tasks.segmentation.metrics import evaluate_segmentation
 from tasks.segmentation.plots import plot_iou
 

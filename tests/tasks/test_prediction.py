@@ -10,15 +10,15 @@ from PIL import Image
 
 from data.errors import InputError
 from data.images import load_mask
-from tasks.build import open_split
 from tasks.detection.metrics import evaluate_detections
-from tasks.evaluation import evaluate
-from tasks.predicting.prediction import Prediction
-from tasks.predicting.writers import JsonResults, Pictures, to_coco
-from tasks.prediction import predict
-from tasks.predictor import Predictor
+from tasks.evaluate.command import evaluate
+from tasks.loaders import open_split
+from tasks.predict.command import predict
+from tasks.predict.prediction import Prediction
+from tasks.predict.predictor import Predictor
+from tasks.predict.writers import JsonResults, Pictures, to_coco
 from tasks.segmentation.metrics import ConfusionMatrix, evaluate_segmentation
-from tasks.training import train
+from tasks.train.command import train
 from tests.tasks.runs import load_config, small_run
 from tests.tasks.untrained import write_untrained
 

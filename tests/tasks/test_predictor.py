@@ -6,8 +6,8 @@ from PIL import Image
 
 from data.errors import InputError
 from data.samples import IGNORE
-from tasks.checkpoint import save_safetensors
-from tasks.predictor import Predictor
+from tasks.models.checkpoint import save_safetensors
+from tasks.predict.predictor import Predictor
 from tests.tasks.untrained import write_untrained
 
 

@@ -6,12 +6,12 @@ from torch import nn
 from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 from torchvision.models.segmentation import LRASPP_MobileNet_V3_Large_Weights, lraspp_mobilenet_v3_large
 
-from data.cityscapes import CITYSCAPES_CLASSES
 from data.classes import ClassTable
-from tasks.build import build_eval_loader, describe
-from tasks.commandline.options import parse, to_plain
+from data.formats.cityscapes import CITYSCAPES_CLASSES
+from tasks.cli.options import parse, to_plain
 from tasks.detection.losses import LossSettings
-from tasks.model import build_model
+from tasks.loaders import build_eval_loader, describe
+from tasks.models.architecture import build_model
 from tests.tasks.runs import load_config
 
 COCO = ClassTable.create([f"class {index}" for index in range(90)], range(1, 91))

@@ -2,12 +2,12 @@ import pytest
 
 from data.classes import ClassTable
 from data.fingerprint import describe_split
-from tasks.description import Description
 from tasks.detection.postprocess import Postprocessing
-from tasks.model import Arch, build_model
-from tasks.preprocessing import Preprocessing
-from tasks.runs.overfitting import FirstSamples
+from tasks.models.architecture import Arch, build_model
+from tasks.models.description import Description
+from tasks.models.preprocessing import Preprocessing
 from tasks.runs.recording import describe_model, name_split, usual_size
+from tasks.train.overfit import FirstSamples
 from tests.data.test_fingerprint import write_boxes
 
 CLASSES = ClassTable.create(["a", "b"], [1, 2])

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tasks.reporting.page import write_page
+from tasks.report.page import write_page
 from tests.tasks.folders import describe_data, save_picture, write_run
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

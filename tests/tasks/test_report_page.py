@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from data.errors import InputError
-from tasks.commandline.options import to_plain
-from tasks.evaluation import evaluate
-from tasks.reporting.numbers import NONE
-from tasks.reporting.page import write_page
-from tasks.training import train
+from tasks.cli.options import to_plain
+from tasks.evaluate.command import evaluate
+from tasks.report.numbers import NONE
+from tasks.report.page import write_page
+from tasks.train.command import train
 from tests.tasks.folders import DETECTION, SEGMENTATION, describe_data, save_picture, write_run
 from tests.tasks.runs import load_config, small_run
 

@@ -6,14 +6,14 @@ from torch.nn import functional as F
 from data.classes import ClassTable
 from data.loading import SegmentationBatch
 from data.samples import IGNORE
-from tasks.description import Description
-from tasks.model import Arch, build_model
+from tasks.models.architecture import Arch, build_model
+from tasks.models.description import Description
+from tasks.models.preprocessing import Preprocessing
 from tasks.optimizers import Optimization
-from tasks.preprocessing import Preprocessing
-from tasks.segmentation.averaging import Averaging, average_scores
 from tasks.segmentation.losses import LossSettings
 from tasks.segmentation.module import SegmentationModule
 from tasks.segmentation.postprocess import pad_to_grid, postprocess
+from tasks.segmentation.tta import Averaging, average_scores
 from tests.tasks.synchronization import no_synchronization
 
 pytestmark = pytest.mark.filterwarnings("ignore:You are trying to `self.log")

@@ -8,12 +8,12 @@ import torch
 from safetensors import safe_open
 
 from data.errors import InputError
-from tasks.checkpoint import load_checkpoint
-from tasks.description import VERSION
-from tasks.evaluation import evaluate
-from tasks.model import build_model
-from tasks.runs.progress import Progress
-from tasks.training import train
+from tasks.evaluate.command import evaluate
+from tasks.models.architecture import build_model
+from tasks.models.checkpoint import load_checkpoint
+from tasks.models.description import VERSION
+from tasks.train.command import train
+from tasks.train.progress import Progress
 from tests.tasks.runs import load_config, small_run
 
 TASKS = {"ssdlite": "mAP", "lraspp": "mIoU"}

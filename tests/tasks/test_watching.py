@@ -12,11 +12,11 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from data.errors import InputError
-from tasks.runs.display import format_time
-from tasks.runs.loggers import parse_loggers
-from tasks.runs.progress import Progress
-from tasks.runs.summary import option
-from tasks.training import train
+from tasks.cli.display import format_time
+from tasks.train.command import train
+from tasks.train.loggers import parse_loggers
+from tasks.train.progress import Progress
+from tasks.train.summary import option
 from tests.tasks.commands import kept_state, run_command
 from tests.tasks.runs import CONF, load_config, small_run
 
@@ -30,8 +30,8 @@ def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp(request.param)
     said: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tasks.runs.progress.logger.info", lambda text, *values: said.append(text % values))
-        patch.setattr("tasks.runs.summary.logger.info", lambda text, *values: said.append(text % values))
+        patch.setattr("tasks.train.progress.logger.info", lambda text, *values: said.append(text % values))
+        patch.setattr("tasks.train.summary.logger.info", lambda text, *values: said.append(text % values))
         train(small_run(request.param, folder / "first", "logger=csv", "trainer.max_epochs=1"))
         said.clear()
         train(small_run(request.param, folder / "run", "trainer.log_images=2", "trainer.max_epochs=3"))
@@ -116,7 +116,7 @@ def test_csv_files_are_written_unless_nothing_is(value: Any, names: list[str]) -
     ("value", "message"), [("board", "unknown 'board'"), (["none", "csv"], "none alone"), ("mlflow", "pip install")]
 )
 def test_a_logger_that_cannot_be_is_refused(value: Any, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.runs.loggers.find_spec", lambda name: None)
+    monkeypatch.setattr("tasks.train.loggers.find_spec", lambda name: None)
     with pytest.raises(InputError, match=message):
         parse_loggers(value)
 

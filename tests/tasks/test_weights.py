@@ -12,8 +12,8 @@ import torch
 from torchvision.models import mobilenet_v3_large, mobilenet_v3_small
 
 from data.errors import InputError
-from tasks.pretrained.loading import read_weights
-from tasks.pretrained.timm_names import read_settings
+from tasks.models.pretrained.loading import read_weights
+from tasks.models.pretrained.timm_names import read_settings
 from tests.backbones.dli14 import DLi14
 from tests.tasks.starts import PLAIN, build_detector, build_segmenter, describe_run, save, start
 

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from torchvision.models import mobilenet_v3_large, mobilenet_v3_small
 
 from data.samples import DetectionSample
-from tasks.build import TASKS, build_eval_loader
-from tasks.checkpoint import load_checkpoint, load_model
 from tasks.detection.module import scale_to
 from tasks.detection.postprocess import Detections
-from tasks.model import Arch, build_model
-from tasks.pretrained.identification import Weights
-from tasks.pretrained.loading import read_weights
+from tasks.loaders import TASKS, build_eval_loader
+from tasks.models.architecture import Arch, build_model
+from tasks.models.checkpoint import load_checkpoint, load_model
+from tasks.models.pretrained.identification import Weights
+from tasks.models.pretrained.loading import read_weights
 from tests.backbones.dli14 import DLi14
 from tests.tasks.peers import build_lraspp, build_ssdlite, build_timm, load_photograph, show_images, vary
 

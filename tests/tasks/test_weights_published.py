@@ -14,18 +14,18 @@ from torchvision.models import MobileNet_V3_Small_Weights, mobilenet_v3_small
 from torchvision.models.detection import SSDLite320_MobileNet_V3_Large_Weights
 from torchvision.models.segmentation import LRASPP_MobileNet_V3_Large_Weights
 
-from data.drawing.scene import draw_scene
 from data.errors import InputError
 from data.images import load_mask
-from tasks.build import describe
-from tasks.checkpoint import load_checkpoint
-from tasks.commandline.options import to_plain
-from tasks.drawing import save_image
-from tasks.evaluation import evaluate
-from tasks.model import Arch, build_model
-from tasks.prediction import predict
-from tasks.pretrained.loading import read_weights
-from tasks.pretrained.published import coco_classes, fetch, voc_classes
+from data.synthetic.scene import draw_scene
+from tasks.cli.options import to_plain
+from tasks.drawing.images import save_image
+from tasks.evaluate.command import evaluate
+from tasks.loaders import describe
+from tasks.models.architecture import Arch, build_model
+from tasks.models.checkpoint import load_checkpoint
+from tasks.models.pretrained.loading import read_weights
+from tasks.models.pretrained.published import coco_classes, fetch, voc_classes
+from tasks.predict.command import predict
 from tests.tasks.peers import build_lraspp, build_ssdlite
 from tests.tasks.runs import load_config
 

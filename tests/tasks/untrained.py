@@ -5,10 +5,10 @@ from pathlib import Path
 import torch
 
 from data.classes import ClassTable
-from tasks.build import describe
-from tasks.checkpoint import save_safetensors
-from tasks.commandline.options import to_plain
-from tasks.model import build_model
+from tasks.cli.options import to_plain
+from tasks.loaders import describe
+from tasks.models.architecture import build_model
+from tasks.models.checkpoint import save_safetensors
 from tests.tasks.runs import load_config
 
 CLASSES = ClassTable.create(["cat", "dog", "cow"], [3, 7, 8])

@@ -4,7 +4,7 @@ from itertools import count
 
 import pytest
 
-from tasks.predicting.ahead import run_ahead
+from tasks.predict.prefetch import run_ahead
 
 
 def test_results_come_in_the_order_of_the_items():

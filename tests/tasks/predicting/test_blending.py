@@ -1,8 +1,8 @@
 import numpy as np
 import torch
 
-from tasks.predicting.blending import Blend, ramp
-from tasks.predicting.tiling import Tile, cut_tiles
+from data.streams.tiling import Tile, cut_tiles
+from tasks.segmentation.blending import Blend, ramp
 
 
 def test_weights_rise_from_both_ends_to_the_middle():

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tasks.predicting import merging
-from tasks.predicting.merging import SEVERAL, Found, find_cut, merge
+from tasks.detection.merging import SEVERAL, Found, find_cut, merge
+from tasks.predict import merging
 
 SIZE = (100, 180)
 LEFT, RIGHT, WHOLE = (0, 0, 100, 100), (80, 0, 180, 100), (0, 0, 180, 100)

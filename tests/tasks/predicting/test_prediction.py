@@ -4,7 +4,7 @@ import pytest
 from data.classes import ClassTable
 from data.errors import InputError
 from data.samples import IGNORE
-from tasks.predicting.prediction import Prediction
+from tasks.predict.prediction import Prediction
 
 CLASSES = ClassTable.create(["cat", "dog", "cow"], [3, 7, 8])
 IMAGE = np.full((60, 80, 3), 90, np.uint8)

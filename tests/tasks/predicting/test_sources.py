@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from data.errors import InputError
-from tasks.predicting.sources import Moment, open_source, unique_names
+from data.streams.sources import Moment, open_source, unique_names
 
 GREYS = range(0, 200, 20)  # of the frames, in their order
 

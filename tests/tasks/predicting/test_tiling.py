@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tasks.predicting.tiling import Tile, cut_tiles, find_starts
+from data.streams.tiling import Tile, cut_tiles, find_starts
 
 
 @pytest.mark.parametrize(

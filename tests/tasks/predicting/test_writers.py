@@ -9,10 +9,10 @@ from PIL import Image
 from data.classes import ClassTable
 from data.images import load_mask
 from data.samples import IGNORE
-from tasks.predicting.prediction import Prediction
-from tasks.predicting.sources import Moment
-from tasks.predicting.videos import VideoFile
-from tasks.predicting.writers import CsvResults, JsonResults, LabelMasks, Pictures, Videos
+from data.streams.sources import Moment
+from data.streams.videos import VideoFile
+from tasks.predict.prediction import Prediction
+from tasks.predict.writers import CsvResults, JsonResults, LabelMasks, Pictures, Videos
 
 CLASSES = ClassTable.create(["cat", "dog"], [3, 7], colors=[(255, 0, 0), (0, 0, 255)])
 IMAGE = np.full((31, 41, 3), 90, np.uint8)

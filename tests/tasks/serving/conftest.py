@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from playwright import sync_api
 
-from tasks.predictor import Predictor
-from tasks.serving.app import build_app
-from tasks.serving.inference import Inference
+from tasks.demo.app import build_app
+from tasks.demo.inference import Inference
+from tasks.predict.predictor import Predictor
 from tests.tasks.serving.served import BROWSERS, THRESHOLDS, draw_image, encode, find_browser, save_model, serving
 
 FLAGS = (

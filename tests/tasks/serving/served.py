@@ -19,14 +19,14 @@ from aiohttp.test_utils import TestClient, TestServer
 from PIL import Image
 
 from data.classes import ClassTable
-from data.drawing.scene import draw_scene
-from tasks.build import describe
-from tasks.checkpoint import save_safetensors
-from tasks.commandline.options import to_plain
-from tasks.model import build_model
-from tasks.serving.app import build_app
-from tasks.serving.inference import Inference
-from tasks.serving.server import running
+from data.synthetic.scene import draw_scene
+from tasks.cli.options import to_plain
+from tasks.demo.app import build_app
+from tasks.demo.command import running
+from tasks.demo.inference import Inference
+from tasks.loaders import describe
+from tasks.models.architecture import build_model
+from tasks.models.checkpoint import save_safetensors
 from tests.tasks.runs import small_run
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

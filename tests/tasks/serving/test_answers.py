@@ -14,9 +14,9 @@ from aiohttp.test_utils import TestClient, TestServer
 from PIL import Image
 
 from data.images import load_mask
-from tasks.predictor import Predictor
-from tasks.serving import app as serving_app
-from tasks.serving import inference
+from tasks.demo import app as serving_app
+from tasks.demo import inference
+from tasks.predict.predictor import Predictor
 from tests.tasks.serving.served import CLASSES, ask, build, draw_image, encode, error_of, save_model
 
 

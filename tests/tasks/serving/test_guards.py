@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.predictor import Predictor
+from tasks.predict.predictor import Predictor
 from tests.tasks.serving.served import ask, build, draw_image, encode
 
 

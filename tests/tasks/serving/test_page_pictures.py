@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from playwright import sync_api
 
-from tasks.serving.app import build_app
-from tasks.serving.inference import Inference
+from tasks.demo.app import build_app
+from tasks.demo.inference import Inference
 from tests.tasks.serving.pages import canvas, choose, detector, see
 from tests.tasks.serving.served import (
     draw_image,

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tasks.predictor import Predictor
-from tasks.serving.samples import find_samples
+from tasks.demo.samples import find_samples
+from tasks.predict.predictor import Predictor
 from tests.tasks.serving.served import ask, build, draw_image, encode, save_model
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from data.errors import InputError
-from tasks.serving.server import address_of, demo, has_browser
+from tasks.demo.command import address_of, demo, has_browser
 from tests.tasks.commands import hear_interrupts
 from tests.tasks.runs import CONF, load_config
 

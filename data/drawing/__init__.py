@@ -1,1 +1,0 @@
-"""Draws the synthetic street scenes: what `data.synthetic` writes."""

@@ -1,0 +1,1 @@
+"""Draws the synthetic street scenes: what `data.synthetic.writing` writes."""

@@ -1,0 +1,1 @@
+"""python -m tasks.benchmark: what a network costs, and the tables of the paper."""

@@ -1,1 +1,0 @@
-"""The command line: how every command starts and ends, its options, and what is said when they are wrong."""

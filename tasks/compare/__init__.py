@@ -1,0 +1,1 @@
+"""python -m tasks.compare: several runs side by side."""

@@ -1,0 +1,112 @@
+"""What the models of several runs cost: counted, weighed, and timed in turns."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.errors import InputError
+from tasks.benchmark.command import default_image
+from tasks.cli.options import Size
+from tasks.compare.rows import Row
+from tasks.loaders import find_task
+from tasks.models.checkpoint import load_checkpoint, load_model
+from tasks.profiling.latency import STEPS, Module, measure_latency, name_processor, summarize
+from tasks.report.numbers import number
+from tasks.runs.reading import Run
+from tasks.runs.recording import describe_model
+
+logger = logging.getLogger(__name__)
+
+WEIGHTS = ("model.safetensors", "checkpoints/best.ckpt", "checkpoints/last.ckpt")
+ROUNDS = 15  # in each, every model takes one image to warm up and one that counts
+MEGABYTE = 1e6
+
+
+def find_weights(run: Run) -> Path | None:
+    """Return the file with a run's weights; an evaluation's is the checkpoint that it names."""
+    named = [str(run.config["checkpoint"])] if run.config.get("checkpoint") else []
+    paths = [run.folder / name for name in (*WEIGHTS, *named)]  # an absolute name stays as it is
+    paths += [Path(start["folder"]) / name for start in run.starts for name in named]
+    return next((path for path in paths if path.is_file()), None)
+
+
+def describe_models(runs: Sequence[Run]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return what model.json says of each run, or would say; empty where that is unknown, and why it is."""
+    models, notes = [], []
+    for run in runs:
+        model, path = run.model, find_weights(run)
+        if not model and path is not None:
+            try:
+                description = load_checkpoint(path)[0]
+                model = describe_model(description, image=default_image(description))
+            except InputError as error:
+                notes.append(f"size unknown: {error}")
+        models.append(model)
+    return models, notes
+
+
+def weigh_files(runs: Sequence[Run]) -> list[float | None]:
+    """Return the megabytes of each run's model.safetensors."""
+    paths = [run.folder / WEIGHTS[0] for run in runs]
+    return [round(path.stat().st_size / MEGABYTE, 2) if path.is_file() else None for path in paths]
+
+
+def time_models(runs: Sequence[Run]) -> tuple[list[Row], dict[str, Any]]:
+    """Time the models of runs in turns, on one thread and one image, of the size that the first run's data have.
+
+    Returns:
+        Rows of milliseconds, and how they were measured.
+
+    Raises:
+        InputError: if a run has no weights, or they cannot be loaded.
+    """
+    modules = [load_module(run) for run in runs]
+    image = choose_image(runs[0], modules[0])
+    logger.info("timing %d models on an image of %d x %d, %d rounds", len(runs), *image, ROUNDS)
+    rounds = [[time_once(module, image) for module in modules] for _ in range(ROUNDS)]
+    steps = np.array(rounds)  # (rounds, runs, steps)
+    parts = {"latency, ms": steps.sum(axis=2), "network alone, ms": steps[:, :, STEPS.index("network")]}
+    rows = [row for name, milliseconds in parts.items() for row in spread_rows(name, milliseconds)]
+    return rows, {"image": list(image), "threads": 1, "rounds": ROUNDS, "device": name_processor(modules[0].device)}
+
+
+def spread_rows(name: str, milliseconds: np.ndarray) -> list[Row]:
+    """Return rows of medians and quartiles of (rounds, runs); a best is named where its quartiles are apart."""
+    spreads = [summarize(times) for times in milliseconds.T]
+    best, *others = sorted(spreads)
+    apart = best.upper < min(spread.lower for spread in others)
+    return [
+        Row(name, [spread.median for spread in spreads], "number", -1 if apart else 0),
+        Row("  quartiles", [f"{number(spread.lower)} to {number(spread.upper)}" for spread in spreads]),
+    ]
+
+
+def choose_image(run: Run, module: Module) -> Size:
+    """Return the (height, width) that most images of a run's data have; a usual one where that is unknown."""
+    if "image" not in run.model:
+        return default_image(module.description)
+    height, width = run.model["image"]
+    return height, width
+
+
+def time_once(module: Module, image: Size) -> list[float]:
+    """Return the milliseconds of each step for one image, after one to warm up: the other models had the caches."""
+    return measure_latency(module, image, warmup=1, repeats=1, threads=1).steps[0].tolist()
+
+
+def load_module(run: Run) -> Module:
+    """Return a run's model with all that is around it, in evaluation mode.
+
+    Raises:
+        InputError: if the run has no weights, or they cannot be loaded.
+    """
+    path = find_weights(run)
+    if path is None:
+        raise InputError(f"{run.folder}: none of {', '.join(WEIGHTS)}; expected weights to time")
+    description, weights = load_checkpoint(path)
+    module = find_task(description.arch.head).module(description).eval()
+    module.model = load_model(description, weights)
+    return module

@@ -1,0 +1,1 @@
+"""python -m tasks.demo: a checkpoint in the browser."""

@@ -1,0 +1,154 @@
+"""What the server answers: the page, what it must know of the model, sample images, predictions."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from tasks.demo.guards import add_headers, guard_host, guard_origin, say_errors
+from tasks.demo.inference import MOST_PIXELS, Inference
+from tasks.demo.samples import find_samples, make_thumbnail
+from tasks.models.architecture import name_network
+from tasks.models.description import Description
+from tasks.predict.predictor import DRAWN_SCORE
+
+PAGE = Path(__file__).parent / "page"
+TYPES = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
+MOST_BYTES = 32 * 2**20  # of an uploaded file
+
+INFERENCE = web.AppKey("inference", Inference)
+MODEL = web.AppKey("model", dict[str, Any])
+SAMPLES = web.AppKey("samples", list[Path])
+
+
+def build_app(inference: Inference, *, checkpoint: str, host: str) -> web.Application:
+    """Build the application.
+
+    Args:
+        inference: of the model.
+        checkpoint: its name, for the page.
+        host: that the server is bound to.
+    """
+    middlewares: list[Middleware] = [say_errors, guard_host(host), guard_origin]
+    app = web.Application(middlewares=middlewares, client_max_size=MOST_BYTES)
+    app.on_response_prepare.append(add_headers)
+    description = inference.predictor.description
+    app[INFERENCE] = inference
+    app.cleanup_ctx.append(close_with)
+    app[SAMPLES] = find_samples(description.dataset)
+    app[MODEL] = {
+        **describe_model(description),
+        "checkpoint": checkpoint,
+        "lowest": inference.lowest,
+        "samples": [path.name for path in app[SAMPLES]],
+        "most_bytes": MOST_BYTES,
+        "most_pixels": MOST_PIXELS,
+    }
+    app.add_routes([web.get(f"/{name}", handler) for name, handler in page_handlers().items()])
+    app.add_routes(
+        [
+            web.get("/model", send_model),
+            web.get(r"/samples/{index:\d{1,4}}", send_sample),
+            web.get(r"/samples/{index:\d{1,4}}/thumbnail", send_thumbnail),
+            web.post("/predict", send_prediction),
+            web.post("/picture", send_picture),
+        ]
+    )
+    return app
+
+
+def describe_model(description: Description) -> dict[str, Any]:
+    """Return what the page says of a model, and its classes with their colours and thresholds."""
+    arch, table, size = description.arch, description.classes, description.preprocessing.size
+    thresholds = description.thresholds or (DRAWN_SCORE,) * len(table)
+    classes = zip(table.names, table.colors, thresholds, strict=True)
+    return {
+        "task": "detection" if arch.head == "ssdlite" else "segmentation",
+        "name": name_network(arch.head, arch.backbone),
+        "input": list(size) if isinstance(size, tuple) else size,
+        "chosen": description.thresholds is not None,
+        "classes": [{"name": name, "color": color, "threshold": threshold} for name, color, threshold in classes],
+    }
+
+
+def page_handlers() -> dict[str, Any]:
+    """Read the page's files and return what sends each, by its name; index.html's is ""."""
+
+    def send(content: bytes, kind: str) -> Any:
+        async def handler(request: web.Request) -> web.Response:
+            return web.Response(body=content, content_type=kind, charset="utf-8")
+
+        return handler
+
+    files = [path for path in sorted(PAGE.iterdir()) if path.suffix in TYPES]
+    return {path.name.replace("index.html", ""): send(path.read_bytes(), TYPES[path.suffix]) for path in files}
+
+
+async def send_model(request: web.Request) -> web.Response:
+    """Send what the page must know."""
+    return web.json_response(request.app[MODEL])
+
+
+async def send_sample(request: web.Request) -> web.FileResponse:
+    """Send a sample image as its file is."""
+    return web.FileResponse(find_sample(request))
+
+
+async def send_thumbnail(request: web.Request) -> web.Response:
+    """Send a small picture of a sample image."""
+
+    def encode(path: Path) -> bytes:
+        file = BytesIO()
+        make_thumbnail(path).save(file, "JPEG")
+        return file.getvalue()
+
+    return web.Response(body=await asyncio.to_thread(encode, find_sample(request)), content_type="image/jpeg")
+
+
+async def send_prediction(request: web.Request) -> web.Response:
+    """Predict for the image file that the body is, see `tasks.demo.inference.predict`."""
+    return web.json_response(await request.app[INFERENCE].predict(*await read_upload(request)))
+
+
+async def send_picture(request: web.Request) -> web.Response:
+    """Send the image file that the body is as JPEG: some kinds of files no browser shows."""
+    content = await request.app[INFERENCE].convert(*await read_upload(request))
+    return web.Response(body=content, content_type="image/jpeg")
+
+
+async def read_upload(request: web.Request) -> tuple[bytes, str]:
+    """Return the body, and the name that the query gives it.
+
+    Raises:
+        HTTPRequestEntityTooLarge: if it is too large; one that says so itself is not read.
+    """
+    name = request.query.get("name", "image")[:100]
+    try:
+        if (request.content_length or 0) > MOST_BYTES:
+            raise web.HTTPRequestEntityTooLarge(MOST_BYTES, request.content_length or 0)
+        return await request.read(), name
+    except web.HTTPRequestEntityTooLarge as error:
+        error.text = f"{name}: the file is too large; expected at most {MOST_BYTES // 2**20} MB"
+        raise
+
+
+def find_sample(request: web.Request) -> Path:
+    """Return the path of the sample image that an address names.
+
+    Raises:
+        HTTPNotFound: if there is none.
+    """
+    index, paths = int(request.match_info["index"]), request.app[SAMPLES]
+    if index >= len(paths) or not paths[index].is_file():
+        raise web.HTTPNotFound(text=f"no sample {index}; expected one of {len(paths)}")
+    return paths[index]
+
+
+async def close_with(app: web.Application) -> AsyncIterator[None]:
+    """End the model's thread when the application ends."""
+    yield
+    app[INFERENCE].close()

@@ -1,0 +1,1 @@
+"""python -m tasks.doctor: is a data set fit for training?"""

@@ -1,0 +1,25 @@
+"""Check a data set before anyone trains on it.
+
+Usage:
+    python -m tasks.doctor dataset=coco dataset.root=DIR dataset.train=train dataset.val=val
+    python -m tasks.doctor task=lraspp dataset=masks dataset.root=DIR
+
+Its exit status is 0 where training may start, 1 where errors were found, 2 where an option is wrong.
+"""
+
+from omegaconf import DictConfig
+
+from tasks.cli.entry import command
+
+
+@command("doctor")
+def main(cfg: DictConfig) -> None:
+    """Run the command with its configuration, conf/doctor.yaml."""
+    from tasks.doctor.command import diagnose  # late, so that --help takes a second
+
+    if not diagnose(cfg).may_train:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""Many pictures on one sheet: samples with their labels, and the pictures that two splits share."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from data.classes import ClassTable
+from data.errors import InputError
+from data.images import load_image
+from data.samples import DetectionSample
+from tasks.doctor.leaks import Pair
+from tasks.drawing.images import PAPER, add_title, draw_boxes, draw_legend, draw_mask, side_by_side
+
+SAMPLES = 20  # on a sheet
+COLUMNS = 4
+SIDE = 420  # pixels: the longer one of a picture
+GAP = 12  # pixels
+PAIRS = 12  # on a sheet
+PAIR_COLUMNS = 2
+
+
+def choose_samples(presence: np.ndarray, count: int = SAMPLES) -> list[int]:
+    """Choose images so that every class is shown if there is room, the rarest first; the rest spread evenly.
+
+    Args:
+        presence: (N, K) bool, whether an image holds a class.
+        count: images to choose.
+
+    Returns:
+        At most `count` positions, sorted.
+    """
+    chosen: list[int] = []
+    frequency = presence.sum(axis=0)
+    for label in np.argsort(frequency, kind="stable"):
+        shown = np.asarray(presence[chosen].any(axis=0))
+        if len(chosen) == count or not frequency[label] or shown[label]:
+            continue
+        gains = (presence & ~shown).sum(axis=1) * presence[:, label]  # new classes that an image of this class shows
+        chosen.append(int(gains.argmax()))
+    left = np.setdiff1d(np.arange(len(presence)), chosen)
+    room = min(count - len(chosen), len(left))
+    spread = left[np.linspace(0, len(left) - 1, room).astype(int)] if room else []
+    return sorted([*chosen, *(int(index) for index in spread)])
+
+
+def draw_samples(reader: Any, rows: Sequence[int]) -> np.ndarray | None:
+    """Draw images with their labels on one sheet; files that cannot be read are left out.
+
+    Args:
+        reader: of a split.
+        rows: positions of the images.
+
+    Returns:
+        (H, W, 3) uint8, with a legend of the classes below; None if no image can be read.
+    """
+    cells, seen = [], []
+    for row in rows:
+        try:
+            sample = reader[row]
+        except InputError:  # reported elsewhere
+            continue
+        boxes = isinstance(sample, DetectionSample)
+        name = str(reader.names[row]) if boxes else sample.name
+        cells.append(add_title(_draw_sample(sample, reader.classes), name))
+        seen.append(np.unique(sample.labels if boxes else sample.mask))
+    if not cells:
+        return None
+    sheet = tile(cells, columns=COLUMNS)
+    return np.vstack([sheet, draw_legend(np.concatenate(seen), classes=reader.classes, width=sheet.shape[1])])
+
+
+def draw_pairs(pairs: Sequence[Pair]) -> np.ndarray:
+    """Draw the first PAIRS pairs of files side by side, each under its split and name: (H, W, 3) uint8."""
+    cells = []
+    for pair in pairs[:PAIRS]:
+        left, right = (_fit(load_image(path)) for path in pair.paths)
+        right = cv2.resize(right, left.shape[1::-1])
+        first, second = (f"{split}: {path.name}" for split, path in zip(pair.splits, pair.paths, strict=True))
+        cells.append(side_by_side(left, right, titles=(first, second)))
+    return tile(cells, columns=PAIR_COLUMNS)
+
+
+def tile(cells: Sequence[np.ndarray], *, columns: int) -> np.ndarray:
+    """Set pictures (h, w, 3) in rows, GAP apart, each in the middle of a place as large as the largest: (H, W, 3)."""
+    columns = min(columns, len(cells))
+    height, width = (max(cell.shape[axis] for cell in cells) for axis in (0, 1))
+    rows = -(-len(cells) // columns)
+    size = (rows * (height + GAP) + GAP, columns * (width + GAP) + GAP, 3)
+    sheet = np.full(size, PAPER, dtype=np.uint8)
+    for index, cell in enumerate(cells):
+        top = (index // columns) * (height + GAP) + GAP + (height - cell.shape[0]) // 2
+        left = (index % columns) * (width + GAP) + GAP + (width - cell.shape[1]) // 2
+        sheet[top : top + cell.shape[0], left : left + cell.shape[1]] = cell
+    return sheet
+
+
+def _draw_sample(sample: Any, classes: ClassTable) -> np.ndarray:
+    """Draw a sample's boxes or mask on its image, of its size on a sheet: lines and letters keep their size so."""
+    image = _fit(sample.image)
+    height, width = image.shape[:2]
+    if isinstance(sample, DetectionSample):
+        scale = np.array([width, height] * 2) / np.array([*sample.image.shape[1::-1]] * 2)
+        return draw_boxes(image, sample.boxes * scale, sample.labels, classes=classes)
+    mask = cv2.resize(sample.mask, (width, height), interpolation=cv2.INTER_NEAREST)
+    return draw_mask(image, mask, classes=classes)
+
+
+def _fit(image: np.ndarray) -> np.ndarray:
+    """Resize an image so that its longer side is SIDE."""
+    scale = SIDE / max(image.shape[:2])
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)

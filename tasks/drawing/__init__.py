@@ -1,0 +1,1 @@
+"""Pictures and figures that several commands draw."""

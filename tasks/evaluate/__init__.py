@@ -1,0 +1,1 @@
+"""python -m tasks.evaluate: one checkpoint on one data set, in numbers, pictures and a report."""

@@ -1,0 +1,24 @@
+"""Evaluate a checkpoint: mAP or mIoU, what goes wrong, results and plots.
+
+Usage:
+    python -m tasks.evaluate checkpoint=RUN/checkpoints/best.ckpt
+    python -m tasks.evaluate checkpoint=RUN/model.safetensors dataset=coco dataset.root=DIR dataset.val=NAME
+    python -m tasks.evaluate checkpoint=RUN/model.safetensors scales=[0.75,1.0,1.25] flip=true
+    python -m tasks.evaluate checkpoint=RUN/model.safetensors threshold.rule=f1 store_thresholds=true
+"""
+
+from omegaconf import DictConfig
+
+from tasks.cli.entry import command
+
+
+@command("evaluate")
+def main(cfg: DictConfig) -> None:
+    """Run the command with its configuration, conf/evaluate.yaml."""
+    from tasks.evaluate.command import evaluate  # late, so that --help takes a second
+
+    evaluate(cfg)
+
+
+if __name__ == "__main__":
+    main()

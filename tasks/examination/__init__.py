@@ -1,0 +1,1 @@
+"""What the doctor finds out about labels, of whatever task."""

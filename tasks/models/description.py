@@ -1,0 +1,83 @@
+"""Everything but the weights that a model needs to be used; every checkpoint holds it."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from data.classes import ClassTable
+from tasks.detection.postprocess import Postprocessing
+from tasks.models.architecture import Arch
+from tasks.models.preprocessing import Preprocessing
+
+VERSION = 2
+
+
+def to_tuples(value: Any) -> Any:
+    """Turn the lists in plain values into tuples, as the dataclasses hold them; JSON and yaml know lists alone."""
+    if isinstance(value, dict):
+        return {key: to_tuples(entry) for key, entry in value.items()}
+    return tuple(to_tuples(entry) for entry in value) if isinstance(value, list | tuple) else value
+
+
+@dataclass(frozen=True)
+class Description:
+    """Everything but the weights that a model needs to be used.
+
+    Attributes:
+        arch: its layers.
+        classes: what its outputs stand for.
+        preprocessing: how images enter it.
+        postprocessing: how detections leave it; None for a segmenter.
+        dataset: the configuration of the data that it was trained on, plain values.
+        thresholds: the lowest score of a detection that is worth showing, by class; None where none was chosen.
+
+    Raises:
+        ValueError: if a detector has no input size or no postprocessing, or the thresholds are not one a class.
+    """
+
+    arch: Arch
+    classes: ClassTable
+    preprocessing: Preprocessing
+    postprocessing: Postprocessing | None
+    dataset: dict[str, Any]
+    thresholds: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.arch.head == "ssdlite" and not (isinstance(self.preprocessing.size, tuple) and self.postprocessing):
+            raise ValueError("ssdlite: no input size or no postprocessing; expected both")
+        if self.thresholds is not None and len(self.thresholds) != len(self.classes):
+            raise ValueError(f"{len(self.thresholds)} thresholds for {len(self.classes)} classes; expected one each")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, with the version of this layout."""
+        return {
+            "version": VERSION,
+            "arch": asdict(self.arch),
+            "classes": self.classes.to_dict(),
+            "preprocessing": asdict(self.preprocessing),
+            "postprocessing": self.postprocessing and asdict(self.postprocessing),
+            "dataset": self.dataset,
+            "thresholds": self.thresholds and list(self.thresholds),
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Description":
+        """Rebuild what `to_dict` returned.
+
+        Raises:
+            AttributeError, IndexError, KeyError, TypeError, ValueError: if fields are missing, unknown or hold what is
+                not allowed.
+        """
+        if values["version"] != VERSION:
+            raise ValueError(f"version {values['version']!r}; this program reads version {VERSION}")
+        arch, classes = Arch(**to_tuples(values["arch"])), ClassTable.from_dict(values["classes"])
+        if len(classes) != arch.num_classes:
+            raise ValueError(f"{len(classes)} classes for {arch.num_classes} outputs")
+        postprocessing = values["postprocessing"]
+        return cls(
+            arch,
+            classes,
+            Preprocessing(**to_tuples(values["preprocessing"])),
+            postprocessing and Postprocessing(**postprocessing),
+            dict(values["dataset"], name=str(values["dataset"]["name"])),
+            to_tuples(values.get("thresholds")),  # checkpoints from before there were any lack the entry
+        )

@@ -1,0 +1,1 @@
+"""python -m tasks.predict: a checkpoint on images, videos and cameras."""

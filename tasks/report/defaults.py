@@ -1,0 +1,75 @@
+"""Which options of a run are not those that its command has by default."""
+
+from contextlib import nullcontext
+from functools import cache
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+import conf
+
+OWN = ("out", "resume", "debug", "checkpoint")  # options that every run has of its own
+
+
+def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return the options by their dotted names, as one writes them on a command line."""
+    options: dict[str, str] = {}
+    for name, value in config.items():
+        path = f"{prefix}{name}"
+        if isinstance(value, dict) and value:
+            options |= flatten(value, f"{path}.")
+        else:
+            options[path] = write_value(value)
+    return options
+
+
+def write_value(value: Any) -> str:
+    """Return a plain value as YAML writes it on one line."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, list):
+        return f"[{', '.join(write_value(entry) for entry in value)}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def read_defaults(config: dict[str, Any]) -> dict[str, str]:
+    """Return the options of a run that was started with its task, backbone, data set and optimizer alone.
+
+    Returns:
+        By dotted names; empty where they cannot be composed.
+    """
+    if "checkpoint" in config:
+        return compose_defaults("evaluate", ("checkpoint=null",))
+    model, groups = config.get("model") or {}, {}
+    groups["task"], groups["backbone"] = model.get("head"), model.get("backbone")
+    for group in ("dataset", "optimizer"):
+        groups[group] = (config.get(group) or {}).get("name")
+    known = {group: name for group, name in groups.items() if (conf.FOLDER / group / f"{name}.yaml").is_file()}
+    return compose_defaults("train", tuple(f"{group}={name}" for group, name in known.items()))
+
+
+@cache
+def compose_defaults(command: str, overrides: tuple[str, ...]) -> dict[str, str]:
+    """Return the options of a command by their dotted names; empty where they cannot be composed."""
+    try:
+        started = GlobalHydra.instance().is_initialized()  # by the command that is running
+        with nullcontext() if started else initialize_config_dir(str(conf.FOLDER), version_base="1.3"):
+            cfg = compose(command, [*overrides, "out=null"])
+        return flatten(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
+    except (HydraException, OmegaConfBaseException):
+        return {}
+
+
+def list_options(config: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return every option of a run: name, value, default (None where there is none), and whether they differ."""
+    defaults, options = read_defaults(config), flatten(config)
+    rows = []
+    for name, value in options.items():
+        default = defaults.get(name)
+        changed = bool(defaults) and name not in OWN and value != default
+        rows.append({"name": name, "value": value, "default": default, "changed": changed})
+    return rows

@@ -1,0 +1,171 @@
+"""A run as its folder tells it: every file is optional, and nothing else is read."""
+
+import csv
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from data.errors import InputError
+from tasks.drawing.curves import Series, read_number, read_series
+from tasks.loaders import TASKS
+from tasks.models.architecture import name_network
+from tasks.runs.environment import read_starts
+from tasks.runs.folder import list_logs
+from tasks.runs.recording import DATA, MODEL
+
+HEADLINE = {"detection": "mAP", "segmentation": "mIoU"}  # the metric that a run is judged by
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is in the folder of a training run or an evaluation; empty where there is nothing.
+
+    Attributes:
+        folder: the run's.
+        metrics: metrics.json.
+        analysis: analysis.json.
+        config: config.yaml.
+        data: data.json.
+        model: model.json.
+        starts: of environment.json, oldest first.
+        series: every logged number by name, with its steps.
+        speeds: training images a second, by epoch.
+    """
+
+    folder: Path
+    metrics: dict[str, Any] = field(default_factory=dict)
+    analysis: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, Any] = field(default_factory=dict)
+    starts: list[dict[str, Any]] = field(default_factory=list)
+    series: Series = field(default_factory=dict)
+    speeds: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Return the name of the folder."""
+        return self.folder.resolve().name
+
+    @property
+    def is_training(self) -> bool:
+        """Tell a training run from an evaluation."""
+        return "trainer" in self.config or bool(self.series)
+
+    @property
+    def arch(self) -> dict[str, Any]:
+        """Return the architecture: of the model, else as far as the configuration says."""
+        return self.model.get("arch") or self.config.get("model") or {}
+
+    @property
+    def task(self) -> str | None:
+        """Return "detection" or "segmentation"; None where nothing says which."""
+        for task, metric in HEADLINE.items():
+            if metric in self.metrics:
+                return task
+        head = self.arch.get("head")
+        return self.analysis.get("task") or (TASKS[head].kind if head in TASKS else None)
+
+    @property
+    def network(self) -> str:
+        """Return the name of the network, "SSDLite on MobileNetV3-Small"."""
+        return name_network(str(self.arch.get("head", "")), str(self.arch.get("backbone", "")))
+
+    @property
+    def train_images(self) -> int | None:
+        """Return how many images an epoch has; None where no file says it."""
+        images = self.data.get("splits", {}).get("train", {}).get("images")
+        scenes = (self.config.get("dataset") or {}).get("scenes") or {}
+        return images or scenes.get("train")
+
+    @property
+    def speed(self) -> float | None:
+        """Return the median over the epochs of training images a second."""
+        return median(self.speeds.values()) if self.speeds else None
+
+    @property
+    def train_minutes(self) -> float | None:
+        """Return how long the training steps took, waiting for data included, evaluation not."""
+        if not self.speeds or not self.train_images:
+            return None
+        return sum(self.train_images / speed for speed in self.speeds.values()) / 60
+
+    @property
+    def minutes(self) -> float | None:
+        """Return how long the run took from start to end, all starts together; None where one was cut off."""
+        seconds = [start.get("seconds") for start in self.starts]
+        return None if not seconds or None in seconds else sum(seconds) / 60  # type: ignore[arg-type]
+
+
+def read_run(folder: Path) -> Run:
+    """Read what a run's folder holds.
+
+    Raises:
+        InputError: if there is no such folder, or a file in it cannot be read.
+    """
+    if not folder.is_dir():
+        found = "a file" if folder.is_file() else "no such folder"
+        raise InputError(f"{folder}: {found}; expected the folder of a run")
+    logs = list_logs(folder)
+    return Run(
+        folder,
+        metrics=read_json(folder / "metrics.json"),
+        analysis=read_json(folder / "analysis.json"),
+        config=read_yaml(folder / "config.yaml"),
+        data=read_json(folder / DATA),
+        model=read_json(folder / MODEL),
+        starts=read_starts(folder),
+        series=read_series(logs),
+        speeds=read_speeds(logs),
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a file; empty where there is no file.
+
+    Raises:
+        InputError: if it is something else.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: not readable: {error}; expected JSON as a run writes it") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: holds a {type(values).__name__}; expected a JSON object as a run writes it")
+    return values
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the configuration in a file; empty where there is no file.
+
+    Raises:
+        InputError: if it is something else.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        values = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    except (YAMLError, OmegaConfBaseException, OSError) as error:
+        raise InputError(f"{path}: not readable: {error}; expected a configuration as a run writes it") from error
+    return dict(values) if isinstance(values, dict) else {}  # type: ignore[arg-type]
+
+
+def read_speeds(logs: list[Path]) -> dict[int, float]:
+    """Return the training images a second of each epoch, averaged over it, as its last row says."""
+    speeds: dict[int, float] = {}
+    for log in logs:
+        with log.open(newline="") as file:
+            for row in csv.DictReader(file):
+                epoch, speed = read_number(row.get("epoch")), read_number(row.get("images_per_second"))
+                if math.isfinite(epoch) and math.isfinite(speed):
+                    speeds[int(epoch)] = speed
+    return speeds

@@ -1,0 +1,63 @@
+"""The labels of a segmenter's data set: every mask is read once."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from data.errors import InputError
+from data.findings import Finding, Report
+from tasks.examination.examined import Examined
+from tasks.segmentation.mask_table import MaskTable, check_masks, count_mask, count_masks
+
+
+def read_table(reader: Any, *, workers: int, advance: Callable[[], object], report: Report) -> MaskTable:
+    """Count the pixels of all masks of a reader in threads; masks that cannot be used are reported and count nothing.
+
+    Args:
+        reader: of a split.
+        workers: threads.
+        advance: called after each mask.
+        report: takes the findings.
+    """
+    classes = len(reader.classes)
+
+    def attempt(index: int) -> np.ndarray | Finding:
+        try:
+            return count_mask(reader.read_mask(index), classes)
+        except InputError as error:
+            if error.finding is None:
+                raise
+            return error.finding
+
+    counts = np.zeros((len(reader), classes + 1), dtype=np.int64)
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        for index, found in enumerate(pool.map(attempt, range(len(reader)))):
+            if isinstance(found, Finding):
+                report(found)
+            else:
+                counts[index] = found
+            advance()
+    return MaskTable(np.array([str(path) for path in reader.mask_paths]), counts)
+
+
+def examine_masks(
+    readers: dict[str, Any], report: Report, *, workers: int, advance: Callable[[], object]
+) -> dict[str, Examined]:
+    """Count and check the masks of each split.
+
+    Args:
+        readers: of the splits, which agree on their classes.
+        report: takes the findings.
+        workers: threads.
+        advance: called after each mask.
+    """
+    examined = {}
+    for role, reader in readers.items():
+        table = read_table(reader, workers=workers, advance=advance, report=report)
+        check_masks(table, reader.classes, report, split=role)
+        whole = table.counts.sum(axis=0)
+        values = {"ignored": float(whole[-1] / max(1, whole.sum()))}
+        examined[role] = Examined(count_masks(table, reader.classes), table.counts[:, :-1] > 0, values)
+    return examined

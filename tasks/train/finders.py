@@ -1,0 +1,235 @@
+"""Lightning's finders: a learning rate, or the largest batch that fits; nothing is trained.
+
+The rates are tried by L. Smith's range test (arXiv:1506.01186, section 3.3): the rate grows from step to step until the
+loss does.
+"""
+
+import io
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, redirect_stderr
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.tuner.tuning import Tuner
+from torch.utils.data import DataLoader
+
+from data.errors import InputError
+from tasks.drawing.figures import ACCENT, new_figure, style_axes
+from tasks.evaluate.command import make_trainer
+from tasks.files import write_json
+from tasks.loaders import build_train_loader
+from tasks.runs.folder import given_options
+from tasks.train.memory import limit_memory
+from tasks.train.summary import task_command
+from tasks.train.trainers import choose_precision
+
+logger = logging.getLogger(__name__)
+
+RATES = (1e-5, 10.0)  # lowest and highest learning rate that is tried
+STEPS = 100  # as many rates
+MARGIN = 3  # from the rate of the lowest loss, beyond which it grows
+LARGEST = {"cpu": 64, "cuda": 1024, "mps": 256}  # batch that is tried; on a processor larger ones bring no speed
+TRIALS = 3  # steps with each batch size
+WHAT = ("lr", "batch_size")
+
+
+def check_find(config: dict[str, Any]) -> None:
+    """Check what is to be found.
+
+    Raises:
+        InputError: if there is no finder for it, or other options have no meaning with it.
+    """
+    wanted = config.get("find")
+    if wanted is not None and wanted not in WHAT:
+        raise InputError(f"find: unknown {wanted!r}; choose from {', '.join(WHAT)}")
+    if wanted is not None and config.get("overfit") is not None:
+        raise InputError(f"find={wanted} overfit={config['overfit']}: two things at once; expected one of them")
+
+
+def find(config: dict[str, Any], out: Path, *, module: Any, reader: Any) -> dict[str, Any]:
+    """Look for what config["find"] names; write a curve and a JSON file into `out`, and say how to go on.
+
+    Args:
+        config: of the run that the finding is for.
+        out: folder, which is made at the end.
+        module: that would be trained.
+        reader: that it would be trained on.
+
+    Returns:
+        What was found and tried, as written.
+    """
+    name = config["find"]
+    with TemporaryDirectory() as folder:  # Lightning keeps the weights there for as long as it looks
+        trainer = build_trainer(config, folder)
+        if module.teacher is not None:
+            module.teacher.to(trainer.strategy.root_device)
+        find_it = find_rate if name == "lr" else find_batch_size
+        found = find_it(trainer, module, reader=reader, config=config)
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / f"find_{name}.json", found)
+    plot(found, out / f"find_{name}.png", name=name)
+    again = [option for option in given_options() if not option.startswith(("find=", f"{name}=", "out="))]
+    logger.info("%s=%s; curve: %s", name, found["suggestion"], out / f"find_{name}.png")
+    logger.info("next:\n  %s", task_command("train", *again, f"{name}={found['suggestion']}"))
+    return found
+
+
+def build_trainer(config: dict[str, Any], folder: str) -> L.Trainer:
+    """Build a trainer that steps as the run's would, and writes nothing outside `folder`."""
+    settings = config["trainer"]
+    return make_trainer(
+        accelerator=settings["accelerator"],
+        precision=choose_precision(settings["precision"], settings["accelerator"]),
+        gradient_clip_val=settings["gradient_clip_val"],
+        accumulate_grad_batches=settings["accumulate_grad_batches"],
+        max_epochs=-1,
+        default_root_dir=folder,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        num_sanity_val_steps=0,
+    )
+
+
+def find_rate(trainer: L.Trainer, module: Any, *, reader: Any, config: dict[str, Any]) -> dict[str, Any]:
+    """Try learning rates from low to high, a step each.
+
+    Lightning's own losses are not used: it smooths them over fifty steps, the first ones with the wrong weight.
+
+    Returns:
+        The suggestion, and the rates with their losses.
+
+    Raises:
+        InputError: if the loss falls at none.
+    """
+    low, high = RATES
+    logger.info("trying %d learning rates from %g to %g, a step each", STEPS, low, high)
+    losses: list[torch.Tensor] = []
+    step = module.training_step
+
+    def remember(batch: Any, batch_idx: int) -> torch.Tensor:
+        losses.append(step(batch, batch_idx))
+        return losses[-1]
+
+    module.training_step = remember
+    loader = build_train_loader(reader, config)
+    with hide_bar():
+        finder = Tuner(trainer).lr_find(module, loader, min_lr=low, max_lr=high, num_training=STEPS, update_attr=False)
+    rates = np.array(finder.results["lr"])  # type: ignore[union-attr]
+    each = config["trainer"]["accumulate_grad_batches"]
+    found = torch.stack(losses).detach().float().cpu().numpy()[: len(rates) * each].reshape(-1, each).mean(axis=1)
+    rates = rates[: len(found)]
+    return {"suggestion": suggest_rate(rates, found), "lr": rates.tolist(), "loss": to_finite(found)}
+
+
+@contextmanager
+def hide_bar() -> Iterator[None]:
+    """Keep Lightning's bar, which cannot be switched off, out of log files."""
+    if sys.stderr.isatty():
+        yield
+        return
+    with redirect_stderr(io.StringIO()):
+        yield
+
+
+def suggest_rate(rates: np.ndarray, losses: np.ndarray) -> float:
+    """Return a third of the rate of the lowest loss, smoothed, to two digits.
+
+    `lr=` is the highest rate of a schedule, so that it may be near the edge. Lightning suggests where the loss falls
+    fastest over the rate itself, which favours the lowest rates.
+
+    Args:
+        rates: (P,), rising by a constant factor.
+        losses: (P,); those that are not finite come at the end.
+
+    Raises:
+        InputError: if the loss falls nowhere.
+    """
+    finite = losses[np.isfinite(losses)]
+    reach = max(1, len(finite) // 20)  # a value counts with so many on either side
+    padded = np.pad(finite, reach, mode="edge")
+    smooth = np.convolve(padded, np.ones(2 * reach + 1) / (2 * reach + 1), mode="valid")  # (P,)
+    lowest = int(np.argmin(smooth))
+    if lowest <= reach:
+        raise InputError("find=lr: the loss falls at no rate; try overfit=8, which shows whether it can")
+    return float(f"{rates[lowest] / MARGIN:.1e}")
+
+
+def to_finite(losses: np.ndarray) -> list[float | None]:
+    """Return plain values; None where a loss is none, which JSON has no number for."""
+    return [float(loss) if np.isfinite(loss) else None for loss in losses]
+
+
+class Batches(L.LightningDataModule):
+    """Training batches of a size that Lightning's finder changes.
+
+    Attributes:
+        batch_size: of the loader that is built next.
+        times: by batch size, when each of its batches came.
+    """
+
+    def __init__(self, reader: Any, config: dict[str, Any]) -> None:
+        super().__init__()
+        self.reader = reader
+        self.config = config
+        self.batch_size = 2
+        self.times: dict[int, list[float]] = {}
+
+    def train_dataloader(self) -> DataLoader:
+        """Return the loader of this size."""
+        return build_train_loader(self.reader, {**self.config, "batch_size": self.batch_size})
+
+    def val_dataloader(self) -> list[DataLoader]:
+        """Return none: nothing is evaluated, though the module could."""
+        return []
+
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Note the time; on a GPU when it is done with the batch before."""
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        self.times.setdefault(self.batch_size, []).append(time.perf_counter())
+        return batch
+
+
+def find_batch_size(trainer: L.Trainer, module: Any, *, reader: Any, config: dict[str, Any]) -> dict[str, Any]:
+    """Double the batch until memory runs out, the data do, or larger ones bring nothing.
+
+    Returns:
+        The suggestion, the largest of those that fit, and the images a second of each.
+    """
+    kind = trainer.strategy.root_device.type
+    largest = min(LARGEST.get(kind, LARGEST["cpu"]), len(reader))
+    logger.info("trying batches of 2, 4, ... %d at most, %d steps each", largest, TRIALS)
+    data = Batches(reader, config)
+    with limit_memory() if kind == "cpu" else nullcontext():
+        # Lightning returns the last size untried, so that one more doubling is asked for than is wanted.
+        Tuner(trainer).scale_batch_size(module, datamodule=data, steps_per_trial=TRIALS, max_val=2 * largest)
+    tried = {size: TRIALS - 1 for size, times in data.times.items() if len(times) >= TRIALS and size <= largest}
+    speeds = {s: s * n / (data.times[s][n] - data.times[s][0]) for s, n in tried.items()}
+    fits = max(speeds)
+    return {"suggestion": fits, "batch_size": list(speeds), "images_per_second": list(speeds.values())}
+
+
+def plot(found: dict[str, Any], path: Path, *, name: str) -> None:
+    """Draw what was tried, the suggestion marked."""
+    x, y = ("lr", "loss") if name == "lr" else ("batch_size", "images_per_second")
+    figure = new_figure(6, 4)
+    axes = figure.subplots()
+    values = np.array(found[y], dtype=float)
+    axes.plot(found[x], values, color=ACCENT, marker=None if name == "lr" else "o")
+    axes.axvline(found["suggestion"], color="#c03a2b", linestyle="--", label=f"{name}={found['suggestion']}")
+    style_axes(axes, title=f"find={name}", xlabel=x.replace("_", " "), ylabel=y.replace("_", " "))
+    axes.set_xscale("log" if name == "lr" else "linear")
+    if name == "lr":  # the last losses may be a thousand times the first
+        axes.set_ylim(0.9 * np.nanmin(values), 1.5 * np.nanmedian(values))
+    else:
+        axes.set_ylim(bottom=0)
+    axes.legend()
+    figure.savefig(path)

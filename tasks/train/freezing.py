@@ -1,0 +1,59 @@
+"""Parts of a model that fine-tuning leaves as they are."""
+
+import re
+from typing import Any
+
+from torch import nn
+
+from backbones.mobilenetv3 import MobileNetV3
+from data.errors import InputError
+from tasks.models.architecture import Model
+
+NONE, BACKBONE = "none", "backbone"
+BLOCK = re.compile(r"blocks\.\d+\.\d+")  # timm's names
+FIRST = ("conv_stem", "bn1")
+
+
+def list_rows(model: Model) -> list[list[nn.Module]]:
+    """Return the layers of each row of the backbone: of the stem, then of row 1, 2, ... of the paper's table.
+
+    For timm's networks the rows are their blocks.
+    """
+    backbone = model.backbone
+    if isinstance(backbone, MobileNetV3):
+        return [[backbone.stem], *([block] for block in backbone.blocks)]
+    layers = dict(backbone.net.named_modules())
+    stem = [layers[name] for name in FIRST if name in layers]
+    return [stem, *([layer] for name, layer in layers.items() if BLOCK.fullmatch(name))]
+
+
+def list_frozen(model: Model, freeze: Any) -> list[nn.Module]:
+    """Return the parts that are frozen.
+
+    Args:
+        model: whole.
+        freeze: "none", "backbone", or the number of the last frozen row; the stem goes with it.
+
+    Raises:
+        InputError: if it is none of these.
+    """
+    if freeze in (None, NONE):
+        return []
+    if freeze == BACKBONE:
+        return [model.backbone]
+    rows = list_rows(model)
+    if type(freeze) is not int or not 1 <= freeze < len(rows):
+        raise InputError(
+            f"freeze: {freeze!r}; expected none, backbone or the number of a row from 1 to {len(rows) - 1}"
+        )
+    return [layer for row in rows[: freeze + 1] for layer in row]
+
+
+def freeze_model(model: Model, freeze: Any) -> None:
+    """Take the frozen parts out of training: no gradient, no weight decay; `KeepFrozen` does the rest.
+
+    Raises:
+        InputError: as `list_frozen`.
+    """
+    for part in list_frozen(model, freeze):
+        part.requires_grad_(False)

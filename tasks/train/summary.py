@@ -1,0 +1,85 @@
+"""What a run says at its end: what was best, where it is, how long it took, and the commands to go on with."""
+
+import json
+import logging
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from tasks.cli.display import format_time
+
+logger = logging.getLogger(__name__)
+
+PLAIN = re.compile(r"[\w./:%+@-]+")  # what Hydra and a shell take without quotes
+WEIGHTS = "model.safetensors"  # what a finished run has
+COMMAND = "  {}"  # an indent, so that a test and a reader find them
+
+
+def python() -> str:
+    """Return how the user started Python, as it can be typed again."""
+    found = shutil.which("python")
+    if (
+        found
+        and Path(found).resolve() == Path(sys.executable).resolve()
+        and Path(found).parent == Path(sys.prefix, "bin")
+    ):
+        return "python"
+    executable = Path(sys.executable)
+    here = Path.cwd()
+    return shlex.quote(str(executable.relative_to(here) if executable.is_relative_to(here) else executable))
+
+
+def option(name: str, value: Any) -> str:
+    """Return an option as it is typed, quoted for Hydra and the shell where it must be."""
+    text = str(value)
+    if PLAIN.fullmatch(text):
+        return f"{name}={text}"
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return shlex.quote(f"{name}='{escaped}'")
+
+
+def task_command(name: str, *options: str) -> str:
+    """Return a command of this project as it is typed."""
+    return " ".join([python(), "-m", f"tasks.{name}", *options])
+
+
+def find_image(reader: Any) -> Path:
+    """Return an image that a reader reads."""
+    return Path(str(reader.image_paths[0]))
+
+
+def find_other_run(out: Path) -> Path | None:
+    """Return the newest finished run of the same task beside this one, if there is any."""
+    found = sorted(out.absolute().parent.glob(f"*/{WEIGHTS}"), key=lambda path: path.stat().st_mtime)
+    alike = [path.parent.name for path in found if read_metrics(path.parent).keys() == read_metrics(out).keys()]
+    others = [name for name in alike if name != out.absolute().name]
+    return out.parent / others[-1] if others else None
+
+
+def read_metrics(run: Path) -> dict[str, Any]:
+    """Return the metrics of a run; none where it has none."""
+    file = run / "metrics.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def next_commands(out: Path, *, image: Path, tensorboard: Path | None) -> list[str]:
+    """Return the commands that one goes on with: evaluate, predict, compare, watch."""
+    model = option("checkpoint", out / WEIGHTS)
+    commands = [task_command("evaluate", model), task_command("predict", model, option("source", image))]
+    other = find_other_run(out)
+    if other is not None:
+        commands.append(task_command("compare", shlex.quote(str(out)), shlex.quote(str(other))))
+    if tensorboard is not None:
+        commands.append(f"{python()} -m tensorboard.main --logdir {shlex.quote(str(tensorboard))}")
+    return commands
+
+
+def log_summary(*, best: str, seconds: float, commands: list[str]) -> None:
+    """Say it."""
+    logger.info("best: %s; %s in all", best, format_time(seconds))
+    logger.info("next:")
+    for command in commands:
+        logger.info(COMMAND.format(command))
