@@ -25,8 +25,8 @@ from tasks.detection.metrics import SUMMARY, evaluate_detections
 from tasks.detection.module import DetectionModule
 from tasks.detection.postprocess import Postprocessing, postprocess
 from tasks.loaders import describe
-from tests.tasks.peers import build_ssdlite, show_images
-from tests.tasks.runs import load_config
+from tests.support.peers import build_ssdlite, show_images
+from tests.support.runs import load_config
 
 SIZE = (320, 320)
 

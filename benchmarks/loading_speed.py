@@ -31,7 +31,7 @@ from data.cache import CachedReader
 from tasks.cli.options import to_plain
 from tasks.loaders import build_train_loader, describe, open_split
 from tasks.models.preprocessing import Preprocessing
-from tests.tasks.runs import load_config
+from tests.support.runs import load_config
 
 DATA = {"coco128": ("ssdlite", "train2017"), "bccd": ("ssdlite", "train"), "camvid": ("lraspp", "train")}
 BATCHES, REPEATS = 6, 7

@@ -3,8 +3,8 @@
 Usage:
     python -m benchmarks.parity --images DIR    # a folder of photographs
 
-The peers have random weights under which outputs vary (`tests.tasks.peers`); each is saved, loaded as a user would and
-run on the photographs. The numbers land in benchmarks/results/parity.json.
+The peers have random weights under which outputs vary (`tests.support.peers`); each is saved, loaded as a user would
+and run on the photographs. The numbers land in benchmarks/results/parity.json.
 """
 
 import argparse
@@ -28,8 +28,8 @@ from tasks.models.architecture import Arch, build_model
 from tasks.models.checkpoint import load_checkpoint, load_model
 from tasks.models.pretrained.loading import read_weights
 from tasks.predict.command import ImageFiles
-from tests.backbones.dli14 import DLi14
-from tests.tasks.peers import build_ssdlite, build_timm, vary
+from tests.support.dli14 import DLi14
+from tests.support.peers import build_ssdlite, build_timm, vary
 
 RESULTS = Path(__file__).parent / "results/parity.json"
 SIZE = (224, 224)

@@ -27,7 +27,7 @@ from tasks.models.architecture import build_model
 from tasks.profiling.counting import CONVENTIONS, count_madds
 from tasks.train.callbacks import AveragedWeights
 from tasks.train.command import build_module
-from tests.tasks.runs import load_config
+from tests.support.runs import load_config
 
 DATA = {"bccd": "ssdlite", "camvid": "lraspp"}
 REPEATS = 5

@@ -8,7 +8,7 @@ from torchvision.models import mobilenet_v3_large, mobilenet_v3_small
 
 from backbones.mobilenetv3 import MobileNetV3
 from backbones.weights import CLASSIFIERS, NAMINGS, MismatchError, convert, find_unused
-from tests.backbones.dli14 import DLi14
+from tests.support.dli14 import DLi14
 
 TOLERANCE = 1e-5  # of the largest value
 

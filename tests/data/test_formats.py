@@ -10,7 +10,7 @@ from PIL import Image
 from data.datasets import DatasetConfig, open_reader, read_labels
 from data.errors import InputError
 from data.findings import Finding
-from tests.data import trees
+from tests.support import trees
 
 ROBOFLOW_YAML = f"train: ../train/images\nval: ../valid/images\nnc: 3\nnames: {trees.NAMES}\n"
 

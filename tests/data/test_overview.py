@@ -3,7 +3,7 @@ from PIL import Image
 
 from data.datasets import DatasetConfig, open_reader
 from data.overview import describe_classes, measure_shares
-from tests.data import trees
+from tests.support import trees
 
 
 def open_boxes(root, role):

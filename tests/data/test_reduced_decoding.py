@@ -15,7 +15,7 @@ from data.images import load_image, read_decoded_size
 from data.splits import Part
 from tasks.cli.options import to_plain
 from tasks.loaders import build_train_loader, open_split
-from tests.tasks.runs import load_config
+from tests.support.runs import load_config
 
 
 def save_gradient(path, *, height, width, **options):

@@ -17,7 +17,7 @@ from data.synthetic.writing import write_synthetic
 from tasks.evaluate.command import evaluate
 from tasks.predict.command import predict
 from tasks.train.command import train
-from tests.tasks.runs import CONF, load_config, small_run
+from tests.support.runs import CONF, load_config, small_run
 
 
 @pytest.fixture
