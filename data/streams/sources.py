@@ -20,7 +20,7 @@ EXPECTED = "expected an image, a video, a folder of them, a pattern or the numbe
 
 
 @dataclass(frozen=True)
-class Moment:
+class Timestamp:
     """Where a frame stands in its video.
 
     Attributes:
@@ -44,13 +44,13 @@ class Frame:
         image: (H, W, 3) uint8, RGB.
         name: unique in the source; good as the stem of a file.
         file: that it is from; "" for arrays.
-        moment: in its video; None for an image.
+        timestamp: in its video; None for an image.
     """
 
     image: np.ndarray
     name: str
     file: str = ""
-    moment: Moment | None = None
+    timestamp: Timestamp | None = None
 
 
 Read = Callable[[], Frame]  # raises InputError where there is no readable image
@@ -139,10 +139,10 @@ def read_video(capture: Capture, name: str, *, file: str, every: int) -> Iterato
     start = time.monotonic()
     with capture:
         for number, seconds, image in capture.frames(every):
-            moment = Moment(
+            timestamp = Timestamp(
                 name, capture.rate / every, number, time.monotonic() - start if seconds is None else seconds
             )
-            yield partial(Frame, image, f"{name}_{number:06d}", file, moment)
+            yield partial(Frame, image, f"{name}_{number:06d}", file, timestamp)
         if capture.cut_off is not None:
             yield partial(refuse, InputError(f"{file}: {capture.cut_off}"))
 

@@ -8,7 +8,7 @@ import numpy as np
 from data.classes import ClassTable
 from data.errors import InputError
 from data.samples import IGNORE
-from data.streams.sources import Moment
+from data.streams.sources import Timestamp
 from tasks.drawing.images import draw_boxes, draw_legend, draw_mask
 
 
@@ -33,7 +33,7 @@ class Prediction:
         image: (H, W, 3) uint8, RGB.
         classes: the K classes of the model.
         file: that the image is from; "" for arrays.
-        moment: in its video; None for an image.
+        timestamp: in its video; None for an image.
         boxes: (G, 4) float64, xyxy in pixels of `image`, best score first; none from a segmenter.
         labels: (G,) class indices.
         scores: (G,), 0 to 1.
@@ -44,7 +44,7 @@ class Prediction:
     image: np.ndarray
     classes: ClassTable
     file: str = ""
-    moment: Moment | None = None
+    timestamp: Timestamp | None = None
     boxes: np.ndarray = field(default_factory=_no_boxes)
     labels: np.ndarray = field(default_factory=_no_labels)
     scores: np.ndarray = field(default_factory=_no_scores)

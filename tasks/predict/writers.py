@@ -57,8 +57,8 @@ def to_coco(prediction: Prediction, *, image_id: int) -> list[dict[str, Any]]:
     """Write boxes as COCO results: boxes_xywh in pixels, the data set's own ids; and where the image is from."""
     boxes_xywh = np.hstack([prediction.boxes[:, :2], prediction.boxes[:, 2:] - prediction.boxes[:, :2]])
     where: dict[str, Any] = {"file_name": prediction.file or prediction.name}
-    if prediction.moment is not None:
-        where |= {"frame": prediction.moment.number, "seconds": round(prediction.moment.seconds, 3)}
+    if prediction.timestamp is not None:
+        where |= {"frame": prediction.timestamp.number, "seconds": round(prediction.timestamp.seconds, 3)}
     ids = prediction.classes.ids
     return [
         {"image_id": image_id, "category_id": ids[label], "bbox": box, "score": score, **where}
@@ -78,8 +78,9 @@ class CsvResults:
 
     def write(self, prediction: Prediction) -> None:
         """Add the boxes of an image, to a hundredth of a pixel."""
-        moment = prediction.moment
-        where = [prediction.file or prediction.name, moment and moment.number, moment and round(moment.seconds, 3)]
+        timestamp = prediction.timestamp
+        when = [None, None] if timestamp is None else [timestamp.number, round(timestamp.seconds, 3)]
+        where = [prediction.file or prediction.name, *when]
         for box, label, score in zip(prediction.boxes, prediction.labels, prediction.scores, strict=True):
             sides = [round(side, 2) for side in box.tolist()]
             self.table.writerow([*where, prediction.classes.names[label], round(float(score), 4), *sides])
@@ -123,7 +124,7 @@ class Pictures:
 
     def write(self, prediction: Prediction) -> None:
         """Write NAME.jpg or NAME.png."""
-        if prediction.moment is None or self.frames:
+        if prediction.timestamp is None or self.frames:
             self.folder.mkdir(exist_ok=True)
             save_image(prediction.draw(), self.folder / f"{prediction.name}.{self.suffix}")
 
@@ -141,14 +142,14 @@ class Videos:
 
     def write(self, prediction: Prediction) -> None:
         """Add a frame to NAME.mp4."""
-        moment = prediction.moment
-        if moment is None:
+        timestamp = prediction.timestamp
+        if timestamp is None:
             return
-        if self.file is None or moment.video != self.video:
+        if self.file is None or timestamp.video != self.video:
             self.close()
-            self.video = moment.video
-            self.file = VideoFile(self.folder / f"{moment.video}.mp4", rate=moment.rate)
-        self.file.write(prediction.draw(legend=self.names), moment.seconds)
+            self.video = timestamp.video
+            self.file = VideoFile(self.folder / f"{timestamp.video}.mp4", rate=timestamp.rate)
+        self.file.write(prediction.draw(legend=self.names), timestamp.seconds)
 
     def close(self) -> None:
         """Finish the last video."""

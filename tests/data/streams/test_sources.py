@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from data.errors import InputError
-from data.streams.sources import Moment, open_source, unique_names
+from data.streams.sources import Timestamp, open_source, unique_names
 
 GREYS = range(0, 200, 20)  # of the frames, in their order
 
@@ -39,7 +39,7 @@ def test_a_folder_gives_its_images_and_videos_by_name(folder):
     assert [frame.name for frame in frames] == ["a", "b", *(f"clip_{number:06d}" for number in range(10))]
     assert frames[0].image.shape == (30, 40, 3)
     assert frames[0].file == str(folder / "a.jpg")
-    assert frames[0].moment is None
+    assert frames[0].timestamp is None
 
 
 def test_a_pattern_and_a_file_give_what_they_name(folder):
@@ -51,14 +51,14 @@ def test_a_pattern_and_a_file_give_what_they_name(folder):
 def test_a_video_gives_frames_in_their_order_with_number_and_time(folder):
     frames = read(folder / "clip.avi")
     assert [int(frame.image.mean()) for frame in frames] == pytest.approx(list(GREYS), abs=3)
-    assert [frame.moment.number for frame in frames] == list(range(10))
-    assert [frame.moment.seconds for frame in frames] == pytest.approx([n / 10 for n in range(10)])
+    assert [frame.timestamp.number for frame in frames] == list(range(10))
+    assert [frame.timestamp.seconds for frame in frames] == pytest.approx([n / 10 for n in range(10)])
 
 
 def test_each_third_frame_is_taken_and_the_rate_falls_with_them(folder):
     frames = read(folder / "clip.avi", every=3)
     assert [int(frame.image.mean()) for frame in frames] == pytest.approx([0, 60, 120, 180], abs=3)
-    assert frames[1].moment == Moment("clip", pytest.approx(10 / 3), 3, pytest.approx(0.3))
+    assert frames[1].timestamp == Timestamp("clip", pytest.approx(10 / 3), 3, pytest.approx(0.3))
 
 
 def test_arrays_are_images_too():
@@ -114,7 +114,7 @@ def test_a_video_that_ends_early_says_so_after_its_frames(folder):
     whole = (folder / "clip.avi").read_bytes()
     (folder / "clip.avi").write_bytes(whole[: len(whole) * 2 // 3])
     takes = list(open_source(folder / "clip.avi"))
-    assert [take().moment.number for take in takes[:-1]] == list(range(len(takes) - 1))
+    assert [take().timestamp.number for take in takes[:-1]] == list(range(len(takes) - 1))
     with pytest.raises(InputError, match=r"clip.avi: ends after \d of 10 frames"):
         takes[-1]()
 

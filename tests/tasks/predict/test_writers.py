@@ -9,7 +9,7 @@ from PIL import Image
 from data.classes import ClassTable
 from data.images import load_mask
 from data.samples import IGNORE
-from data.streams.sources import Moment
+from data.streams.sources import Timestamp
 from data.streams.videos import VideoFile
 from tasks.predict.prediction import Prediction
 from tasks.predict.writers import CsvResults, JsonResults, LabelMasks, Pictures, Videos
@@ -18,11 +18,11 @@ CLASSES = ClassTable.create(["cat", "dog"], [3, 7], colors=[(255, 0, 0), (0, 0, 
 IMAGE = np.full((31, 41, 3), 90, np.uint8)
 
 
-def predict(name="one", *, scores=(0.9, 0.25), moment=None, mask=None):
+def predict(name="one", *, scores=(0.9, 0.25), timestamp=None, mask=None):
     boxes = np.array([[1.0, 2.0, 11.0, 22.0], [0.0, 0.0, 40.125, 30.0]])[: len(scores)]
     labels = np.array([1, 0])[: len(scores)]
     found = {"boxes": boxes, "labels": labels, "scores": np.array(scores)}
-    return Prediction(name, IMAGE, CLASSES, f"{name}.jpg", moment, mask=mask, **({} if mask is not None else found))
+    return Prediction(name, IMAGE, CLASSES, f"{name}.jpg", timestamp, mask=mask, **({} if mask is not None else found))
 
 
 def test_coco_results_are_whole_after_each_image(tmp_path):
@@ -41,7 +41,7 @@ def test_coco_results_are_whole_after_each_image(tmp_path):
 
 def test_a_table_has_a_line_for_each_box_at_once(tmp_path):
     writer = CsvResults(tmp_path / "r.csv")
-    writer.write(predict(moment=Moment("one", 25.0, 50, 2.0)))
+    writer.write(predict(timestamp=Timestamp("one", 25.0, 50, 2.0)))
     with (tmp_path / "r.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     writer.close()
@@ -61,7 +61,7 @@ def test_a_mask_holds_label_ids_and_shows_the_colours(tmp_path):
 def test_frames_become_pictures_only_where_no_video_is_made(tmp_path, frames):
     writer = Pictures(tmp_path / "pictures", "png", frames=frames)
     writer.write(predict("image"))
-    writer.write(predict("frame", moment=Moment("clip", 25.0, 0, 0.0)))
+    writer.write(predict("frame", timestamp=Timestamp("clip", 25.0, 0, 0.0)))
     assert sorted(path.stem for path in (tmp_path / "pictures").iterdir()) == (["frame"] if frames else []) + ["image"]
 
 
@@ -78,7 +78,7 @@ def test_each_video_of_a_source_becomes_one_of_the_same_length(tmp_path):
     for video, count in (("a", 5), ("b", 3)):
         for number in range(count):
             scores = (0.9,) if number % 2 else ()
-            writer.write(predict(scores=scores, moment=Moment(video, 12.5, number, number / 12.5)))
+            writer.write(predict(scores=scores, timestamp=Timestamp(video, 12.5, number, number / 12.5)))
     writer.write(predict("image"))
     writer.close()
     assert sorted(path.name for path in (tmp_path / "videos").iterdir()) == ["a.mp4", "b.mp4"]
