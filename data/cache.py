@@ -17,7 +17,6 @@ from torch import Tensor
 
 from data.errors import InputError
 
-CACHES = ("none", "memory")
 SHARE = 0.9  # of the free memory that the pixels may take
 SHARED_MEMORY = Path("/dev/shm")
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")

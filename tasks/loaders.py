@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from data.classes import ClassTable
-from data.datasets import DatasetConfig, open_reader
+from data.config import DatasetConfig
+from data.datasets import open_reader
 from data.errors import InputError
 from data.findings import Report, refuse
 from data.loading import Transformed, build_loader, collate_detection, collate_segmentation

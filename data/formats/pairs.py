@@ -32,7 +32,7 @@ def find_split(folder: Path, part: Part) -> Path:
 def take_part(images: Sequence[Path], part: Part) -> list[Path]:
     """Return the images that belong to a part of their split."""
     keep = part.select([path.name for path in images])
-    return [path for path, kept in zip(images, keep.tolist(), strict=True) if kept]
+    return [path for path, kept in zip(images, keep, strict=True) if kept]
 
 
 def check_pairs(

@@ -8,7 +8,8 @@ from torch.utils.data import DataLoader
 
 from data import cache
 from data.cache import CachedReader, cache_readers, count_bytes
-from data.datasets import DatasetConfig, open_reader
+from data.config import DatasetConfig
+from data.datasets import open_reader
 from data.errors import InputError
 from data.loading import EpochSampler, Transformed, build_loader, collate_detection, collate_segmentation
 from data.synthetic.writing import write_synthetic
@@ -126,8 +127,3 @@ def test_the_least_limit_of_memory_counts(monkeypatch, tmp_path):
     assert cache.find_free_memory() == (10000, "to this container")
     (tmp_path / "memory.max").write_text("max\n")
     assert cache.find_free_memory()[0] > 2**20
-
-
-def test_an_unknown_cache_is_refused():
-    with pytest.raises(ValueError, match=r"cache: unknown 'disk'; choose from none, memory"):
-        DatasetConfig("coco", "", "train", "val", cache="disk")

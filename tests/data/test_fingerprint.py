@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from data.boxes import BoxDataset
-from data.datasets import DatasetConfig, open_reader
+from data.config import DatasetConfig
+from data.datasets import open_reader
 from data.findings import refuse
 from data.fingerprint import describe_split
 from data.formats.coco import read_coco

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data.datasets import DatasetConfig, open_reader, read_labels
+from data.config import DatasetConfig
+from data.datasets import open_reader, read_labels
 from data.errors import InputError
 from data.findings import Finding
 from tests.support import trees

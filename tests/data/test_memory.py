@@ -10,7 +10,8 @@ from PIL import Image
 
 from data.boxes import BoxDataset
 from data.cache import CachedReader
-from data.datasets import DatasetConfig, open_reader
+from data.config import DatasetConfig
+from data.datasets import open_reader
 from data.findings import refuse
 from data.formats.cityscapes import CityscapesDataset
 from data.formats.coco import read_coco

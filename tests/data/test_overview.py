@@ -1,7 +1,8 @@
 import numpy as np
 from PIL import Image
 
-from data.datasets import DatasetConfig, open_reader
+from data.config import DatasetConfig
+from data.datasets import open_reader
 from data.overview import describe_classes, measure_shares
 from tests.support import trees
 

@@ -14,7 +14,8 @@ from pycocotools.cocoeval import COCOeval
 
 from data.boxes import BoxDataset
 from data.classes import ClassTable
-from data.datasets import DatasetConfig, open_reader
+from data.config import DatasetConfig
+from data.datasets import open_reader
 from data.errors import InputError
 from data.findings import refuse
 from data.formats.coco import read_coco

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from data.classes import ClassTable
-from data.datasets import DatasetConfig, open_reader
+from data.config import DatasetConfig
+from data.datasets import open_reader
 from data.errors import InputError
 from data.formats.mask_classes import parse_rows
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data.datasets import DatasetConfig, open_reader
+from data.config import DatasetConfig
+from data.datasets import open_reader
 from data.errors import InputError
 from data.formats.masks import MaskFolderDataset
 
