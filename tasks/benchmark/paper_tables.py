@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from backbones.zoo import BASELINES, import_timm
+from backbones.baselines import BASELINES
+from backbones.zoo import import_timm
 from data.errors import InputError
 from tasks.benchmark.paper import TABLES, Row, Table
 from tasks.models.architecture import Arch, build_model

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from data.findings import Finding, Report
-from heads.anchors import Layout, build_anchors
+from heads.anchor_layouts import Layout
+from heads.anchors import build_anchors
 from heads.ssdlite import SSDLite
 from tasks.cli.options import Size
 from tasks.detection.anchor_shapes import REACH_IOU, Reach, fit_shapes, measure_reach, to_sides

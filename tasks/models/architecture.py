@@ -7,15 +7,18 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from backbones import mobilenetv3, zoo
+from backbones import baselines, tables
+from backbones.baselines import BASELINES, list_halvings, list_widths
 from backbones.blocks import make_divisible
-from backbones.mobilenetv3 import HALVINGS, OUTPUT_STRIDES, PADDINGS, SE_ORDERS, TABLES, MobileNetV3
+from backbones.mobilenetv3 import MobileNetV3
+from backbones.tables import HALVINGS, OUTPUT_STRIDES, PADDINGS, SE_ORDERS, TABLES
 from backbones.taps import Tap
-from backbones.zoo import BASELINES, TimmBackbone, list_halvings, list_widths
+from backbones.zoo import TimmBackbone
 from data.errors import InputError
-from heads.anchors import LAYOUTS, Layout, Shape
+from heads.anchor_layouts import LAYOUTS, Layout, Shape
 from heads.classifier import Classifier
-from heads.lraspp import CONVENTIONS, LRASPP
+from heads.lraspp import LRASPP
+from heads.lraspp_conventions import CONVENTIONS
 from heads.raspp import RASPP
 from heads.ssdlite import RawDetections, SSDLite
 
@@ -28,7 +31,7 @@ class Arch:
 
     Attributes:
         head: "ssdlite", "lraspp", "raspp" or "classifier".
-        backbone: "large" or "small" (MobileNetV3), or one of `backbones.zoo.BASELINES`.
+        backbone: "large" or "small" (MobileNetV3), or one of `backbones.baselines.BASELINES`.
         num_classes: K, without background.
         width: multiplier of the backbone's channels.
         minimalistic: no squeeze-and-excite, h-swish or 5x5 kernels (MobileNetV3).
@@ -38,7 +41,7 @@ class Arch:
         bn_momentum: 1 - TensorFlow's decay.
         padding: of strided convolutions, "symmetric" or TensorFlow's "same" (MobileNetV3).
         se: squeeze-and-excite "after_act" or "before_act" of the depthwise convolution (MobileNetV3).
-        anchors: of SSDLite: key of `heads.anchors.LAYOUTS`.
+        anchors: of SSDLite: key of `heads.anchor_layouts.LAYOUTS`.
         shapes: of these anchors, (scale, ratio) in the layout's order, level by level; None for the layout's own.
         scores: of SSDLite: how its class logits are read: "softmax" or "sigmoid".
         filters: of LR-ASPP and R-ASPP: width of the branches.
@@ -192,11 +195,11 @@ HEADS: dict[str, tuple[tuple[str, ...], BuildHead]] = {
 def choose_taps(arch: Arch, extra: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return where the head's maps and the extra ones come from: name -> the backbone's tap point."""
     if arch.backbone in BASELINES:
-        points: dict[str, Any] = dict(zoo.TAPS[arch.backbone])
+        points: dict[str, Any] = dict(baselines.TAPS[arch.backbone])
         if arch.head in ("lraspp", "raspp"):
             points["C5"] = points["body"]
     else:
-        points = dict(mobilenetv3.TAPS[arch.backbone])
+        points = dict(tables.TAPS[arch.backbone])
         if arch.aspp == "torchvision":
             points["skip"] = points["low"]
     return {tap: points[tap] for tap in (*HEADS[arch.head][0], *extra)}
