@@ -15,8 +15,8 @@ from tasks.cli.options import Size
 from tasks.detection.anchor_shapes import REACH_IOU, Reach, fit_shapes, measure_reach, to_sides
 from tasks.detection.box_table import enlarge, write_size
 from tasks.examination.counts import name_some
-from tasks.models.architecture import build_model, choose_layout
 from tasks.models.description import Description
+from tasks.models.network import build_model, choose_layout
 
 LOW = 0.7  # share of a class's boxes below which it is mentioned
 

@@ -4,7 +4,7 @@ from torchvision.models.segmentation.lraspp import LRASPPHead
 
 from backbones.taps import Tap
 from heads.lraspp import LRASPP, resize
-from tasks.models.architecture import Arch, build_model
+from tasks.models.network import Arch, build_model
 
 TINY = {"C5": Tap("C5", 3, 16), "skip": Tap("skip", 2, 8)}
 

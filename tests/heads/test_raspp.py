@@ -3,7 +3,7 @@ import torch
 
 from backbones.taps import Tap
 from heads.raspp import RASPP
-from tasks.models.architecture import Arch, build_model
+from tasks.models.network import Arch, build_model
 
 TINY = {"C5": Tap("C5", 3, 16)}
 

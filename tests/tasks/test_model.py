@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from heads.ssdlite import RawDetections
-from tasks.models.architecture import Arch, build_model
+from tasks.models.network import Arch, build_model
 
 HEADS = ("ssdlite", "lraspp")
 BASELINES = ("mobilenetv1", "mobilenetv2", "mnasnet_a1", "mobilenetv4_conv_small")
