@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from tasks.cli.options import Size
-from tasks.models.network import Arch
+from tasks.models.architecture import Arch
 
 
 class Row(NamedTuple):

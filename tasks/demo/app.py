@@ -12,8 +12,8 @@ from aiohttp.typedefs import Middleware
 from tasks.demo.guards import add_headers, guard_host, guard_origin, say_errors
 from tasks.demo.inference import MOST_PIXELS, Inference
 from tasks.demo.samples import find_samples, make_thumbnail
+from tasks.models.architecture import name_network
 from tasks.models.description import Description
-from tasks.models.network import name_network
 from tasks.predict.predictor import DRAWN_SCORE
 
 PAGE = Path(__file__).parent / "page"

@@ -5,7 +5,7 @@ from typing import Any
 
 from data.classes import ClassTable
 from tasks.detection.postprocess import Postprocessing
-from tasks.models.network import Arch
+from tasks.models.architecture import Arch
 from tasks.models.preprocessing import Preprocessing
 
 VERSION = 2

@@ -15,7 +15,7 @@ from yaml import YAMLError
 from data.errors import InputError
 from tasks.drawing.curves import Series, read_number, read_series
 from tasks.loaders import TASKS
-from tasks.models.network import name_network
+from tasks.models.architecture import name_network
 from tasks.runs.environment import read_starts
 from tasks.runs.folder import list_logs
 from tasks.runs.recording import DATA, MODEL

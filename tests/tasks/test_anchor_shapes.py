@@ -11,8 +11,9 @@ from data.errors import InputError
 from heads.anchor_layouts import LAYOUTS, Layout, Shape
 from heads.anchors import build_anchors
 from tasks.detection.anchor_shapes import expected_iou, fit_shapes, measure_reach
+from tasks.models.architecture import Arch
 from tasks.models.checkpoint import load_checkpoint
-from tasks.models.network import Arch, build_model, choose_layout
+from tasks.models.network import build_model, choose_layout
 from tasks.train.command import train
 from tests.tasks.runs import small_run
 

@@ -8,7 +8,7 @@ import pytest
 from backbones.baselines import BASELINES
 from tasks.benchmark.paper import TABLES, Row
 from tasks.benchmark.paper_tables import compare_row, rounds_to
-from tasks.models.network import Arch
+from tasks.models.architecture import Arch
 
 
 def is_v3(row: Row) -> bool:

@@ -16,7 +16,8 @@ from backbones.tables import HALVINGS, TABLES
 from backbones.weights import MismatchError, convert, find_unused
 from data.classes import ClassTable
 from data.errors import InputError
-from tasks.models.network import Arch, Model, build_model
+from tasks.models.architecture import Arch
+from tasks.models.network import Model, build_model
 from tasks.models.preprocessing import Preprocessing
 from tasks.models.pretrained.layouts import LAYOUTS, Layout, recognize
 from tasks.models.pretrained.timm_names import find_settings
