@@ -24,8 +24,9 @@ from data.resizing import resize_image
 from tasks.detection.module import scale_to
 from tasks.files import write_json
 from tasks.loaders import TASKS, build_eval_loader
-from tasks.models.architecture import Arch, build_model
+from tasks.models.architecture import Arch
 from tasks.models.checkpoint import load_checkpoint, load_model
+from tasks.models.network import build_model
 from tasks.models.pretrained.loading import read_weights
 from tasks.predict.command import ImageFiles
 from tests.support.dli14 import DLi14

@@ -23,7 +23,7 @@ from benchmarks.timing import save, seconds
 from benchmarks.training_speed import OPTIONS
 from tasks.cli.options import to_plain
 from tasks.loaders import build_train_loader, describe, open_split
-from tasks.models.architecture import build_model
+from tasks.models.network import build_model
 from tasks.profiling.counting import CONVENTIONS, count_madds
 from tasks.train.callbacks import AveragedWeights
 from tasks.train.command import build_module

@@ -6,10 +6,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from backbones.zoo import BASELINES, import_timm
+from backbones.baselines import BASELINES
+from backbones.zoo import import_timm
 from data.errors import InputError
 from tasks.benchmark.paper import TABLES, Row, Table
-from tasks.models.architecture import Arch, build_model
+from tasks.models.architecture import Arch
+from tasks.models.network import build_model
 from tasks.profiling.counting import CONVENTIONS, count_madds, count_parameters
 
 UNITS = {"M": 1e6, "B": 1e9}

@@ -8,14 +8,15 @@ import torch
 from torch import Tensor
 
 from data.findings import Finding, Report
-from heads.anchors import Layout, build_anchors
+from heads.anchor_layouts import Layout
+from heads.anchors import build_anchors
 from heads.ssdlite import SSDLite
 from tasks.cli.options import Size
 from tasks.detection.anchor_shapes import REACH_IOU, Reach, fit_shapes, measure_reach, to_sides
 from tasks.detection.box_table import enlarge, write_size
 from tasks.examination.counts import name_some
-from tasks.models.architecture import build_model, choose_layout
 from tasks.models.description import Description
+from tasks.models.network import build_model, choose_layout
 
 LOW = 0.7  # share of a class's boxes below which it is mentioned
 

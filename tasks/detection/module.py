@@ -18,8 +18,8 @@ from tasks.detection.postprocess import Detections, postprocess
 from tasks.detection.task_aligned_assignment import align
 from tasks.distillation.features import feature_loss
 from tasks.distillation.teacher import Teacher, with_projection
-from tasks.models.architecture import build_model
 from tasks.models.description import Description
+from tasks.models.network import build_model
 from tasks.optimizers import Optimization, build_optimizer
 
 

@@ -17,9 +17,9 @@ from tasks.detection.report import write_report as write_detection_report
 from tasks.detection.thresholds import ThresholdRule, fill_unmeasured
 from tasks.files import ANALYSIS
 from tasks.loaders import SEGMENTATION, build_eval_loader, find_task, open_split
-from tasks.models.architecture import Model
 from tasks.models.checkpoint import check_rewritable, load_checkpoint, load_model, store_thresholds
 from tasks.models.description import Description
+from tasks.models.network import Model
 from tasks.report.page import REPORT, write_page
 from tasks.runs.environment import record_end
 from tasks.runs.folder import CONFIG, given_options

@@ -17,8 +17,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from data.errors import InputError
-from tasks.models.architecture import Model, build_model
 from tasks.models.description import Description
+from tasks.models.network import Model, build_model
 from tasks.models.pretrained.identification import read_state
 from tasks.models.pretrained.layouts import LAYOUTS, recognize
 from tasks.models.pretrained.published import GUESSES, WHOLE, describe_whole, fetch, with_classes

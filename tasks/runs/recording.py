@@ -12,8 +12,8 @@ from data.fingerprint import describe_split
 from data.resizing import find_size
 from tasks.cli.options import Size
 from tasks.files import write_json
-from tasks.models.architecture import build_model
 from tasks.models.description import Description
+from tasks.models.network import build_model
 from tasks.profiling.counting import CONVENTIONS, count_stages
 from tasks.runs.environment import record_start
 from tasks.segmentation.postprocess import pad_to_grid

@@ -12,8 +12,8 @@ from heads.lraspp import LRASPP, resize
 from heads.raspp import RASPP
 from tasks.distillation.features import feature_loss
 from tasks.distillation.teacher import Teacher, with_projection
-from tasks.models.architecture import Model, build_model
 from tasks.models.description import Description
+from tasks.models.network import Model, build_model
 from tasks.optimizers import Optimization, build_optimizer
 from tasks.segmentation.distillation import distillation_loss
 from tasks.segmentation.losses import LossSettings, cross_entropy_loss, flatten_pixels, segmentation_loss

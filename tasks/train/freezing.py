@@ -7,7 +7,7 @@ from torch import nn
 
 from backbones.mobilenetv3 import MobileNetV3
 from data.errors import InputError
-from tasks.models.architecture import Model
+from tasks.models.network import Model
 
 NONE, BACKBONE = "none", "backbone"
 BLOCK = re.compile(r"blocks\.\d+\.\d+")  # timm's names

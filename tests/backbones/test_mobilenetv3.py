@@ -8,7 +8,8 @@ from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
 from backbones.blocks import make_divisible
-from backbones.mobilenetv3 import TAIL, MobileNetV3
+from backbones.mobilenetv3 import MobileNetV3
+from backbones.tables import TAIL
 from backbones.taps import Tap
 
 HIDDEN = {"large": 1280, "small": 1024}  # of the classifier, which the package does not have

@@ -5,7 +5,8 @@ import pytest
 import timm
 import torch
 
-from backbones.zoo import BASELINES, TAPS, TimmBackbone, build_inverted
+from backbones.baselines import BASELINES, TAPS
+from backbones.zoo import TimmBackbone, build_inverted
 
 DETECTION, SEGMENTATION = ("C4", "C5"), ("body", "skip")
 SMALL = ("mobilenetv1", "mobilenetv2", "mnasnet_a1", "mobilenetv4_conv_small", "mobilenetv4_conv_medium")

@@ -11,7 +11,7 @@ from data.errors import InputError
 from data.formats.cityscapes import CITYSCAPES_CLASSES
 from tasks.cli.options import parse_size, to_plain
 from tasks.loaders import describe
-from tasks.models.architecture import build_model
+from tasks.models.network import build_model
 from tasks.models.preprocessing import Preprocessing
 from tasks.segmentation.losses import LossSettings
 from tests.support.runs import CONF, load_config, small_run

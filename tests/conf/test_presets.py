@@ -11,7 +11,7 @@ from data.formats.cityscapes import CITYSCAPES_CLASSES
 from tasks.cli.options import parse, to_plain
 from tasks.detection.losses import LossSettings
 from tasks.loaders import build_eval_loader, describe
-from tasks.models.architecture import build_model
+from tasks.models.network import build_model
 from tests.support.runs import load_config
 
 COCO = ClassTable.create([f"class {index}" for index in range(90)], range(1, 91))

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from backbones.mobilenetv3 import TABLES, Row
+from backbones.tables import RE, TABLES, Row
 
 HIDDEN = {"large": 1280, "small": 1024}
 
@@ -22,7 +22,7 @@ class Gate(nn.Module):
 
 
 def activation(row: Row) -> nn.Module:
-    return nn.ReLU() if row.act is nn.ReLU else nn.Hardswish()
+    return nn.ReLU() if row.act == RE else nn.Hardswish()
 
 
 class Residual(nn.Module):

@@ -11,8 +11,8 @@ from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 from data.classes import ClassTable
 from tasks.cli.options import to_plain
 from tasks.loaders import describe
-from tasks.models.architecture import Model, build_model
 from tasks.models.description import Description
+from tasks.models.network import Model, build_model
 from tasks.models.pretrained.loading import adopt, load_weights, read_weights
 from tests.support.runs import load_config
 

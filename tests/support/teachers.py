@@ -8,8 +8,8 @@ import torch
 from data.classes import ClassTable
 from tasks.cli.options import to_plain
 from tasks.loaders import describe
-from tasks.models.architecture import build_model
 from tasks.models.checkpoint import save_safetensors
+from tasks.models.network import build_model
 from tests.conftest import _randomize
 from tests.support.runs import small_run
 from tests.support.starts import CLASSES, save

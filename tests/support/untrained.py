@@ -7,8 +7,8 @@ import torch
 from data.classes import ClassTable
 from tasks.cli.options import to_plain
 from tasks.loaders import describe
-from tasks.models.architecture import build_model
 from tasks.models.checkpoint import save_safetensors
+from tasks.models.network import build_model
 from tests.support.runs import load_config
 
 CLASSES = ClassTable.create(["cat", "dog", "cow"], [3, 7, 8])

@@ -18,7 +18,8 @@ from torchvision.models import MobileNet_V3_Large_Weights, MobileNet_V3_Small_We
 from torchvision.models.detection import SSDLite320_MobileNet_V3_Large_Weights
 from torchvision.models.segmentation import LRASPP_MobileNet_V3_Large_Weights
 
-from backbones.zoo import BASELINES, NAMED, import_timm
+from backbones.baselines import BASELINES, NAMED
+from backbones.zoo import import_timm
 from data.classes import ClassTable
 from data.errors import InputError
 from tasks.detection.postprocess import Postprocessing

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from backbones.zoo import BASELINES
+from backbones.baselines import BASELINES
 from tasks.benchmark.paper import TABLES, Row
 from tasks.benchmark.paper_tables import compare_row, rounds_to
 from tasks.models.architecture import Arch

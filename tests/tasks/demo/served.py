@@ -25,8 +25,8 @@ from tasks.demo.app import build_app
 from tasks.demo.command import running
 from tasks.demo.inference import Inference
 from tasks.loaders import describe
-from tasks.models.architecture import build_model
 from tasks.models.checkpoint import save_safetensors
+from tasks.models.network import build_model
 from tests.support.runs import small_run
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

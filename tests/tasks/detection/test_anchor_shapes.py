@@ -8,10 +8,12 @@ from omegaconf import OmegaConf
 from torchvision.ops import box_iou
 
 from data.errors import InputError
-from heads.anchors import LAYOUTS, Layout, Shape, build_anchors
+from heads.anchor_layouts import LAYOUTS, Layout, Shape
+from heads.anchors import build_anchors
 from tasks.detection.anchor_shapes import expected_iou, fit_shapes, measure_reach
-from tasks.models.architecture import Arch, build_model, choose_layout
+from tasks.models.architecture import Arch
 from tasks.models.checkpoint import load_checkpoint
+from tasks.models.network import build_model, choose_layout
 from tasks.train.command import train
 from tests.support.runs import small_run
 

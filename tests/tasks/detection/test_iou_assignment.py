@@ -3,7 +3,8 @@ import torch
 from torchvision.models.detection._utils import SSDMatcher
 from torchvision.ops import box_iou
 
-from heads.anchors import LAYOUTS, build_anchors
+from heads.anchor_layouts import LAYOUTS
+from heads.anchors import build_anchors
 from tasks.detection.iou_assignment import BACKGROUND, IGNORED, match, overlaps
 
 ANCHORS = torch.tensor([[0.0, 0, 10, 10], [10, 0, 20, 10], [0, 10, 10, 20], [100, 100, 110, 110]])

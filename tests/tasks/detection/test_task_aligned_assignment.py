@@ -3,7 +3,8 @@ import torch
 from torch.nn import functional as F
 from torchvision.ops import box_iou
 
-from heads.anchors import LAYOUTS, build_anchors
+from heads.anchor_layouts import LAYOUTS
+from heads.anchors import build_anchors
 from heads.box_coder import decode, encode
 from heads.ssdlite import RawDetections
 from tasks.detection.iou_assignment import BACKGROUND, IGNORED

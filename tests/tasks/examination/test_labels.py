@@ -4,7 +4,7 @@ import torch
 
 from data.classes import ClassTable
 from data.samples import IGNORE
-from heads.anchors import TENSORFLOW
+from heads.anchor_layouts import TENSORFLOW
 from tasks.detection.anchor_reach import Anchors, check_reach
 from tasks.detection.box_table import BoxTable, check_repeats, check_sizes, count_boxes, enlarge, measure_sizes
 from tasks.examination.counts import Counts, check_classes, check_empty, name_some

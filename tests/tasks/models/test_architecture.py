@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from heads.ssdlite import RawDetections
-from tasks.models.architecture import Arch, build_model
+from tasks.models import architecture, network
+from tasks.models.architecture import Arch
+from tasks.models.network import build_model
 
 HEADS = ("ssdlite", "lraspp")
 BASELINES = ("mobilenetv1", "mobilenetv2", "mnasnet_a1", "mobilenetv4_conv_small")
@@ -12,6 +14,10 @@ BASELINES = ("mobilenetv1", "mobilenetv2", "mnasnet_a1", "mobilenetv4_conv_small
 
 def images(batch, height=64, width=64):
     return torch.randn(batch, 3, height, width, generator=torch.Generator().manual_seed(0))
+
+
+def test_every_head_that_an_architecture_may_name_has_a_builder():
+    assert list(network.BUILDERS) == list(architecture.HEADS)
 
 
 @pytest.mark.parametrize("output_stride", [16, 32])

@@ -3,7 +3,8 @@ import torch
 from torch import Tensor, nn
 
 from backbones.blocks import SqueezeExcite
-from tasks.models.architecture import Arch, build_model
+from tasks.models.architecture import Arch
+from tasks.models.network import build_model
 from tasks.profiling.counting import (
     BIASES,
     CONVENTIONS,

@@ -6,8 +6,9 @@ from torch.nn import functional as F
 from data.classes import ClassTable
 from data.loading import SegmentationBatch
 from data.samples import IGNORE
-from tasks.models.architecture import Arch, build_model
+from tasks.models.architecture import Arch
 from tasks.models.description import Description
+from tasks.models.network import build_model
 from tasks.models.preprocessing import Preprocessing
 from tasks.optimizers import Optimization
 from tasks.segmentation.losses import LossSettings

@@ -9,9 +9,9 @@ from safetensors import safe_open
 
 from data.errors import InputError
 from tasks.evaluate.command import evaluate
-from tasks.models.architecture import build_model
 from tasks.models.checkpoint import load_checkpoint
 from tasks.models.description import VERSION
+from tasks.models.network import build_model
 from tasks.train.command import train
 from tasks.train.progress import Progress
 from tests.support.runs import load_config, small_run

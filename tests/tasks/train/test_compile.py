@@ -6,8 +6,8 @@ import pytest
 from torch import nn
 
 from data.errors import InputError
-from tasks.models.architecture import build_model
 from tasks.models.checkpoint import load_checkpoint
+from tasks.models.network import build_model
 from tasks.train.command import train
 from tests.support.runs import small_run
 

@@ -10,7 +10,8 @@ from torch import Tensor
 from torchvision.models import mobilenet_v3_small
 
 from data.errors import InputError
-from tasks.models.architecture import Arch, Model, build_model
+from tasks.models.architecture import Arch
+from tasks.models.network import Model, build_model
 from tasks.optimizers import split_parameters
 from tasks.train.command import train
 from tasks.train.freezing import freeze_model, list_frozen

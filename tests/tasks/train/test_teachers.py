@@ -14,8 +14,8 @@ from data.errors import InputError
 from tasks.cli.options import to_plain
 from tasks.distillation.teacher import Teacher
 from tasks.loaders import describe
-from tasks.models.architecture import build_model
 from tasks.models.checkpoint import load_checkpoint
+from tasks.models.network import build_model
 from tasks.models.preprocessing import Preprocessing
 from tasks.models.pretrained.published import voc_classes
 from tasks.train.teachers import load_teacher

@@ -8,9 +8,9 @@ import torch
 
 from data.classes import ClassTable
 from data.errors import InputError
-from tasks.models.architecture import Model, build_model
 from tasks.models.checkpoint import save_safetensors
 from tasks.models.description import Description
+from tasks.models.network import Model, build_model
 from tests.support.starts import PLAIN, build_detector, build_segmenter, describe_run, save, start
 
 

@@ -13,8 +13,9 @@ from data.samples import DetectionSample
 from tasks.detection.module import scale_to
 from tasks.detection.postprocess import Detections
 from tasks.loaders import TASKS, build_eval_loader
-from tasks.models.architecture import Arch, build_model
+from tasks.models.architecture import Arch
 from tasks.models.checkpoint import load_checkpoint, load_model
+from tasks.models.network import build_model
 from tasks.models.pretrained.identification import Weights
 from tasks.models.pretrained.loading import read_weights
 from tests.support.dli14 import DLi14

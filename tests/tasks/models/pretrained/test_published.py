@@ -21,8 +21,9 @@ from tasks.cli.options import to_plain
 from tasks.drawing.images import save_image
 from tasks.evaluate.command import evaluate
 from tasks.loaders import describe
-from tasks.models.architecture import Arch, build_model
+from tasks.models.architecture import Arch
 from tasks.models.checkpoint import load_checkpoint
+from tasks.models.network import build_model
 from tasks.models.pretrained.loading import read_weights
 from tasks.models.pretrained.published import coco_classes, fetch, voc_classes
 from tasks.predict.command import predict
