@@ -12,7 +12,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from data.errors import InputError
-from data.findings import Finding, Report, fault, refuse, report_all
+from data.findings import EntryError, Finding, Report, fault, refuse, report_all
 
 Size = tuple[int, int]  # (height, width)
 Result = TypeVar("Result")
@@ -193,9 +193,7 @@ def read_all(
     def attempt(*row: Any) -> Result | Finding:
         try:
             return read(*row)
-        except InputError as error:
-            if error.finding is None:
-                raise
+        except EntryError as error:
             return error.finding
 
     with ThreadPoolExecutor(READ_THREADS) as pool:

@@ -42,7 +42,7 @@ def explain(error: BaseException, config: Mapping[Any, Any] | None = None) -> tu
 
 def last_message(error: InputError) -> str:
     """Return the message; one from a worker process brings its traceback along in its text, the message last."""
-    return str(error).rsplit(f"{InputError.__name__}: ", 1)[-1].strip()
+    return str(error).rsplit(f"{type(error).__name__}: ", 1)[-1].strip()
 
 
 def last_line(error: BaseException) -> str:

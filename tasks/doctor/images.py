@@ -13,8 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from data.errors import InputError
-from data.findings import Finding, Report
+from data.findings import EntryError, Finding, Report
 from data.images import FORMATS, Size, describe_size, load_image, read_size
 from tasks.doctor.duplicates import THUMBNAIL, hash_differences
 
@@ -61,7 +60,7 @@ def look_at(path: Path, *, decode: bool) -> ImageFacts:
         if not decode:
             return ImageFacts(path, size, *kind)
         image = load_image(path, least_side=LEAST_SIDE)
-    except InputError as error:
+    except EntryError as error:
         return ImageFacts(path, size, *kind, fault=error.finding)
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     thumbnail = cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)

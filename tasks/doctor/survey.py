@@ -8,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from data.boxes import BoxDataset
 from data.errors import InputError
-from data.findings import Finding, Report
+from data.findings import EntryError, Finding, Report
 from data.splits import Role
 from tasks.cli.options import count_workers
 from tasks.detection.examination import examine_boxes
@@ -56,10 +56,12 @@ def open_readers(config: dict[str, Any], report: Report) -> dict[str, Any]:
         classes = readers["train"].classes if "train" in readers else None
         try:
             reader = open_split(config["model"]["head"], dataset, role, classes=classes, report=report)
+        except EntryError as error:
+            report(error.finding)
+            continue
         except InputError as error:
             cure = "mend this first: nothing else of this split was looked at"
-            lost = Finding("error", "split that cannot be opened", f"dataset.{role}", str(error), cure)
-            report(error.finding or lost)
+            report(Finding("error", "split that cannot be opened", f"dataset.{role}", str(error), cure))
             continue
         if len(reader):
             readers[role] = reader

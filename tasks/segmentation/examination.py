@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import InputError
-from data.findings import Finding, Report
+from data.findings import EntryError, Finding, Report
 from tasks.examination.examined import Examined
 from tasks.segmentation.mask_table import MaskTable, check_masks, count_mask, count_masks
 
@@ -26,9 +25,7 @@ def read_table(reader: Any, *, workers: int, advance: Callable[[], object], repo
     def attempt(index: int) -> np.ndarray | Finding:
         try:
             return count_mask(reader.read_mask(index), classes)
-        except InputError as error:
-            if error.finding is None:
-                raise
+        except EntryError as error:
             return error.finding
 
     counts = np.zeros((len(reader), classes + 1), dtype=np.int64)

@@ -8,6 +8,7 @@ from data.classes import ClassTable
 from data.config import DatasetConfig
 from data.datasets import open_reader
 from data.errors import InputError
+from data.findings import EntryError
 from data.formats.mask_classes import parse_rows
 
 INDICES = np.array([[0, 1, 1], [2, 2, 2]])
@@ -55,7 +56,7 @@ def test_unknown_colours_are_refused_with_file_colour_and_count(tmp_path):
     mask[1, :2], mask[0, 0] = (1, 2, 3), (9, 9, 9)
     reader = open_masks(write(tmp_path, mask), palette=PALETTE)
     message = r"0\.png: colours \(1, 2, 3\) \(2 pixels\), \(9, 9, 9\) \(1 pixel\); expected \(0, 0, 0\) background, "
-    with pytest.raises(InputError, match=message) as info:
+    with pytest.raises(EntryError, match=message) as info:
         reader[0]
     assert info.value.finding.kind == "unknown mask colour"
 
