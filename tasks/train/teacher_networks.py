@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from backbones.zoo import import_timm
 from data.classes import ClassTable
 from data.errors import InputError
-from tasks.cli.options import Size
+from data.sizes import Size
 from tasks.models.preprocessing import Preprocessing
 from tasks.models.pretrained.published import voc_classes
 from tasks.models.pretrained.state_files import read_state_file

@@ -1,0 +1,3 @@
+"""What a size is, everywhere in this program."""
+
+Size = tuple[int, int]  # (height, width)
