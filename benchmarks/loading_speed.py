@@ -30,6 +30,7 @@ from benchmarks.training_speed import OPTIONS, TRANSFORMS, Theirs
 from data.cache import CachedReader
 from tasks.cli.options import to_plain
 from tasks.loaders import build_train_loader, describe, open_split
+from tasks.models.normalization import normalize
 from tasks.models.preprocessing import Preprocessing
 from tests.support.runs import load_config
 
@@ -40,7 +41,7 @@ BATCHES, REPEATS = 6, 7
 def run_ours(loader: DataLoader, preprocessing: Preprocessing) -> None:
     """Load the first batches of an epoch, as a training run does."""
     for batch in islice(loader, BATCHES):
-        preprocessing.normalize(batch.images)
+        normalize(batch.images, preprocessing)
 
 
 def run_theirs(task: str, reader: Any, batches: list[list[int]]) -> None:

@@ -27,6 +27,7 @@ from tasks.loaders import TASKS, build_eval_loader
 from tasks.models.architecture import Arch
 from tasks.models.checkpoint import load_checkpoint, load_model
 from tasks.models.network import build_model
+from tasks.models.normalization import normalize
 from tasks.models.pretrained.loading import read_weights
 from tasks.predict.command import ImageFiles
 from tests.support.dli14 import DLi14
@@ -65,7 +66,7 @@ def compare_classifier(build: Callable[[], nn.Module], path: Path, photographs: 
     weights = read_weights(str(path), Arch("classifier", "large", 1000))
     model = build_model(weights.arch).eval()
     model.load_state_dict(weights.tensors)
-    x = weights.preprocessing.normalize(photographs)
+    x = normalize(photographs, weights.preprocessing)
     return relative_difference(model(x), peer(x))  # type: ignore[arg-type]
 
 
@@ -78,7 +79,7 @@ def compare_segmenter(folder: Path, photographs: Tensor) -> float:
     description, weights = load_checkpoint(folder / "lraspp.pth")
     module = TASKS["lraspp"].module(description)
     module.model = load_model(description, weights)
-    return relative_difference(module(photographs), peer(description.preprocessing.normalize(photographs))["out"])
+    return relative_difference(module(photographs), peer(normalize(photographs, description.preprocessing))["out"])
 
 
 @torch.no_grad()

@@ -7,8 +7,9 @@ import numpy as np
 
 from data.errors import InputError
 from data.findings import Finding, Report, fault
-from data.images import Size, describe_size, read_all, read_sizes
+from data.images import describe_size, read_all, read_sizes
 from data.labels import BoxList, Labels
+from data.sizes import Size
 
 BEYOND_ONE = 0.01  # that shares of a side may leave 0..1 by: rounding, and boxes drawn over the border
 

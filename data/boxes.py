@@ -10,9 +10,10 @@ from torch.utils.data import Dataset
 from data.box_checks import check_images, keep_good
 from data.classes import ClassTable
 from data.findings import Report, refuse
-from data.images import Size, load_image, read_all, read_decoded_size
+from data.images import load_image, read_all, read_decoded_size
 from data.labels import Labels
 from data.samples import DetectionSample
+from data.sizes import Size
 
 
 class BoxDataset(Dataset[DetectionSample]):

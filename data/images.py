@@ -13,8 +13,8 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from data.errors import InputError
 from data.findings import EntryError, Finding, Report, fault, refuse, report_all
+from data.sizes import Size
 
-Size = tuple[int, int]  # (height, width)
 Result = TypeVar("Result")
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")

@@ -16,8 +16,9 @@ import numpy as np
 
 from data.colors import ColorChange
 from data.crops import ScaledCrop, SSDRandomCrop
-from data.resizing import Size, resize_image
+from data.resizing import resize_image
 from data.samples import IGNORE, DetectionSample, SegmentationSample
+from data.sizes import Size
 
 MIN_SIDE = 1.0  # pixels of the network's input; smaller boxes are left out of training
 

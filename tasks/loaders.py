@@ -15,11 +15,12 @@ from data.datasets import open_reader
 from data.errors import InputError
 from data.findings import Report, refuse
 from data.loading import Transformed, build_loader, collate_detection, collate_segmentation
+from data.sizes import Size
 from data.splits import Role
 from data.transforms import DetectionResize, DetectionTransform, SegmentationResize, SegmentationTransform
 from heads.anchors import build_anchors
 from heads.ssdlite import SSDLite
-from tasks.cli.options import Size, count_workers, parse, parse_eval_size, parse_size
+from tasks.cli.options import count_workers, parse, parse_eval_size, parse_size
 from tasks.detection.anchor_shapes import fit_shapes, measure_reach
 from tasks.detection.losses import LossSettings as DetectionLossSettings
 from tasks.detection.module import DetectionModule

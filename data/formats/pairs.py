@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from data.findings import Finding, Report, fault
-from data.images import Size, describe_size, read_all, read_mask_size, read_sizes
+from data.images import describe_size, read_all, read_mask_size, read_sizes
+from data.sizes import Size
 from data.splits import Part
 
 

@@ -12,8 +12,9 @@ from omegaconf import DictConfig
 
 from data.classes import ClassTable
 from data.errors import InputError
+from data.sizes import Size
 from tasks.benchmark.paper_tables import compare, list_versions, markdown, render_table
-from tasks.cli.options import Size, check_least, parse_size, to_plain
+from tasks.cli.options import check_least, parse_size, to_plain
 from tasks.evaluate.command import make_trainer
 from tasks.files import write_json
 from tasks.loaders import DETECTION, describe, find_task

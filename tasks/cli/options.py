@@ -9,8 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from data.errors import InputError
+from data.sizes import Size
 
-Size = tuple[int, int]  # (height, width)
 COMPILERS = ("g++", "clang++", "c++")
 SMALLEST = 32  # pixels: the stride of C5
 NAMES_OF_TYPES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from data.errors import InputError
+from data.sizes import Size
 from tasks.benchmark.command import default_image
-from tasks.cli.options import Size
 from tasks.compare.rows import Row
 from tasks.loaders import find_task
 from tasks.models.checkpoint import load_checkpoint, load_model

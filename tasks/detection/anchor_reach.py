@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from data.findings import Finding, Report
+from data.sizes import Size
 from heads.anchor_layouts import Layout
 from heads.anchors import build_anchors
 from heads.ssdlite import SSDLite
-from tasks.cli.options import Size
 from tasks.detection.anchor_shapes import REACH_IOU, Reach, fit_shapes, measure_reach, to_sides
 from tasks.detection.box_table import enlarge, write_size
 from tasks.examination.counts import name_some

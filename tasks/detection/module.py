@@ -20,6 +20,7 @@ from tasks.distillation.features import feature_loss
 from tasks.distillation.teacher import Teacher, with_projection
 from tasks.models.description import Description
 from tasks.models.network import build_model
+from tasks.models.normalization import normalize
 from tasks.optimizers import Optimization, build_optimizer
 
 
@@ -79,13 +80,13 @@ class DetectionModule(L.LightningModule):
 
     def forward(self, images: Tensor) -> Any:
         """Predict from images (N, 3, H, W) uint8."""
-        return self.model(self.description.preprocessing.normalize(images))
+        return self.model(normalize(images, self.description.preprocessing))
 
     def training_step(self, batch: DetectionBatch, batch_idx: int) -> Tensor:
         """Return the loss of a batch."""
         if self.loss is None:
             raise ValueError("no loss given: this module only evaluates")
-        features = self.model.backbone(self.description.preprocessing.normalize(batch.images))
+        features = self.model.backbone(normalize(batch.images, self.description.preprocessing))
         raw = self.model.head(features)
         with torch.autocast(self.device.type, enabled=False):
             assignment = self.assign(raw, batch, self.loss)

@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 
 from data.findings import EntryError, Finding, Report
-from data.images import FORMATS, Size, describe_size, load_image, read_size
+from data.images import FORMATS, describe_size, load_image, read_size
+from data.sizes import Size
 from tasks.doctor.duplicates import THUMBNAIL, hash_differences
 
 LEAST_SIDE = 32  # pixels that a JPEG file is decoded at: all of its data are read, most of the arithmetic is saved

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from data.sizes import Size
 from data.streams.sources import Frame
-from data.streams.tiling import Size, Tile
+from data.streams.tiling import Tile
 from tasks.detection.merging import Found, merge
 from tasks.detection.module import scale_to
 from tasks.detection.postprocess import Detections

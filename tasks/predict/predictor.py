@@ -18,8 +18,9 @@ import torch
 from data.errors import InputError
 from data.loading import stack_images
 from data.resizing import resize_image
+from data.sizes import Size
 from data.streams.sources import Read, Source, check_array, open_source
-from data.streams.tiling import Size, Tile, cut_tiles
+from data.streams.tiling import Tile, cut_tiles
 from tasks.cli.options import check_accelerator, check_least, check_type, parse_size
 from tasks.detection.module import DetectionModule
 from tasks.loaders import find_task

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from data.samples import DetectionSample, SegmentationSample
-from tasks.cli.options import Size
+from data.sizes import Size
 from tasks.detection.module import DetectionModule
 from tasks.loaders import build_eval_loader
 from tasks.segmentation.module import SegmentationModule

@@ -10,7 +10,7 @@ import torch
 
 from data.fingerprint import describe_split
 from data.resizing import find_size
-from tasks.cli.options import Size
+from data.sizes import Size
 from tasks.files import write_json
 from tasks.models.description import Description
 from tasks.models.network import build_model

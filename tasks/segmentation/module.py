@@ -14,6 +14,7 @@ from tasks.distillation.features import feature_loss
 from tasks.distillation.teacher import Teacher, with_projection
 from tasks.models.description import Description
 from tasks.models.network import Model, build_model
+from tasks.models.normalization import normalize
 from tasks.optimizers import Optimization, build_optimizer
 from tasks.segmentation.distillation import distillation_loss
 from tasks.segmentation.losses import LossSettings, cross_entropy_loss, flatten_pixels, segmentation_loss
@@ -96,7 +97,7 @@ class SegmentationModule(L.LightningModule):
 
     def _prepare(self, images: Tensor) -> Tensor:
         """Turn images into what the network takes."""
-        x = self.description.preprocessing.normalize(images)
+        x = normalize(images, self.description.preprocessing)
         return pad_to_grid(x, stride=self.description.arch.output_stride) if self.align_corners else x
 
     def _finish(self, logits: Tensor, x: Tensor, images: Tensor) -> Tensor:

@@ -10,8 +10,9 @@ from torch.utils.data import DataLoader
 
 from data.errors import InputError
 from data.loading import Transformed, build_loader
-from data.resizing import Size, resize_image
+from data.resizing import resize_image
 from data.samples import SegmentationSample
+from data.sizes import Size
 from data.transforms import SegmentationItem
 from tasks.cli.options import check_least, parse_size
 from tasks.loaders import DETECTION, find_task

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from backbones.zoo import import_timm
 from data.classes import ClassTable
 from data.errors import InputError
-from tasks.cli.options import Size
+from data.sizes import Size
+from tasks.models.normalization import normalize
 from tasks.models.preprocessing import Preprocessing
 from tasks.models.pretrained.published import voc_classes
 from tasks.models.pretrained.state_files import read_state_file
@@ -35,7 +36,7 @@ class TorchvisionSegmenter(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Predict."""
-        return self.net(self.preprocessing.normalize(images))["out"].float()
+        return self.net(normalize(images, self.preprocessing))["out"].float()
 
 
 class TimmFeatures(nn.Module):
@@ -55,7 +56,7 @@ class TimmFeatures(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Compute the map."""
         (features,) = self.net.forward_intermediates(  # type: ignore[operator]
-            self.preprocessing.normalize(images), indices=1, intermediates_only=True
+            normalize(images, self.preprocessing), indices=1, intermediates_only=True
         )
         return features
 

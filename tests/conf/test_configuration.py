@@ -12,6 +12,7 @@ from data.formats.cityscapes import CITYSCAPES_CLASSES
 from tasks.cli.options import parse_size, to_plain
 from tasks.loaders import describe
 from tasks.models.network import build_model
+from tasks.models.normalization import normalize
 from tasks.models.preprocessing import Preprocessing
 from tasks.segmentation.losses import LossSettings
 from tests.support.runs import CONF, load_config, small_run
@@ -101,18 +102,15 @@ def test_a_configuration_survives_being_written(tmp_path: Path) -> None:
 
 def test_batches_enter_the_network_channels_last() -> None:
     images = torch.zeros(2, 8, 8, 3, dtype=torch.uint8).permute(0, 3, 1, 2)
-    assert (
-        describe(to_plain(load_config("train")), CLASSES)
-        .preprocessing.normalize(images)
-        .is_contiguous(memory_format=torch.channels_last)
-    )
+    preprocessing = describe(to_plain(load_config("train")), CLASSES).preprocessing
+    assert normalize(images, preprocessing).is_contiguous(memory_format=torch.channels_last)
 
 
 def test_images_are_normalized_by_hand_whatever_their_type() -> None:
     preprocessing = Preprocessing(None, mean=(0.0, 0.5, 1.0), std=(1.0, 0.5, 0.2))
     images = torch.tensor([51, 51, 51], dtype=torch.uint8).reshape(1, 3, 1, 1)
     for values in (images, images.float()):
-        found = preprocessing.normalize(values)
+        found = normalize(values, preprocessing)
         assert found.dtype == torch.float32
         torch.testing.assert_close(found.flatten(), torch.tensor([0.2, -0.6, -4.0]))
         assert values.flatten().tolist() == [51, 51, 51]
@@ -123,6 +121,6 @@ def test_normalizing_does_not_wait_for_the_gpu() -> None:
     images = torch.zeros(1, 3, 8, 8, dtype=torch.uint8, device="cuda")
     torch.cuda.set_sync_debug_mode("error")
     try:
-        assert Preprocessing(None).normalize(images).device == images.device
+        assert normalize(images, Preprocessing(None)).device == images.device
     finally:
         torch.cuda.set_sync_debug_mode("default")

@@ -9,6 +9,7 @@ from data.samples import IGNORE
 from tasks.models.architecture import Arch
 from tasks.models.description import Description
 from tasks.models.network import build_model
+from tasks.models.normalization import normalize
 from tasks.models.preprocessing import Preprocessing
 from tasks.optimizers import Optimization
 from tasks.segmentation.losses import LossSettings
@@ -89,7 +90,7 @@ def test_an_auxiliary_head_leaves_the_network_as_it_is(head, backbone):
 def test_an_auxiliary_head_adds_its_weighted_loss_and_teaches_what_comes_before_it():
     with_it, plain, batch = segmenter(loss=LossSettings(aux_weight=0.4)), segmenter(), random_batch()
     losses = [module.training_step(batch, 0) for module in (with_it, plain)]
-    x = with_it.description.preprocessing.normalize(pad_images(batch.images))
+    x = normalize(pad_images(batch.images), with_it.description.preprocessing)
     with torch.no_grad():
         guess = with_it.auxiliary(with_it.model.backbone(x))
         guess = F.interpolate(guess, size=x.shape[2:], mode="bilinear", align_corners=True)[..., :48, :64]

@@ -16,6 +16,7 @@ from tasks.distillation.teacher import Teacher
 from tasks.loaders import describe
 from tasks.models.checkpoint import load_checkpoint
 from tasks.models.network import build_model
+from tasks.models.normalization import normalize
 from tasks.models.preprocessing import Preprocessing
 from tasks.models.pretrained.published import voc_classes
 from tasks.train.teachers import load_teacher
@@ -40,7 +41,7 @@ def predict(path: str, images: Tensor) -> Any:
     model = build_model(description.arch).eval().to(memory_format=torch.channels_last)
     model.load_state_dict(weights)
     with torch.no_grad():
-        return model(description.preprocessing.normalize(images))
+        return model(normalize(images, description.preprocessing))
 
 
 def test_without_a_teacher_there_is_none_in_older_runs_too() -> None:
@@ -120,7 +121,7 @@ def test_torchvisions_segmenter_teaches_as_torchvision_runs_it(tmp_path: Path) -
     images, peer = show_images(SIZE), peer.to(memory_format=torch.channels_last)
     entry = Preprocessing(None, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     with torch.no_grad():
-        torch.testing.assert_close(teacher(images), peer(entry.normalize(images))["out"])
+        torch.testing.assert_close(teacher(images), peer(normalize(images, entry))["out"])
 
 
 def build_voc(path: Path) -> tuple[str, ...]:
@@ -155,7 +156,7 @@ def test_features_of_timm_are_its_last_map_and_the_projection_leads_to_them(task
     images = show_images(SIZE)
     entry = Preprocessing(None, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     with torch.no_grad():
-        torch.testing.assert_close(teacher(images), peer(entry.normalize(images))[0])
+        torch.testing.assert_close(teacher(images), peer(normalize(images, entry))[0])
     assert teacher.projection.weight.requires_grad  # type: ignore[union-attr]
     assert teacher.projection.out_channels == teacher(images).shape[1]  # type: ignore[union-attr]
 

@@ -16,6 +16,7 @@ from tasks.loaders import TASKS, build_eval_loader
 from tasks.models.architecture import Arch
 from tasks.models.checkpoint import load_checkpoint, load_model
 from tasks.models.network import build_model
+from tasks.models.normalization import normalize
 from tasks.models.pretrained.identification import Weights
 from tasks.models.pretrained.loading import read_weights
 from tests.support.dli14 import DLi14
@@ -40,7 +41,7 @@ def classify(weights: Weights, images: Tensor) -> Tensor:
     model = build_model(weights.arch)
     model.load_state_dict(weights.tensors)
     with torch.no_grad():
-        logits = model.eval()(weights.preprocessing.normalize(images))
+        logits = model.eval()(normalize(images, weights.preprocessing))
     assert isinstance(logits, Tensor)
     return logits
 
@@ -140,7 +141,7 @@ def test_torchvisions_segmenter_is_reproduced(size: tuple[int, int], tmp_path: P
     description, weights = load_checkpoint(tmp_path / "lraspp.safetensors")
     module = TASKS["lraspp"].module(description)
     module.model = load_model(description, weights)
-    expected = peer(description.preprocessing.normalize(images))["out"]
+    expected = peer(normalize(images, description.preprocessing))["out"]
     assert_varied(expected)
     assert_close(module(images), expected)
 
@@ -156,7 +157,7 @@ def test_timms_baselines_are_reproduced(backbone: str, model: str, tmp_path: Pat
     weights = read_weights(str(tmp_path / f"{model}.pth"), Arch("ssdlite", backbone, 6))
     ours = build_model(weights.arch)
     ours.load_state_dict(weights.tensors, strict=False)
-    x = weights.preprocessing.normalize(images)
+    x = normalize(images, weights.preprocessing)
     expected = peer.forward_features(x)
     assert_varied(expected)
     assert_close(ours.eval().backbone(x)["C5"], expected)
