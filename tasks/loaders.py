@@ -23,10 +23,10 @@ from tasks.cli.options import count_workers, parse, parse_eval_size, parse_size
 from tasks.detection.anchor_shapes import fit_shapes, measure_reach
 from tasks.detection.losses import LossSettings as DetectionLossSettings
 from tasks.detection.module import DetectionModule
-from tasks.detection.postprocess import Postprocessing
 from tasks.models.architecture import Arch
 from tasks.models.description import Description, to_tuples
 from tasks.models.network import build_model, choose_layout
+from tasks.models.postprocessing import Postprocessing
 from tasks.models.preprocessing import Preprocessing
 from tasks.segmentation.losses import LossSettings as SegmentationLossSettings
 from tasks.segmentation.module import SegmentationModule
