@@ -23,8 +23,9 @@ from tasks.benchmark.command import name_classes
 from tasks.cli.options import to_plain
 from tasks.detection.metrics import SUMMARY, evaluate_detections
 from tasks.detection.module import DetectionModule
-from tasks.detection.postprocess import Postprocessing, postprocess
+from tasks.detection.postprocess import postprocess
 from tasks.loaders import describe
+from tasks.models.postprocessing import Postprocessing
 from tests.support.peers import build_ssdlite, show_images
 from tests.support.runs import load_config
 

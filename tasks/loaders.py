@@ -22,15 +22,15 @@ from heads.anchors import build_anchors
 from heads.ssdlite import SSDLite
 from tasks.cli.options import count_workers, parse, parse_eval_size, parse_size
 from tasks.detection.anchor_shapes import fit_shapes, measure_reach
-from tasks.detection.losses import LossSettings as DetectionLossSettings
 from tasks.detection.module import DetectionModule
-from tasks.detection.postprocess import Postprocessing
+from tasks.detection.settings import LossSettings as DetectionLossSettings
 from tasks.models.architecture import Arch
 from tasks.models.description import Description, to_tuples
 from tasks.models.network import build_model, choose_layout
+from tasks.models.postprocessing import Postprocessing
 from tasks.models.preprocessing import Preprocessing
-from tasks.segmentation.losses import LossSettings as SegmentationLossSettings
 from tasks.segmentation.module import SegmentationModule
+from tasks.segmentation.settings import LossSettings as SegmentationLossSettings
 
 logger = logging.getLogger(__name__)
 

@@ -12,16 +12,18 @@ from data.loading import DetectionBatch
 from heads.ssdlite import RawDetections, SSDLite
 from tasks.detection.distillation import distillation_loss
 from tasks.detection.iou_assignment import Assignment, match
-from tasks.detection.losses import LossSettings, detection_loss
+from tasks.detection.losses import detection_loss
 from tasks.detection.metrics import DetectionMetrics, evaluate_detections
 from tasks.detection.postprocess import Detections, postprocess
+from tasks.detection.settings import LossSettings
 from tasks.detection.task_aligned_assignment import align
 from tasks.distillation.features import feature_loss
 from tasks.distillation.teacher import Teacher, with_projection
 from tasks.models.description import Description
 from tasks.models.network import build_model
 from tasks.models.normalization import normalize
-from tasks.optimizers import Optimization, build_optimizer
+from tasks.optimization import Optimization
+from tasks.optimizers import build_optimizer
 
 
 class DetectionModule(L.LightningModule):

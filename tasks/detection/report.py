@@ -12,7 +12,7 @@ from tasks.detection.analysis import analyse
 from tasks.detection.confusion import confusion_matrix
 from tasks.detection.module import DetectionModule
 from tasks.detection.plots import plot_errors, plot_precision_recall, plot_thresholds
-from tasks.detection.thresholds import ThresholdRule
+from tasks.detection.settings import ThresholdRule
 from tasks.detection.worst import draw_worst
 from tasks.drawing.figures import plot_confusion_matrix
 from tasks.drawing.images import draw_boxes, save_image, side_by_side

@@ -14,7 +14,8 @@ from data.errors import InputError
 from tasks.cli.entry import check_new, quiet_libraries
 from tasks.cli.options import check_accelerator, check_least, check_type, count_workers, parse, to_plain
 from tasks.detection.report import write_report as write_detection_report
-from tasks.detection.thresholds import ThresholdRule, fill_unmeasured
+from tasks.detection.settings import ThresholdRule
+from tasks.detection.thresholds import fill_unmeasured
 from tasks.files import ANALYSIS
 from tasks.loaders import SEGMENTATION, build_eval_loader, find_task, open_split
 from tasks.models.checkpoint import check_rewritable, load_checkpoint, load_model, store_thresholds
@@ -28,7 +29,7 @@ from tasks.segmentation.analysis import Inspection
 from tasks.segmentation.module import SegmentationModule
 from tasks.segmentation.report import SavePredictions
 from tasks.segmentation.report import write_report as write_segmentation_report
-from tasks.segmentation.tta import Averaging
+from tasks.segmentation.settings import Averaging
 from tasks.train.progress import EvaluationProgress
 
 logger = logging.getLogger(__name__)

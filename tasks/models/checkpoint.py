@@ -10,14 +10,13 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
 from data.errors import InputError
-from tasks.models.description import Description
+from tasks.models.description import Description, read_description
 from tasks.models.network import Model, build_model
 from tasks.models.pretrained.identification import read_state
 from tasks.models.pretrained.layouts import LAYOUTS, recognize
@@ -46,18 +45,6 @@ def load_checkpoint(path: Path) -> tuple[Description, dict[str, Tensor]]:
     if file.values is None:
         return _read_whole(path, file.tensors)
     return read_description(path, file.values), file.tensors
-
-
-def read_description(path: Path, values: dict[str, Any]) -> Description:
-    """Rebuild the description that a file holds.
-
-    Raises:
-        InputError: naming the field that is missing or wrong.
-    """
-    try:
-        return Description.from_dict(values)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: the description of the model is not readable: {error}") from error
 
 
 def _read_whole(path: Path, state: dict[str, Tensor]) -> tuple[Description, dict[str, Tensor]]:

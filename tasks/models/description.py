@@ -1,11 +1,13 @@
 """Everything but the weights that a model needs to be used; every checkpoint holds it."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from data.classes import ClassTable
-from tasks.detection.postprocess import Postprocessing
+from data.errors import InputError
 from tasks.models.architecture import Arch
+from tasks.models.postprocessing import Postprocessing
 from tasks.models.preprocessing import Preprocessing
 
 VERSION = 2
@@ -81,3 +83,15 @@ class Description:
             dict(values["dataset"], name=str(values["dataset"]["name"])),
             to_tuples(values.get("thresholds")),  # checkpoints from before there were any lack the entry
         )
+
+
+def read_description(path: Path, values: dict[str, Any]) -> Description:
+    """Rebuild the description that a file holds.
+
+    Raises:
+        InputError: naming the field that is missing or wrong.
+    """
+    try:
+        return Description.from_dict(values)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: the description of the model is not readable: {error}") from error

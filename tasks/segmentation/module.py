@@ -15,12 +15,14 @@ from tasks.distillation.teacher import Teacher, with_projection
 from tasks.models.description import Description
 from tasks.models.network import Model, build_model
 from tasks.models.normalization import normalize
-from tasks.optimizers import Optimization, build_optimizer
+from tasks.optimization import Optimization
+from tasks.optimizers import build_optimizer
 from tasks.segmentation.distillation import distillation_loss
-from tasks.segmentation.losses import LossSettings, cross_entropy_loss, flatten_pixels, segmentation_loss
+from tasks.segmentation.losses import cross_entropy_loss, flatten_pixels, segmentation_loss
 from tasks.segmentation.metrics import ConfusionMatrix, SegmentationMetrics, evaluate_segmentation
 from tasks.segmentation.postprocess import pad_to_grid, postprocess
-from tasks.segmentation.tta import Averaging, average_scores
+from tasks.segmentation.settings import Averaging, LossSettings
+from tasks.segmentation.tta import average_scores
 
 
 class SegmentationModule(L.LightningModule):

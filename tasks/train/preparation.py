@@ -16,7 +16,7 @@ from tasks.models.checkpoint import load_checkpoint
 from tasks.models.description import Description
 from tasks.models.pretrained.identification import Weights
 from tasks.models.pretrained.loading import TAKEN_OVER, adopt, load_weights, read_weights
-from tasks.optimizers import Optimization
+from tasks.optimization import Optimization
 from tasks.train.freezing import NONE, freeze_model
 from tasks.train.overfit import FirstSamples, build_plain_loader
 from tasks.train.teachers import load_teacher

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from data.classes import ClassTable
 from data.errors import InputError
 from tasks.cli.options import parse, parse_size
-from tasks.distillation.teacher import Distillation, Teacher
+from tasks.distillation.settings import Distillation
+from tasks.distillation.teacher import Teacher
 from tasks.loaders import DETECTION, SEGMENTATION, find_task
 from tasks.models.checkpoint import load_checkpoint, load_model
 from tasks.models.description import Description

@@ -14,7 +14,7 @@ from tasks.loaders import describe
 from tasks.models.network import build_model
 from tasks.models.normalization import normalize
 from tasks.models.preprocessing import Preprocessing
-from tasks.segmentation.losses import LossSettings
+from tasks.segmentation.settings import LossSettings
 from tests.support.runs import CONF, load_config, small_run
 
 CLASSES = CITYSCAPES_CLASSES

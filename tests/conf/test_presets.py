@@ -9,7 +9,7 @@ from torchvision.models.segmentation import LRASPP_MobileNet_V3_Large_Weights, l
 from data.classes import ClassTable
 from data.formats.cityscapes import CITYSCAPES_CLASSES
 from tasks.cli.options import parse, to_plain
-from tasks.detection.losses import LossSettings
+from tasks.detection.settings import LossSettings
 from tasks.loaders import build_eval_loader, describe
 from tasks.models.network import build_model
 from tests.support.runs import load_config

@@ -10,8 +10,7 @@ from torch import Tensor
 from data.classes import ClassTable
 from data.errors import InputError
 from tasks.models.architecture import Arch
-from tasks.models.checkpoint import read_description
-from tasks.models.description import Description
+from tasks.models.description import Description, read_description
 from tasks.models.network import Model
 from tasks.models.pretrained.identification import Weights, read_state
 from tasks.models.pretrained.published import SOURCES, fetch, with_classes

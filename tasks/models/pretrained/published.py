@@ -22,9 +22,9 @@ from backbones.baselines import BASELINES, NAMED
 from backbones.zoo import import_timm
 from data.classes import ClassTable
 from data.errors import InputError
-from tasks.detection.postprocess import Postprocessing
 from tasks.models.architecture import Arch
 from tasks.models.description import Description
+from tasks.models.postprocessing import Postprocessing
 from tasks.models.pretrained.identification import Weights, read_state
 
 logger = logging.getLogger(__name__)

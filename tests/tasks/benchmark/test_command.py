@@ -10,11 +10,11 @@ from data.classes import ClassTable
 from data.errors import InputError
 from tasks.benchmark.command import benchmark
 from tasks.benchmark.paper import TABLES
-from tasks.detection.postprocess import Postprocessing
 from tasks.models.architecture import Arch
 from tasks.models.checkpoint import save_safetensors
 from tasks.models.description import Description
 from tasks.models.network import build_model
+from tasks.models.postprocessing import Postprocessing
 from tasks.models.preprocessing import Preprocessing
 from tests.support.runs import load_config
 

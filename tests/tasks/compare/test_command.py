@@ -13,11 +13,11 @@ from tasks.compare.command import compare_to, name_runs
 from tasks.compare.models import spread_rows
 from tasks.compare.rows import Row
 from tasks.compare.tables import write_cells
-from tasks.detection.postprocess import Postprocessing
 from tasks.models.architecture import Arch
 from tasks.models.checkpoint import save_safetensors
 from tasks.models.description import Description
 from tasks.models.network import build_model
+from tasks.models.postprocessing import Postprocessing
 from tasks.models.preprocessing import Preprocessing
 from tests.support.folders import CONFIG, SEGMENTATION, describe_data, write_run
 from tests.tasks.report.test_page import Page

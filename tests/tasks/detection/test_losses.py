@@ -10,7 +10,6 @@ from torchvision.ops import generalized_box_iou
 from heads.ssdlite import RawDetections
 from tasks.detection.iou_assignment import BACKGROUND, IGNORED, Assignment
 from tasks.detection.losses import (
-    LossSettings,
     assign_slots,
     detection_loss,
     focal_loss,
@@ -21,6 +20,7 @@ from tasks.detection.losses import (
     smooth_l1_box_loss,
     take_boxes,
 )
+from tasks.detection.settings import LossSettings
 
 A, K = 200, 5
 

@@ -6,7 +6,8 @@ from torchvision.models.detection._utils import BoxCoder
 from torchvision.models.detection.ssd import SSD
 
 from heads.ssdlite import RawDetections
-from tasks.detection.postprocess import Postprocessing, postprocess, read_scores
+from tasks.detection.postprocess import postprocess, read_scores
+from tasks.models.postprocessing import Postprocessing
 
 SIZE = (240, 320)
 

@@ -8,7 +8,7 @@ from data.samples import IGNORE
 from heads.ssdlite import RawDetections
 from tasks.detection import distillation as detection
 from tasks.distillation.features import feature_loss
-from tasks.distillation.teacher import Distillation
+from tasks.distillation.settings import Distillation
 from tasks.segmentation import distillation as segmentation
 
 SCORES = ("sigmoid", "softmax")

@@ -2,10 +2,10 @@ import pytest
 
 from data.classes import ClassTable
 from data.fingerprint import describe_split
-from tasks.detection.postprocess import Postprocessing
 from tasks.models.architecture import Arch
 from tasks.models.description import Description
 from tasks.models.network import build_model
+from tasks.models.postprocessing import Postprocessing
 from tasks.models.preprocessing import Preprocessing
 from tasks.runs.recording import describe_model, name_split, usual_size
 from tasks.train.overfit import FirstSamples

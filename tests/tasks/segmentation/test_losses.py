@@ -7,8 +7,9 @@ from torch.nn import functional as F
 
 from data.samples import IGNORE
 from tasks.segmentation import losses as pixel_losses
-from tasks.segmentation.losses import LossSettings, flatten_pixels, segmentation_loss
+from tasks.segmentation.losses import flatten_pixels, segmentation_loss
 from tasks.segmentation.metrics import ConfusionMatrix
+from tasks.segmentation.settings import LossSettings
 
 
 def on_logits(loss):

@@ -11,11 +11,11 @@ from tasks.models.description import Description
 from tasks.models.network import build_model
 from tasks.models.normalization import normalize
 from tasks.models.preprocessing import Preprocessing
-from tasks.optimizers import Optimization
-from tasks.segmentation.losses import LossSettings
+from tasks.optimization import Optimization
 from tasks.segmentation.module import SegmentationModule
 from tasks.segmentation.postprocess import pad_to_grid, postprocess
-from tasks.segmentation.tta import Averaging, average_scores
+from tasks.segmentation.settings import Averaging, LossSettings
+from tasks.segmentation.tta import average_scores
 from tests.support.synchronization import no_synchronization
 
 pytestmark = pytest.mark.filterwarnings("ignore:You are trying to `self.log")
