@@ -17,13 +17,14 @@ from tasks.benchmark.paper_tables import compare, list_versions, markdown, rende
 from tasks.cli.options import check_least, parse_size, to_plain
 from tasks.evaluate.command import make_trainer
 from tasks.files import write_json
+from tasks.hardware import name_processor
 from tasks.loaders import DETECTION, describe, find_task
 from tasks.models.architecture import Arch
 from tasks.models.checkpoint import load_checkpoint, load_model
 from tasks.models.description import Description
 from tasks.models.network import build_model
 from tasks.profiling.counting import CONVENTIONS, count_madds, count_parameters, count_stages, measure_activations
-from tasks.profiling.latency import STEPS, Module, measure_latency, name_processor, summarize
+from tasks.profiling.latency import STEPS, Module, measure_latency, summarize
 
 logger = logging.getLogger(__name__)
 

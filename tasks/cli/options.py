@@ -1,18 +1,16 @@
 """Options as plain values: resolved, and checked by type and range before anything runs."""
 
 import os
-import shutil
 from typing import Any, get_type_hints
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from data.errors import InputError
 from data.sizes import Size
 
-COMPILERS = ("g++", "clang++", "c++")
 SMALLEST = 32  # pixels: the stride of C5
+ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps")
 NAMES_OF_TYPES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 
 
@@ -105,36 +103,14 @@ def check_numbers(config: dict[str, Any]) -> None:
     check_type(trainer["precision"], str, "trainer.precision")
 
 
-def check_compiler(wanted: Any) -> None:
-    """Check that there is what torch.compile needs, where it is wanted.
+def check_choice(value: object, choices: tuple[str, ...], field: str) -> None:
+    """Check a name.
 
     Raises:
-        InputError: if there is no C++ compiler.
+        InputError: naming the field and the names that it may be.
     """
-    check_type(wanted, bool, "trainer.compile")
-    names = [os.environ.get("CXX", ""), *COMPILERS]
-    if wanted and not any(shutil.which(name) for name in names if name):
-        raise InputError(f"trainer.compile: no C++ compiler; expected CXX or one of {', '.join(COMPILERS)} in PATH")
-
-
-def check_accelerator(wanted: Any, field: str) -> None:
-    """Check that this machine has the accelerator that is wanted.
-
-    Raises:
-        InputError: naming the option, and what there is.
-    """
-    there = {"auto": True, "cpu": True, "mps": torch.backends.mps.is_available()}
-    there["gpu"] = torch.cuda.is_available() or there["mps"]
-    there["cuda"] = torch.cuda.is_available()
-    if wanted not in there:
-        raise InputError(f"{field}: unknown {wanted!r}; choose from {', '.join(sorted(there))}")
-    if not there[wanted]:
-        reason = (
-            "is built without CUDA"
-            if torch.version.cuda is None
-            else "sees no GPU; nvidia-smi says whether one is there"
-        )
-        raise InputError(f"{field}={wanted}: torch {torch.__version__} {reason}; expected auto or cpu")
+    if value not in choices:
+        raise InputError(f"{field}: unknown {value!r}; choose from {', '.join(choices)}")
 
 
 def check_least(value: Any, least: int, field: str) -> None:

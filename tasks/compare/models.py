@@ -11,9 +11,10 @@ from data.errors import InputError
 from data.sizes import Size
 from tasks.benchmark.command import default_image
 from tasks.compare.rows import Row
+from tasks.hardware import name_processor
 from tasks.loaders import find_task
 from tasks.models.checkpoint import load_checkpoint, load_model
-from tasks.profiling.latency import STEPS, Module, measure_latency, name_processor, summarize
+from tasks.profiling.latency import STEPS, Module, measure_latency, summarize
 from tasks.report.numbers import number
 from tasks.runs.reading import Run
 from tasks.runs.recording import describe_model

@@ -12,11 +12,12 @@ from omegaconf import DictConfig, OmegaConf
 from data.datasets import check_serves
 from data.errors import InputError
 from tasks.cli.entry import check_new, quiet_libraries
-from tasks.cli.options import check_accelerator, check_least, check_type, count_workers, parse, to_plain
+from tasks.cli.options import check_least, check_type, count_workers, parse, to_plain
 from tasks.detection.report import write_report as write_detection_report
 from tasks.detection.settings import ThresholdRule
 from tasks.detection.thresholds import fill_unmeasured
 from tasks.files import ANALYSIS
+from tasks.hardware import check_accelerator
 from tasks.loaders import SEGMENTATION, build_eval_loader, find_task, open_split
 from tasks.models.checkpoint import check_rewritable, load_checkpoint, load_model, store_thresholds
 from tasks.models.description import Description

@@ -21,8 +21,9 @@ from data.resizing import resize_image
 from data.sizes import Size
 from data.streams.sources import Read, Source, check_array, open_source
 from data.streams.tiling import Tile, cut_tiles
-from tasks.cli.options import check_accelerator, check_least, check_type, parse_size
+from tasks.cli.options import check_least, check_type, parse_size
 from tasks.detection.module import DetectionModule
+from tasks.hardware import choose_device
 from tasks.loaders import find_task
 from tasks.models.checkpoint import load_checkpoint, load_model
 from tasks.predict.assembly import Boxes, Masks, Parts
@@ -184,20 +185,6 @@ class Predictor:
         if not self.detects:
             raise InputError(f"threshold: {threshold}; {self.description.arch.head} gives masks, expected it left out")
         return check_share(threshold, "threshold", most=1.0)
-
-
-def choose_device(accelerator: str) -> torch.device:
-    """Return the device of an accelerator; the best that there is for "auto".
-
-    Raises:
-        InputError: if this machine has none such.
-    """
-    check_accelerator(accelerator, "accelerator")
-    if accelerator in ("cpu", "mps"):
-        return torch.device(accelerator)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def check_share(value: float, field: str, *, most: float = 0.9) -> float:

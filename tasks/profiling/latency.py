@@ -1,11 +1,7 @@
 """How long one image takes on this machine, from decoded pixels to boxes or a mask, step by step."""
 
-import platform
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +11,7 @@ from torch import Tensor
 from data.samples import DetectionSample, SegmentationSample
 from data.sizes import Size
 from tasks.detection.module import DetectionModule
+from tasks.hardware import limit_threads
 from tasks.loaders import build_eval_loader
 from tasks.segmentation.module import SegmentationModule
 
@@ -69,18 +66,6 @@ class OneImage:
     def __getitem__(self, index: int) -> DetectionSample | SegmentationSample:
         """Return the image, whatever the index."""
         return self.sample
-
-
-@contextmanager
-def limit_threads(threads: int | None) -> Iterator[int]:
-    """Give torch this many threads for a while (None: as many as it has), and say how many it has."""
-    before = torch.get_num_threads()
-    if threads is not None:
-        torch.set_num_threads(threads)
-    try:
-        yield torch.get_num_threads()
-    finally:
-        torch.set_num_threads(before)
 
 
 @torch.inference_mode()
@@ -141,13 +126,3 @@ def summarize(milliseconds: np.ndarray) -> Spread:
     """Return median and quartiles of (runs,)."""
     lower, median, upper = np.percentile(milliseconds, (25, 50, 75)).tolist()
     return Spread(median, lower, upper)
-
-
-def name_processor(device: torch.device) -> str:
-    """Return the name of the processor that a device is."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()

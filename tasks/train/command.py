@@ -11,9 +11,10 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from data.errors import InputError
-from tasks.cli.options import check_compiler, count_workers
+from tasks.cli.options import count_workers
 from tasks.drawing.curves import plot_curves
 from tasks.evaluate.command import evaluate_to, log_metrics
+from tasks.hardware import check_compiler
 from tasks.loaders import build_eval_loader, report_reach
 from tasks.models.checkpoint import load_checkpoint, load_model, save_safetensors
 from tasks.report.page import write_page

@@ -7,8 +7,8 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import EarlyStopping
 
-from tasks.cli.options import check_accelerator
 from tasks.evaluate.command import make_trainer
+from tasks.hardware import check_accelerator
 from tasks.models.description import Description
 from tasks.runs.folder import CHECKPOINTS
 from tasks.train.callbacks import AveragedWeights, Checkpoints, Describe, HoldTeacher, KeepFrozen

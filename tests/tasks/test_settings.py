@@ -1,9 +1,39 @@
+import subprocess
+import sys
+
 import pytest
 
 import tasks.detection.settings as detection
 import tasks.segmentation.settings as segmentation
 from data.errors import InputError
-from tasks.cli.options import parse
+from tasks.cli.options import ACCELERATORS, check_choice, parse
+
+QUICK = (
+    "backbones.baselines",
+    "backbones.tables",
+    "data.classes",
+    "data.errors",
+    "data.sizes",
+    "heads.anchor_layouts",
+    "heads.lraspp_conventions",
+    "tasks.cli.entry",
+    "tasks.cli.options",
+    "tasks.detection.settings",
+    "tasks.distillation.settings",
+    "tasks.models.architecture",
+    "tasks.models.description",
+    "tasks.models.postprocessing",
+    "tasks.models.preprocessing",
+    "tasks.optimization",
+    "tasks.segmentation.settings",
+)
+SLOW = ("albumentations", "cv2", "lightning", "timm", "torch", "torchvision")
+
+
+def test_a_configuration_is_checked_before_anything_slow_is_imported():
+    program = f"import sys, {', '.join(QUICK)}; print(*(name for name in {SLOW} if name in sys.modules))"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == []
 
 
 @pytest.mark.parametrize("settings", [detection.Augmentation, segmentation.Augmentation])
@@ -27,6 +57,12 @@ def test_an_impossible_augmentation_is_refused_by_name(settings, field, value, m
     with pytest.raises(InputError) as refused:
         parse(settings, {field: value}, "augmentation")
     assert str(refused.value) == message
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones():
+    check_choice("gpu", ACCELERATORS, "accelerator")
+    with pytest.raises(InputError, match=r"^accelerator: unknown 'tpu'; choose from auto, cpu, cuda, gpu, mps$"):
+        check_choice("tpu", ACCELERATORS, "accelerator")
 
 
 def test_scales_are_one_factor_or_a_range():
