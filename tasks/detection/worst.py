@@ -9,6 +9,7 @@ from data.boxes import BoxDataset
 from data.classes import ClassTable
 from tasks.detection.analysis import Analysis
 from tasks.detection.errors import DETECTION_KINDS
+from tasks.drawing.fonts import brief
 from tasks.drawing.images import draw_boxes, draw_legend, save_image, side_by_side
 
 FOLDER = "worst"
@@ -89,7 +90,7 @@ def _draw_truth(image: np.ndarray, analysis: Analysis, index: int) -> np.ndarray
     matches = analysis.matches
     own = np.flatnonzero(matches.truth.images == index)
     states = np.where(matches.boxes_found(analysis.keep)[own], RIGHT, MISSED)
-    texts = [matches.names[label] for label in matches.truth.labels[own]]
+    texts = [brief(matches.names[label]) for label in matches.truth.labels[own]]
     said = ["missed" if state == MISSED else "" for state in states]
     return _draw(image, matches.truth.xywh[own], states, texts=texts, said=said)
 
@@ -99,7 +100,7 @@ def _draw_found(image: np.ndarray, analysis: Analysis, index: int) -> np.ndarray
     own = np.flatnonzero(analysis.keep & (matches.found.images == index))
     states = np.select([matches.right[own], matches.ignored[own]], [RIGHT, CROWD], FALSE)
     rows = zip(matches.found.labels[own], matches.found.scores[own], strict=True)
-    texts = [f"{matches.names[label]} {score:.2f}" for label, score in rows]
+    texts = [f"{brief(matches.names[label])} {score:.2f}" for label, score in rows]
     said = ["" if kind < 0 else DETECTION_KINDS[kind] for kind in analysis.errors.kinds[own]]
     said = ["on a crowd" if state == CROWD else kind for state, kind in zip(states, said, strict=True)]
     return _draw(image, matches.found.xywh[own], states, texts=texts, said=said)
@@ -108,8 +109,5 @@ def _draw_found(image: np.ndarray, analysis: Analysis, index: int) -> np.ndarray
 def _draw(image: np.ndarray, xywh: np.ndarray, states: np.ndarray, *, texts: list[str], said: list[str]) -> np.ndarray:
     """Draw boxes in the colours of their states, each with its text and what is said of it."""
     tags = [f"{text}, {word}" if word else text for text, word in zip(texts, said, strict=True)]
-    colors = {tag: STATES.colors[state] for tag, state in zip(tags, states, strict=True)}
-    table = ClassTable.create(tuple(colors), range(len(colors)), colors=tuple(colors.values()))
     boxes = np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1)
-    labels = np.array([table.names.index(tag) for tag in tags], dtype=np.int64)
-    return draw_boxes(image, boxes, labels, classes=table)
+    return draw_boxes(image, boxes, states, classes=STATES, tags=tags)

@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from data.classes import ClassTable
 from tasks.detection.box_table import TINY
-from tasks.drawing.figures import ACCENT, INK, new_figure, style_axes
+from tasks.drawing.figures import ACCENT, INK, literal, new_figure, save_figure, style_axes
 from tasks.examination.counts import Counts
 
 SECOND = "#e39a3b"  # bars of the second split
@@ -54,12 +54,12 @@ def plot_classes(counts: dict[str, Counts], classes: ClassTable, path: Path) -> 
         axes.set_xlim(left=max(0.5, present.min() / 2))
     axes.margins(x=0.12, y=0.01)
     axes.grid(visible=False, axis="y")
-    names = [classes.names[index] for index in order] if len(order) <= MOST_NAMED else []
+    names = [literal(classes.names[index]) for index in order] if len(order) <= MOST_NAMED else []
     axes.set_yticks(range(len(names)), names, fontsize=9 if len(order) <= 40 else 7)
     axes.invert_yaxis()
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.legend(loc="lower right", fontsize=8, framealpha=0.95)
-    figure.savefig(path)
+    save_figure(figure, path)
 
 
 def plot_box_sizes(
@@ -95,7 +95,7 @@ def plot_box_sizes(
         legend = axes.legend(loc="upper left", fontsize=8, framealpha=0.95)
         for handle in legend.legend_handles[:-1]:
             handle.set(sizes=[30], alpha=1.0)
-    figure.savefig(path)
+    save_figure(figure, path)
 
 
 def _draw_boxes(axes: Axes, sides: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> None:
@@ -109,5 +109,5 @@ def _draw_boxes(axes: Axes, sides: np.ndarray, labels: np.ndarray, names: Sequen
         return
     for index in np.argsort(-np.bincount(labels, minlength=len(names)), kind="stable"):  # rare ones on top
         own = sides[labels == index]
-        color, label = matplotlib.colormaps["tab10"](int(index)), f"{names[index]} ({len(own):,})"
+        color, label = matplotlib.colormaps["tab10"](int(index)), f"{literal(names[index])} ({len(own):,})"
         axes.scatter(own[:, 0], own[:, 1], s=size, color=color, alpha=0.45, linewidths=0, label=label)
