@@ -27,7 +27,6 @@ from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 
 from benchmarks.timing import compare, save
 from benchmarks.training_speed import OPTIONS, TRANSFORMS, Theirs
-from data.cache import CachedReader
 from tasks.cli.options import to_plain
 from tasks.loaders import build_train_loader, describe, open_split
 from tasks.models.normalization import normalize
@@ -96,7 +95,7 @@ def compare_loading(name: str, root: Path) -> dict[str, Any]:
     options = (*OPTIONS[task], f"dataset.train={split}", f"dataset.root={root}", "dataset.workers=0", "backbone=large")
     config = to_plain(load_config("train", *options))
     reader = open_split(task, config["dataset"], "train")
-    cached, preprocessing = CachedReader(reader), describe(config, reader.classes).preprocessing
+    cached, preprocessing = reader.cached(), describe(config, reader.classes).preprocessing
     loaders = [build_train_loader(source, config) for source in (reader, cached)]
     batches = [[index for _, index in batch] for batch in islice(loaders[0].batch_sampler, BATCHES)]  # type: ignore[arg-type]
     results = {

@@ -1,12 +1,15 @@
 """The configuration of a data set; checked before anything slow is imported."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from data.samples import IGNORE
 from data.splits import Part, Role
 
 CACHES = ("none", "memory")
+
+Code = int | Sequence[int]  # a value of a mask, or a colour: red, green, blue
+Palette = Mapping[str, Code]
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,8 @@ class DatasetConfig:
     val_share: float | None = None
     annotations: dict[Role, str | None] | None = None
     names: Sequence[str] | None = None
-    palette: dict[str, int | Sequence[int]] | None = None
-    ignore: int | Sequence[int] | None = IGNORE
+    palette: Palette | None = None
+    ignore: Code | None = IGNORE
     scenes: dict[str, int] | None = None
     least_side: int | None = None
     cache: str = "none"

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from data.classes import ClassTable
 from data.config import DatasetConfig
-from data.datasets import open_reader
+from data.datasets import BOX_FORMATS, MASK_FORMATS, check_serves, open_boxes, open_masks
 from data.errors import InputError
 from data.findings import Report, refuse
 from data.loading import Transformed, build_loader, collate_detection, collate_segmentation
@@ -144,11 +144,24 @@ def gather_boxes(description: Description, reader: Any) -> tuple[Tensor, Tensor,
 def open_split(
     head: str, dataset: dict[str, Any], role: Role, *, classes: ClassTable | None = None, report: Report = refuse
 ) -> Any:
-    """Open the data to train on or to evaluate on, as configured, for the task of `head`; see `open_reader`."""
+    """Open the data to train on or to evaluate on, as configured, for the task of `head`; see `open_boxes`."""
     config = parse_dataset(dataset)
+    check_dataset(config.name, head)
     if role == "val":  # what is measured is what `tasks.predict` does, which decodes images whole
         config = replace(config, least_side=None)
-    return open_reader(find_task(head).kind, config, role, classes=classes, report=report)
+    open_reader = open_boxes if find_task(head) is DETECTION else open_masks
+    return open_reader(config, role, classes=classes, report=report)
+
+
+def check_dataset(name: str, head: str) -> None:
+    """Check that a data set has what the task of `head` learns from.
+
+    Raises:
+        InputError: naming the data sets that have it.
+    """
+    task = find_task(head)
+    formats = BOX_FORMATS if task is DETECTION else MASK_FORMATS
+    check_serves(name, formats, purpose=task.kind, others={"task=ssdlite": BOX_FORMATS, "task=lraspp": MASK_FORMATS})
 
 
 def parse_dataset(dataset: dict[str, Any]) -> DatasetConfig:

@@ -7,7 +7,6 @@ from typing import Any
 from omegaconf import DictConfig
 from rich.console import Console
 
-from data.datasets import check_serves
 from data.errors import InputError
 from tasks.cli.entry import check_new
 from tasks.cli.options import check_type, parse_size, to_plain
@@ -17,7 +16,7 @@ from tasks.doctor.report import Diagnosis, print_report
 from tasks.doctor.survey import Survey, look
 from tasks.examination.examined import Examined
 from tasks.files import write_json
-from tasks.loaders import DETECTION, find_task, parse_dataset
+from tasks.loaders import DETECTION, check_dataset, find_task, parse_dataset
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +55,7 @@ def read_options(cfg: DictConfig) -> tuple[dict[str, Any], Path]:
     Raises:
         InputError: naming the option that is wrong.
     """
-    check_serves(cfg.dataset.name, find_task(cfg.model.head).kind)
+    check_dataset(cfg.dataset.name, cfg.model.head)
     config = to_plain(cfg)
     check_type(config["decode"], bool, "decode")
     parse_size(config["size"], "size")

@@ -9,7 +9,6 @@ import lightning as L
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
-from data.datasets import check_serves
 from data.errors import InputError
 from tasks.cli.entry import check_new, quiet_libraries
 from tasks.cli.options import check_least, check_type, count_workers, parse, to_plain
@@ -18,7 +17,8 @@ from tasks.detection.settings import ThresholdRule
 from tasks.detection.thresholds import fill_unmeasured
 from tasks.files import ANALYSIS
 from tasks.hardware import check_accelerator
-from tasks.loaders import SEGMENTATION, build_eval_loader, find_task, open_split
+from tasks.loaders import SEGMENTATION, build_eval_loader, check_dataset, find_task, open_split
+from tasks.models.architecture import Model
 from tasks.models.checkpoint import check_rewritable, load_checkpoint, load_model, store_thresholds
 from tasks.models.description import Description
 from tasks.models.network import Model
@@ -137,7 +137,7 @@ def read_thresholds(path: Path, description: Description) -> tuple[float, ...]:
 def choose_dataset(given: dict[str, Any], description: Description) -> dict[str, Any]:
     """Return the data set that was asked for: another one, or the checkpoint's own with what was given changed."""
     name = given["name"] or description.dataset["name"]
-    check_serves(name, find_task(description.arch.head).kind)
+    check_dataset(name, description.arch.head)
     if name != description.dataset["name"]:
         return given
     root = given["root"] or description.dataset["root"]

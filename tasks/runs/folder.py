@@ -8,11 +8,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from data.datasets import check_serves
 from data.errors import InputError
 from tasks.cli.entry import check_new
 from tasks.cli.options import check_numbers, to_plain
-from tasks.loaders import find_task
+from tasks.loaders import check_dataset
 
 CONFIG = "config.yaml"
 CHECKPOINTS = "checkpoints"
@@ -34,7 +33,7 @@ def plan_run(cfg: DictConfig) -> Plan:
         InputError: if the configuration or the folder cannot be used.
     """
     if cfg.resume is None:
-        check_serves(cfg.dataset.name, find_task(cfg.model.head).kind)
+        check_dataset(cfg.dataset.name, cfg.model.head)
         config = to_plain(cfg)
         check_numbers(config)
         out = Path(str(config["out"]))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from data.fingerprint import describe_split
+from data.readers import Reader
 from data.resizing import find_size
 from data.sizes import Size
 from tasks.files import write_json
@@ -23,7 +23,7 @@ MODEL = "model.json"
 
 
 def record_run(
-    out: Path, description: Description, *, dataset: Mapping[str, Any], readers: Mapping[str, Any], accelerator: str
+    out: Path, description: Description, *, dataset: Mapping[str, Any], readers: Mapping[str, Reader], accelerator: str
 ) -> None:
     """Write environment.json, data.json and model.json.
 
@@ -35,7 +35,7 @@ def record_run(
         accelerator: as configured.
     """
     record_start(out, accelerator=accelerator)
-    splits = {part: {"name": name_split(dataset, part), **describe_split(reader)} for part, reader in readers.items()}
+    splits = {part: {"name": name_split(dataset, part), **reader.fingerprint()} for part, reader in readers.items()}
     classes = list(description.classes.names)
     write_json(
         out / DATA, {"name": dataset["name"], "root": str(dataset["root"]), "classes": classes, "splits": splits}
@@ -51,9 +51,9 @@ def name_split(dataset: Mapping[str, Any], part: str) -> str:
     return f"{share if part == 'val' else 1 - share:.0%} of {dataset['train']}"
 
 
-def usual_size(reader: Any) -> Size:
+def usual_size(reader: Reader) -> Size:
     """Return the (height, width) in pixels that most images of a split have."""
-    sizes, counts = np.unique(np.asarray(reader.pixel_sizes), axis=0, return_counts=True)
+    sizes, counts = np.unique(reader.pixel_sizes, axis=0, return_counts=True)
     height, width = sizes[counts.argmax()].tolist()
     return height, width
 

@@ -22,39 +22,10 @@ logger = logging.getLogger(__name__)
 STEPS = 400  # at most
 EVALUATIONS = 20  # on the way, so that a run ends soon after it has learned
 LEARNED = {"mAP": 0.7, "mIoU": 0.8}  # from which on the images count as learned
-PER_IMAGE = ("image_ids", "image_paths", "mask_paths", "names", "pixel_sizes", "sizes")  # attributes of readers
 ADVICE = (
     "look at samples/: wrong labels, or boxes beside their objects, are seen there; "
     "small objects need a larger size=; try lr= a third or three times as high; the loss in curves.png must fall"
 )
-
-
-class FirstSamples:
-    """The first samples of a reader; whatever else it is asked for, the reader gives."""
-
-    def __init__(self, reader: Any, count: int) -> None:
-        self.reader = reader
-        self.count = min(count, len(reader))
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, index: int) -> Any:
-        """Return a sample."""
-        return self.reader[range(self.count)[index]]
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "reader":  # not there yet: the copy of another process is being filled
-            raise AttributeError(name)
-        value = getattr(self.reader, name)
-        return value[: self.count] if name in PER_IMAGE else value
-
-    def ground_truth(self) -> dict[str, list[dict[str, Any]]]:
-        """Return what COCOeval compares the detections of these images with."""
-        ids = set(self.reader.image_ids[: self.count].tolist())
-        whole = self.reader.ground_truth()
-        own = [annotation for annotation in whole["annotations"] if annotation["image_id"] in ids]
-        return {**whole, "images": [image for image in whole["images"] if image["id"] in ids], "annotations": own}
 
 
 class WholeImage:

@@ -18,7 +18,7 @@ from tasks.models.pretrained.identification import Weights
 from tasks.models.pretrained.loading import TAKEN_OVER, adopt, load_weights, read_weights
 from tasks.optimization import Optimization
 from tasks.train.freezing import NONE, freeze_model
-from tasks.train.overfit import FirstSamples, build_plain_loader
+from tasks.train.overfit import build_plain_loader
 from tasks.train.teachers import load_teacher
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def open_data(config: dict[str, Any]) -> tuple[Any, Any]:
     announce_synthetic(dataset)
     reader = open_split(head, dataset, "train")
     if config.get("overfit") is not None:
-        first = FirstSamples(reader, config["overfit"])
+        first = reader.subset(range(min(config["overfit"], len(reader))))
         return first, first
     val_reader = open_split(head, dataset, "val", classes=reader.classes)
     for line in describe_classes(reader, val_reader):

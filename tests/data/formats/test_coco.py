@@ -15,7 +15,7 @@ from pycocotools.cocoeval import COCOeval
 from data.boxes import BoxDataset
 from data.classes import ClassTable
 from data.config import DatasetConfig
-from data.datasets import open_reader
+from data.datasets import open_boxes
 from data.errors import InputError
 from data.findings import refuse
 from data.formats.coco import read_coco
@@ -418,7 +418,7 @@ def test_one_file_named_by_hand_serves_as_both_splits(tmp_path):
     images, annotations = write(tmp_path, content())
     annotations.rename(tmp_path / "result.json")
     config = DatasetConfig("coco", str(tmp_path), "t", "v", val_share=0.5, annotations={"train": "result.json"})
-    readers = [open_reader("detection", config, role) for role in ("train", "val")]
+    readers = [open_boxes(config, role) for role in ("train", "val")]
     assert sorted(np.concatenate([reader.image_ids for reader in readers]).tolist()) == [3, 7, 12]
     assert readers[0].folder == images
 
@@ -430,6 +430,6 @@ def test_annotations_that_are_not_there_are_searched_for_and_named(tmp_path):
         r"no split 'train2017'; expected annotations/instances_train2017\.json, .*, or dataset\.annotations\.train=FILE"
     )
     with pytest.raises(InputError, match=message + r" \(JSON files there: \['set\.json'\]\)"):
-        open_reader("detection", config, "train")
+        open_boxes(config, "train")
     with pytest.raises(InputError, match=r"dataset\.root: .*nope: no such folder"):
-        open_reader("detection", DatasetConfig("coco", str(tmp_path / "nope"), "t", "v"), "train")
+        open_boxes(DatasetConfig("coco", str(tmp_path / "nope"), "t", "v"), "train")

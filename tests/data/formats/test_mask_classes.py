@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data import datasets
 from data.classes import ClassTable
 from data.config import DatasetConfig
-from data.datasets import open_reader
 from data.errors import InputError
 from data.findings import EntryError
 from data.formats.mask_classes import parse_rows
@@ -31,9 +31,7 @@ def write(root: Path, *masks: np.ndarray, palette: np.ndarray | None = None) -> 
 
 
 def open_masks(root: Path, *, classes=None, **options):
-    return open_reader(
-        "segmentation", DatasetConfig("masks", str(root), "train", "val", **options), "train", classes=classes
-    )
+    return datasets.open_masks(DatasetConfig("masks", str(root), "train", "val", **options), "train", classes=classes)
 
 
 def test_colours_stand_for_the_classes_that_the_palette_says(tmp_path):

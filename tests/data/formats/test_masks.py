@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data import datasets
 from data.config import DatasetConfig
-from data.datasets import open_reader
 from data.errors import InputError
-from data.formats.masks import MaskFolderDataset
+from data.readers import MaskReader
 
 HEIGHT, WIDTH = 12, 18
 NAMES = ["sky", "road", "car"]
@@ -28,9 +28,9 @@ def root(tmp_path) -> Path:
     return tmp_path
 
 
-def open_masks(root: Path, role: str = "train", **options) -> MaskFolderDataset:
+def open_masks(root: Path, role: str = "train", **options) -> MaskReader:
     config = DatasetConfig("masks", str(root), "train", "val", **{"names": NAMES, **options})
-    return open_reader("segmentation", config, role)
+    return datasets.open_masks(config, role)
 
 
 def test_a_sample_holds_the_image_its_mask_and_its_name(root):

@@ -1,14 +1,13 @@
 import pytest
 
 from data.classes import ClassTable
-from data.fingerprint import describe_split
-from tasks.models.architecture import Arch
+from tasks.detection.postprocess import Postprocessing
+from tasks.models.architecture import Arch, build_model
 from tasks.models.description import Description
 from tasks.models.network import build_model
 from tasks.models.postprocessing import Postprocessing
 from tasks.models.preprocessing import Preprocessing
 from tasks.runs.recording import describe_model, name_split, usual_size
-from tasks.train.overfit import FirstSamples
 from tests.data.test_fingerprint import write_boxes
 
 CLASSES = ClassTable.create(["a", "b"], [1, 2])
@@ -23,8 +22,8 @@ def test_a_share_of_a_split_is_named_as_one():
 
 def test_the_first_images_alone_are_described_with_their_own_boxes(tmp_path):
     reader = write_boxes(tmp_path, image_id=2)
-    first = describe_split(FirstSamples(reader, 1))
-    assert (describe_split(reader)["boxes"], first["boxes"], first["images"]) == (1, 0, 1)
+    first = reader.subset([0]).fingerprint()
+    assert (reader.fingerprint()["boxes"], first["boxes"], first["images"]) == (1, 0, 1)
     assert first["width"] == [40, 40]
 
 

@@ -11,7 +11,7 @@ from tasks.cli.options import to_plain
 from tasks.train import finders, overfit
 from tasks.train.command import train
 from tasks.train.finders import suggest_rate
-from tasks.train.overfit import FirstSamples, prepare
+from tasks.train.overfit import prepare
 from tests.support.runs import CONF, load_config, small_run
 
 PAGE = (CONF.parent / "docs/troubleshooting.md").read_text(encoding="utf-8")
@@ -92,34 +92,6 @@ def test_images_that_are_not_learned_are_said_with_what_to_check(
     assert "samples/" in str(caught.value)
     assert "overfit=8: not learned: mAP" in PAGE
     assert len(list((tmp_path / "run/samples").iterdir())) == 3
-
-
-def test_the_first_samples_are_those_of_their_reader() -> None:
-    class Reader:
-        image_ids = np.array([5, 7, 9])
-        classes = ("car",)
-
-        def __len__(self) -> int:
-            return 3
-
-        def __getitem__(self, index: int) -> int:
-            return int(self.image_ids[index])
-
-        def ground_truth(self) -> dict[str, list[dict[str, int]]]:
-            images = [{"id": int(i)} for i in self.image_ids]
-            return {
-                "images": images,
-                "annotations": [{"id": 1, "image_id": 9}, {"id": 2, "image_id": 5}],
-                "categories": [],
-            }
-
-    first = FirstSamples(Reader(), 2)
-    assert (len(first), list(first.image_ids), first.classes) == (2, [5, 7], ("car",))
-    assert [first[index] for index in range(2)] == [5, 7]
-    assert first.ground_truth()["images"] == [{"id": 5}, {"id": 7}]
-    assert first.ground_truth()["annotations"] == [{"id": 2, "image_id": 5}]
-    with pytest.raises(IndexError):
-        first[2]
 
 
 def test_one_image_is_too_few_for_batch_norm() -> None:
