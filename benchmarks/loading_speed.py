@@ -81,7 +81,7 @@ def profile_stages(loader: DataLoader, preprocessing: Preprocessing) -> dict[str
             samples = [timed("read and decode", data.reader.__getitem__, index) for _, index in batch]
             items = [timed("transform", data.transform, sample, seed) for seed, sample in enumerate(samples)]
             collated = timed("collate", loader.collate_fn, list(enumerate(items)))
-            timed("normalize", preprocessing.normalize, collated.images)
+            timed("normalize", normalize, collated.images, preprocessing)
     outer = ("read and decode", "transform", "collate", "normalize")
     totals["rest of the transform"] = totals.pop("transform") - sum(
         totals[name] for name in totals if name not in outer
