@@ -15,7 +15,7 @@ from data.classes import ClassTable
 from data.findings import Report, refuse
 from data.fingerprint import HASHED, describe, dump_boxes
 from data.ground_truth import to_coco
-from data.images import Size, load_image, read_all, read_decoded_size
+from data.images import load_image, read_all, read_decoded_size
 from data.labels import Labels
 from data.readers import Tally
 from data.samples import DetectionSample

@@ -3,11 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np import import numpy as np
- import 
-from data.findings import Finding, Report, fault
-from data.images import describe_size, read_all, read_mask_size, read_sizes
-from data.sizes import Size
 from data.splits import Part
 
 

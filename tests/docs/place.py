@@ -2,11 +2,11 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
-import pytest
 import torch
 from PIL import Image
 from torchvision.models import mobilenet_v3_large
@@ -14,22 +14,19 @@ from torchvision.models import mobilenet_v3_large
 from data.images import load_mask
 from data.synthetic.writing import write_synthetic
 from tasks.models.pretrained.published import IMAGENET, WHOLE
-from tasks.train.command import train
-from tests.support.runs import small_run
 from tests.support.starts import build_detector, build_segmenter
+from tests.support.trained import Trained
 
 ROAD, CAR = 7, 26  # label ids of Cityscapes
 COLORS = ((128, 64, 128), (0, 0, 142))  # their colours
 
 
-def make_place(root: Path) -> Path:
+def make_place(root: Path, trained: Callable[[str], Trained]) -> Path:
     """Fill an empty folder."""
     synthetic = root / "datasets/synthetic"
     write_synthetic(synthetic, train=6, val=4)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
-        for task in ("ssdlite", "lraspp"):
-            train(small_run(task, Path("outputs/demo") / task, "dataset.root=datasets/synthetic"))
+    for task in ("ssdlite", "lraspp"):
+        shutil.copytree(trained(task).folder, root / "outputs/demo" / task)
     add_coco(synthetic / "coco", root / "data/coco")
     shutil.copytree(synthetic / "cityscapes", root / "data/cityscapes")
     add_masks(synthetic / "cityscapes", root / "data/masks")

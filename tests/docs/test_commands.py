@@ -7,12 +7,14 @@ import re
 import runpy
 import tomllib
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.docs.documents import DOCUMENTS, ROOT, Block, find_blocks, list_commands, run_module, serve
 from tests.docs.place import make_place
+from tests.support.trained import Trained
 
 SHELL = [block for path in DOCUMENTS for block in find_blocks(path, "sh")]
 SNIPPETS = [block for path in DOCUMENTS for block in find_blocks(path, "python")]
@@ -31,8 +33,8 @@ WRITING = ("tasks.train", "tasks.evaluate", "tasks.predict", "tasks.doctor")
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_place(tmp_path_factory.mktemp("documents"))
+def place(tmp_path_factory: pytest.TempPathFactory, trained: Callable[[str], Trained]) -> Path:
+    return make_place(tmp_path_factory.mktemp("documents"), trained)
 
 
 @pytest.fixture
@@ -64,8 +66,12 @@ def quicken(module: str, options: list[str]) -> list[str]:
         return options
     if module in WRITING and "out" not in names:  # two commands in one second would have the same
         options = [*options, f"out=outputs/{uuid.uuid4()}"]
-    scenes = ["dataset.scenes={train: 6, val: 4}"] if module == "tasks.train" and "dataset" not in names else []
-    return [*options, *QUICK.get(module, ()), *scenes]
+    added = list(QUICK.get(module, ()))
+    if module == "tasks.train" and "dataset" not in names:
+        added.append("dataset.scenes={train: 6, val: 4}")
+    if module == "tasks.train" and names.isdisjoint({"backbone", "weights"}):
+        added.append("backbone=small")
+    return [*options, *added]
 
 
 def run(words: list[str]) -> int:

@@ -13,7 +13,7 @@ from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 from data.images import load_image
 from data.resizing import resize_image
 from data.synthetic.scene import draw_scene
-from tests.conftest import _randomize, _settle
+from tests.support.random_weights import randomize, settle
 
 
 def load_photograph() -> np.ndarray:
@@ -30,9 +30,9 @@ def show_images(size: tuple[int, int], *, scenes: int = 1) -> Tensor:
 
 def vary(peer: nn.Module, size: tuple[int, int] = (96, 128)) -> nn.Module:
     """Give a network weights under which its outputs vary from image to image and no activation saturates."""
-    _randomize(peer)
+    randomize(peer)
     images = show_images(size, scenes=3).float() / 128 - 1
-    return _settle(peer, lambda: peer(images))
+    return settle(peer, lambda: peer(images))
 
 
 def build_timm(name: str) -> nn.Module:
@@ -47,9 +47,9 @@ def build_lraspp() -> nn.Module:
 def build_ssdlite(classes: int = 91) -> nn.Module:
     """Build torchvision's detector, its class scores spread so that some boxes are sure and most are not."""
     torch.manual_seed(0)
-    peer = _randomize(ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=classes))
+    peer = randomize(ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=classes))
     images = show_images((320, 320), scenes=3).float() / 128 - 1
-    _settle(peer, lambda: peer.head(list(peer.backbone(images).values())))
+    settle(peer, lambda: peer.head(list(peer.backbone(images).values())))
     for predictor in peer.head.regression_head.module_list:
         predictor[1].weight.data *= 0.3
     return peer

@@ -15,7 +15,7 @@ def load_config(command: str, *overrides: str) -> DictConfig:
 
 
 def small_run(task: str, out: Path, *overrides: str) -> DictConfig:
-    """Compose a training run of seconds."""
+    """Compose a training run of seconds, without TensorBoard and its pictures."""
     return load_config(
         "train",
         f"task={task}",
@@ -29,6 +29,8 @@ def small_run(task: str, out: Path, *overrides: str) -> DictConfig:
         "trainer.max_epochs=2",
         "trainer.accelerator=cpu",
         "trainer.progress_bar=false",
+        "trainer.log_images=0",
+        "logger=csv",
         f"out={out}",
         *overrides,
     )

@@ -10,7 +10,7 @@ from tasks.cli.options import to_plain
 from tasks.loaders import describe
 from tasks.models.checkpoint import save_safetensors
 from tasks.models.network import build_model
-from tests.conftest import _randomize
+from tests.support.random_weights import randomize
 from tests.support.runs import small_run
 from tests.support.starts import CLASSES, save
 
@@ -22,12 +22,12 @@ def save_checkpoint(folder: Path, task: str, *options: str, classes: ClassTable 
     """Write a network of random weights as a checkpoint of this project."""
     path = folder / "teacher.safetensors"
     description = describe(to_plain(small_run(task, folder, *options)), classes)
-    save_safetensors(path, description, _randomize(build_model(description.arch)).state_dict())
+    save_safetensors(path, description, randomize(build_model(description.arch)).state_dict())
     return str(path)
 
 
 def save_features(folder: Path) -> tuple[str, str]:
     """Write a network of timm and return the options of a run that it teaches."""
     torch.manual_seed(0)
-    source = save(_randomize(timm.create_model(TINY)), folder / "tiny.pth")
+    source = save(randomize(timm.create_model(TINY)), folder / "tiny.pth")
     return f"distill.teacher=timm:{TINY}", f"distill.weights={source}"

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,7 +11,7 @@ from pycocotools.coco import COCO
 from data.errors import InputError
 from data.synthetic import writing as synthetic
 from data.synthetic.canvas import FIRST_OBJECT
-from data.synthetic.scene import draw_scene
+from data.synthetic.scene import Scene, draw_scene
 from data.synthetic.writing import CATEGORIES, write_synthetic
 
 SIZE = (96, 144)
@@ -156,10 +157,12 @@ def test_a_scene_fits_any_shape() -> None:
 
 
 def test_an_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(path: Path, document: dict) -> None:
-        raise KeyboardInterrupt
+    def interrupt(seed: int, split: str, **options: Any) -> Scene:
+        if split == "val":  # the training scenes are on disk
+            raise KeyboardInterrupt
+        return draw_scene(seed, split, **options)
 
-    monkeypatch.setattr(synthetic, "_write_json", interrupt)
+    monkeypatch.setattr(synthetic, "draw_scene", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_synthetic(tmp_path / "set", train=1, val=1, size=SIZE)
     assert list(tmp_path.iterdir()) == []

@@ -17,10 +17,10 @@ FLAGS = (
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory, randomize: Any) -> dict[str, Path]:
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Write a tiny model for each task."""
     folder = tmp_path_factory.mktemp("models")
-    return {task: save_model(task, folder / f"{task}.safetensors", randomize) for task in ("ssdlite", "lraspp")}
+    return {task: save_model(task, folder / f"{task}.safetensors") for task in ("ssdlite", "lraspp")}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module", params=["ssdlite", "lraspp"])
-def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, randomize: Any) -> Iterator[Any]:
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Serve a tiny model of each task, with two sample images: its predictor and its address."""
     root = tmp_path_factory.mktemp("data")
     (root / "val").mkdir()
@@ -43,7 +43,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         (root / f"val/{number}.png").write_bytes(encode(draw_image(number)))
     changes = {"dataset": {"name": "coco", "root": str(root), "val": "val"}}
     changes |= {"thresholds": THRESHOLDS} if request.param == "ssdlite" else {}
-    predictor = Predictor(save_model(request.param, root / "m.safetensors", randomize, **changes), accelerator="cpu")
+    predictor = Predictor(save_model(request.param, root / "m.safetensors", **changes), accelerator="cpu")
     with serving(build_app(Inference(predictor), checkpoint="m.safetensors", host="127.0.0.1")) as address:
         yield predictor, address
 

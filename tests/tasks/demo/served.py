@@ -27,6 +27,7 @@ from tasks.demo.inference import Inference
 from tasks.loaders import describe
 from tasks.models.checkpoint import save_safetensors
 from tasks.models.network import build_model
+from tests.support.random_weights import randomize
 from tests.support.runs import small_run
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -34,7 +35,7 @@ CLASSES = ClassTable.create(("cat", "dog", "owl"), (1, 2, 3))
 THRESHOLDS = (0.69, 0.755, 0.68)  # of each class the random detector finds a few boxes above
 
 
-def save_model(task: str, path: Path, randomize: Any, **changes: Any) -> Path:
+def save_model(task: str, path: Path, **changes: Any) -> Path:
     """Write a model of random weights, under which it finds dozens of boxes, or all three classes of pixels."""
     description = replace(describe(to_plain(small_run(task, path.parent / "run")), CLASSES), **changes)
     save_safetensors(path, description, randomize(build_model(description.arch)).state_dict())

@@ -31,10 +31,10 @@ def test_there_are_no_samples_where_there_is_no_data(dataset: dict[str, Any]) ->
     assert find_samples(dataset) == []
 
 
-def test_samples_are_served_by_their_number_alone(models: dict[str, Path], tmp_path: Path, randomize: Any) -> None:
+def test_samples_are_served_by_their_number_alone(models: dict[str, Path], tmp_path: Path) -> None:
     make_images(tmp_path / "val/a.png")
     dataset = {"name": "coco", "root": str(tmp_path), "val": "val"}
-    path = save_model("ssdlite", tmp_path / "m.safetensors", randomize, dataset=dataset)
+    path = save_model("ssdlite", tmp_path / "m.safetensors", dataset=dataset)
     predictor = Predictor(path)
     assert json.loads(ask(build(predictor), "GET", "/model").body)["samples"] == ["a.png"]
     assert ask(build(predictor), "GET", "/samples/0").body == encode(draw_image())

@@ -139,9 +139,8 @@ def test_other_words_than_data_are_refused(tmp_path):
         train(small_run("ssdlite", tmp_path / "run", "model.shapes=fit"))
 
 
-def test_shapes_are_refused_where_the_weights_have_their_own(tmp_path):
-    out = tmp_path / "run"
-    train(small_run("ssdlite", out, "trainer.max_epochs=1"))
+def test_shapes_are_refused_where_the_weights_have_their_own(trained, tmp_path):
+    out = trained("ssdlite").folder
     with pytest.raises(InputError, match=r"model\.shapes: weights=.*has a head with shapes of its own; expected null"):
         train(small_run("ssdlite", tmp_path / "next", f"weights={out / 'model.safetensors'}", "model.shapes=data"))
 

@@ -90,7 +90,7 @@ def test_comparing_only_boxes_that_meet_changes_nothing(seed, monkeypatch):
         last = np.minimum(first + rng.integers(0, 60, 2) * (rng.random(2) < 0.95), tile[2:])  # some without area
         rows.append((tile, (*first, *last), rng.uniform(0.05, 1)))
     quick = merge(found(*rows), SIZE)
-    monkeypatch.setattr(merging, "_find_near", find_all)
+    monkeypatch.setattr(merging, "find_near", find_all)
     for column, expected in zip(quick, merge(found(*rows), SIZE), strict=True):
         np.testing.assert_array_equal(column, expected)
     assert len(quick.scores) < len(rows)

@@ -5,8 +5,9 @@ from PIL import Image
 from data.classes import ClassTable
 from tasks.detection.metrics import evaluate_detections
 from tasks.detection.plots import plot_precision_recall
+from tasks.drawing import figures
 from tasks.drawing.curves import plot_curves, read_series, smooth
-from tasks.drawing.figures import _short, plot_confusion_matrix
+from tasks.drawing.figures import plot_confusion_matrix
 from tasks.segmentation.metrics import evaluate_segmentation
 from tasks.segmentation.plots import plot_iou
 
@@ -50,11 +51,13 @@ def test_names_that_do_not_fit_the_matrix_are_refused(tmp_path):
         plot_confusion_matrix(np.eye(3), tmp_path / "matrix.png", names=["a", "b"])
 
 
-@pytest.mark.parametrize(
-    ("count", "text"), [(0, "0"), (999, "999"), (1000, "1.0k"), (9960, "10k"), (999_499, "999k"), (999_500, "1.0M")]
-)
-def test_counts_are_written_short(count, text):
-    assert _short(count) == text
+def test_counts_are_written_short(tmp_path, monkeypatch):
+    figure = figures.new_figure(4, 4)
+    monkeypatch.setattr(figures, "new_figure", lambda width, height: figure)
+    counts = {0: "0", 999: "999", 1000: "1.0k", 9960: "10k", 999_499: "999k", 999_500: "1.0M"}
+    plot_confusion_matrix(np.diag(list(counts)), tmp_path / "counts.png", names=list("abcdef"))
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == [f"{name}  ({text})" for name, text in zip("abcdef", counts.values(), strict=True)]
 
 
 @pytest.mark.parametrize("matrix", [[[5, 1], [0, 0]], [[0, 0], [0, 0]]])

@@ -1,5 +1,6 @@
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from tasks.models.checkpoint import check_rewritable, load_checkpoint, store_thr
 from tasks.train.command import train
 from tasks.train.progress import Progress
 from tests.support.runs import load_config, small_run
+from tests.support.trained import Trained
 
 GIVEN = {"name": None, "root": None, "val": None}
 PICTURES = {
@@ -25,12 +27,9 @@ CHOSEN = tuple(0.01 * k for k in range(1, 7))
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Train a detector and a segmenter for an epoch."""
-    folder = tmp_path_factory.mktemp("runs")
-    for task in PICTURES:
-        train(small_run(task, folder / task, "trainer.max_epochs=1"))
-    return folder
+def runs(trained: Callable[[str], Trained]) -> dict[str, Path]:
+    """Return the folders of a detector's run and a segmenter's."""
+    return {task: trained(task).folder for task in PICTURES}
 
 
 def run_command(*options: str) -> dict[str, Any]:
@@ -38,9 +37,11 @@ def run_command(*options: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("task", PICTURES)
-def test_training_ends_with_the_analysis_that_the_command_writes(runs: Path, task: str, tmp_path: Path) -> None:
-    run_command(f"checkpoint={runs / task / 'model.safetensors'}", f"out={tmp_path / 'out'}")
-    analyses = [json.loads((folder / "analysis.json").read_text()) for folder in (runs / task, tmp_path / "out")]
+def test_training_ends_with_the_analysis_that_the_command_writes(
+    runs: dict[str, Path], task: str, tmp_path: Path
+) -> None:
+    run_command(f"checkpoint={runs[task] / 'model.safetensors'}", f"out={tmp_path / 'out'}")
+    analyses = [json.loads((folder / "analysis.json").read_text()) for folder in (runs[task], tmp_path / "out")]
     assert analyses[0] == analyses[1]
     for name in (*PICTURES[task], *(entry["picture"] for entry in analyses[0]["worst"])):
         assert np.array(Image.open(tmp_path / "out" / name)).std() > 5
@@ -71,9 +72,11 @@ def contents(path: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("file", ["checkpoints/best.ckpt", "model.safetensors"])
-def test_thresholds_are_stored_beside_the_weights_which_stay_bit_by_bit(runs: Path, file: str, tmp_path: Path) -> None:
+def test_thresholds_are_stored_beside_the_weights_which_stay_bit_by_bit(
+    runs: dict[str, Path], file: str, tmp_path: Path
+) -> None:
     checkpoint = tmp_path / Path(file).name
-    shutil.copy(runs / "ssdlite" / file, checkpoint)
+    shutil.copy(runs["ssdlite"] / file, checkpoint)
     before, described = contents(checkpoint), load_checkpoint(checkpoint)[0]
     rule = ("threshold.rule=false_positives", "threshold.limit=0.5", "store_thresholds=true")
     run_command(f"checkpoint={checkpoint}", f"out={tmp_path / 'out'}", *rule)
@@ -87,10 +90,10 @@ def test_thresholds_are_stored_beside_the_weights_which_stay_bit_by_bit(runs: Pa
 
 
 def test_an_evaluation_goes_by_the_thresholds_of_the_checkpoint_and_does_not_store_them_again(
-    runs: Path, tmp_path: Path
+    runs: dict[str, Path], tmp_path: Path
 ) -> None:
     checkpoint = tmp_path / "model.safetensors"
-    shutil.copy(runs / "ssdlite/model.safetensors", checkpoint)
+    shutil.copy(runs["ssdlite"] / "model.safetensors", checkpoint)
     store_thresholds(checkpoint, CHOSEN)
     run_command(f"checkpoint={checkpoint}", f"out={tmp_path / 'out'}")
     written = json.loads((tmp_path / "out/analysis.json").read_text())["per_class"]
@@ -135,9 +138,9 @@ def test_a_run_with_stored_thresholds_resumes_as_it_would_have_and_drops_them(
     ],
 )
 def test_thresholds_that_cannot_be_are_refused(
-    runs: Path, task: str, options: list[str], message: str, tmp_path: Path
+    runs: dict[str, Path], task: str, options: list[str], message: str, tmp_path: Path
 ) -> None:
-    checkpoint = runs / task / "model.safetensors"
+    checkpoint = runs[task] / "model.safetensors"
     before = checkpoint.read_bytes()
     with pytest.raises(InputError, match=message):
         run_command(f"checkpoint={checkpoint}", f"out={tmp_path / 'out'}", *options)

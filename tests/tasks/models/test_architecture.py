@@ -5,8 +5,8 @@ import torch
 
 from heads.ssdlite import RawDetections
 from tasks.models import architecture, network
-from tasks.models.architecture import Arch
-from tasks.models.network import build_model
+from tasks.models.architecture import Arch, build_model
+from tests.support.random_weights import randomize
 
 HEADS = ("ssdlite", "lraspp")
 BASELINES = ("mobilenetv1", "mobilenetv2", "mnasnet_a1", "mobilenetv4_conv_small")
@@ -23,7 +23,7 @@ def test_every_head_that_an_architecture_may_name_has_a_builder():
 @pytest.mark.parametrize("output_stride", [16, 32])
 @pytest.mark.parametrize("halving", ["none", "detection", "segmentation"])
 @pytest.mark.parametrize(("head", "backbone"), list(itertools.product(HEADS, ("large", "small"))))
-def test_every_architecture_builds_and_runs(randomize, head, backbone, halving, output_stride):
+def test_every_architecture_builds_and_runs(head, backbone, halving, output_stride):
     model = build_model(Arch(head, backbone, 5, halving=halving, output_stride=output_stride))
     with torch.no_grad():
         out = randomize(model)(images(1, 48, 65))
@@ -80,7 +80,7 @@ def test_unknown_values_are_refused_by_name(field, value):
 
 @pytest.mark.parametrize("head", [*HEADS, "raspp"])
 @pytest.mark.parametrize("backbone", BASELINES)
-def test_every_head_runs_on_every_baseline(randomize, backbone, head):
+def test_every_head_runs_on_every_baseline(backbone, head):
     model = randomize(build_model(Arch(head, backbone, 5, output_stride=32 if head == "ssdlite" else 16)))
     with torch.no_grad():
         out = model(images(1, 48, 65))
@@ -127,7 +127,7 @@ def test_an_unknown_field_is_refused():
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_an_image_alone_gives_what_it_gives_in_a_batch(randomize, head):
+def test_an_image_alone_gives_what_it_gives_in_a_batch(head):
     model, batch = randomize(build_model(Arch(head, "small", 4, halving="detection"))), images(3)
     with torch.no_grad():
         together, alone = model(batch), model(batch[1:2])

@@ -1,5 +1,6 @@
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,15 @@ from tasks.predict.prediction import Prediction
 from tasks.predict.predictor import Predictor
 from tasks.predict.writers import JsonResults, Pictures, to_coco
 from tasks.segmentation.metrics import ConfusionMatrix, evaluate_segmentation
-from tasks.train.command import train
-from tests.support.runs import load_config, small_run
+from tests.support.runs import load_config
+from tests.support.trained import Trained
 from tests.support.untrained import write_untrained
 
 
 @pytest.fixture(scope="module", params=["ssdlite", "lraspp"])
-def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """Train each task for one epoch: its name and the run's folder."""
-    out = tmp_path_factory.mktemp(request.param) / "run"
-    train(small_run(request.param, out, "trainer.max_epochs=1"))
-    return request.param, out
+def run(request: pytest.FixtureRequest, trained: Callable[[str], Trained]) -> tuple[str, Path]:
+    """Return each task's name and the folder of its run."""
+    return request.param, trained(request.param).folder
 
 
 def validation_images(run: Path, task: str) -> Path:

@@ -13,9 +13,8 @@ from tasks.cli.options import to_plain
 from tasks.evaluate.command import evaluate
 from tasks.report.numbers import NONE
 from tasks.report.page import write_page
-from tasks.train.command import train
 from tests.support.folders import DETECTION, SEGMENTATION, describe_data, save_picture, write_run
-from tests.support.runs import load_config, small_run
+from tests.support.runs import load_config
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
@@ -170,9 +169,8 @@ def test_an_unreadable_file_is_named(name, content, tmp_path):
 
 
 @pytest.mark.parametrize("task", ["ssdlite", "lraspp"])
-def test_training_and_evaluation_write_their_reports(task, tmp_path):
-    out = tmp_path / "run"
-    metrics = train(small_run(task, out))
+def test_training_and_evaluation_write_their_reports(task, trained, tmp_path):
+    out, metrics = trained(task).folder, trained(task).metrics
     page = Page(out / "report.html")
     assert {"metrics", "training", "classes", "samples", "model", "data", "configuration"} <= set(page.sections)
     assert f"{metrics['mAP' if task == 'ssdlite' else 'mIoU']:.3f}" in page.words

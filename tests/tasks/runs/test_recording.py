@@ -1,8 +1,7 @@
 import pytest
 
 from data.classes import ClassTable
-from tasks.detection.postprocess import Postprocessing
-from tasks.models.architecture import Arch, build_model
+from tasks.models.architecture import Arch
 from tasks.models.description import Description
 from tasks.models.network import build_model
 from tasks.models.postprocessing import Postprocessing

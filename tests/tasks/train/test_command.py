@@ -1,5 +1,6 @@
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tasks.models.network import build_model
 from tasks.train.command import train
 from tasks.train.progress import Progress
 from tests.support.runs import load_config, small_run
+from tests.support.trained import Trained
 
 TASKS = {"ssdlite": "mAP", "lraspp": "mIoU"}
 WRITTEN = (
@@ -28,10 +30,10 @@ WRITTEN = (
 
 
 @pytest.fixture(scope="module", params=TASKS)
-def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, dict[str, Any]]:
-    """Train once for each task: its name, the run's folder, what train() returned."""
-    out = tmp_path_factory.mktemp(request.param) / "run"
-    return request.param, out, train(small_run(request.param, out))
+def run(request: pytest.FixtureRequest, trained: Callable[[str], Trained]) -> tuple[str, Path, dict[str, Any]]:
+    """Return each task's name, the folder of its run and what train() returned."""
+    run = trained(request.param)
+    return run.task, run.folder, run.metrics
 
 
 @pytest.mark.parametrize("file", ["checkpoints/best.ckpt", "checkpoints/last.ckpt", "model.safetensors"])
@@ -77,7 +79,7 @@ def test_the_best_epoch_is_the_one_with_the_highest_logged_metric(run: tuple[str
     task, folder, trained = run
     with (folder / "logs/start_0/metrics.csv").open() as file:
         values = [float(row[f"val/{TASKS[task]}"]) for row in csv.DictReader(file) if row.get(f"val/{TASKS[task]}")]
-    assert len(values) == 2
+    assert len(values) == 3
     assert trained[TASKS[task]] == pytest.approx(max(values), abs=1e-6)
 
 
@@ -120,10 +122,17 @@ EVERYTHING = (
 
 @pytest.mark.parametrize(("task", "options"), [("ssdlite", ()), ("lraspp", ()), ("lraspp", EVERYTHING)])
 def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
-    task: str, options: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    task: str,
+    options: tuple[str, ...],
+    trained: Callable[[str], Trained],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    train(small_run(task, whole, "trainer.max_epochs=3", *options))
+    if options:
+        train(small_run(task, whole, "trainer.max_epochs=3", *options))
+    else:
+        whole = trained(task).folder
     start = Progress.on_train_epoch_start
 
     def fail(self: Progress, trainer: Any, module: Any) -> None:
@@ -165,8 +174,7 @@ def test_a_run_shorter_than_the_evaluation_interval_has_a_best_checkpoint(tmp_pa
     assert json.loads((out / "metrics.json").read_text()) == metrics
 
 
-def test_the_number_of_workers_does_not_change_the_weights(tmp_path: Path) -> None:
-    for workers in (0, 2):
-        train(small_run("ssdlite", tmp_path / str(workers), f"dataset.workers={workers}"))
-    one, two = final_weights(tmp_path / "0"), final_weights(tmp_path / "2")
+def test_the_number_of_workers_does_not_change_the_weights(trained: Callable[[str], Trained], tmp_path: Path) -> None:
+    train(small_run("ssdlite", tmp_path / "run", "trainer.max_epochs=3", "dataset.workers=2"))
+    one, two = final_weights(trained("ssdlite").folder), final_weights(tmp_path / "run")
     assert [name for name in one if not torch.equal(one[name], two[name])] == []

@@ -1,5 +1,7 @@
 """Fine-tuning from weights: what is frozen stays as it came, in every way."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from tasks.train.freezing import freeze_model, list_frozen
 from tasks.train.progress import Progress
 from tests.support.peers import vary
 from tests.support.runs import load_config, small_run
+from tests.support.trained import Trained
 
 OPTIONS = ("model.halving=none", "trainer.max_epochs=2")
 
@@ -112,8 +115,8 @@ def test_a_whole_frozen_backbone_stays_and_the_description_tells_of_the_weights(
     assert description["preprocessing"]["resize"] == config.preprocessing.resize == "antialias"
 
 
-def test_a_run_of_before_the_weights_is_not_resumed(tmp_path: Path) -> None:
-    train(small_run("ssdlite", tmp_path / "run", "trainer.max_epochs=1"))
+def test_a_run_of_before_the_weights_is_not_resumed(trained: Callable[[str], Trained], tmp_path: Path) -> None:
+    shutil.copytree(trained("ssdlite").folder, tmp_path / "run")
     config = OmegaConf.load(tmp_path / "run/config.yaml")
     del config["preprocessing"]
     OmegaConf.save(config, tmp_path / "run/config.yaml")

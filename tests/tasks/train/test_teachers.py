@@ -20,8 +20,8 @@ from tasks.models.normalization import normalize
 from tasks.models.preprocessing import Preprocessing
 from tasks.models.pretrained.published import voc_classes
 from tasks.train.teachers import load_teacher
-from tests.conftest import _randomize
 from tests.support.peers import show_images
+from tests.support.random_weights import randomize
 from tests.support.runs import small_run
 from tests.support.starts import CLASSES, build_detector, save
 from tests.support.teachers import SIZE, TINY, save_checkpoint, save_features
@@ -115,7 +115,7 @@ def test_a_teacher_of_another_task_is_refused(tmp_path: Path) -> None:
 
 def test_torchvisions_segmenter_teaches_as_torchvision_runs_it(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    peer = _randomize(deeplabv3_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=3, aux_loss=True))
+    peer = randomize(deeplabv3_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=3, aux_loss=True))
     source = save(peer, tmp_path / "deeplab.pth")
     teacher = teach("lraspp", "distill.teacher=torchvision:deeplabv3_mobilenet_v3_large", f"distill.weights={source}")
     images, peer = show_images(SIZE), peer.to(memory_format=torch.channels_last)

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,29 +20,21 @@ from tasks.train.progress import Progress
 from tasks.train.summary import option
 from tests.support.commands import kept_state, run_command
 from tests.support.runs import CONF, load_config, small_run
+from tests.support.trained import Trained
 
 METRICS = {"ssdlite": "mAP", "lraspp": "mIoU"}
 PAGE = (CONF.parent / "docs/troubleshooting.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module", params=METRICS)
-def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, list[str]]:
-    """Train twice, with TensorBoard and without: the task, the second run's folder, the lines that it said."""
-    folder = tmp_path_factory.mktemp(request.param)
-    said: list[str] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tasks.train.progress.logger.info", lambda text, *values: said.append(text % values))
-        patch.setattr("tasks.train.summary.logger.info", lambda text, *values: said.append(text % values))
-        train(small_run(request.param, folder / "first", "logger=csv", "trainer.max_epochs=1"))
-        said.clear()
-        train(small_run(request.param, folder / "run", "trainer.log_images=2", "trainer.max_epochs=3"))
-    return request.param, folder / "run", said
+def run(request: pytest.FixtureRequest, trained: Callable[[str], Trained]) -> Trained:
+    """Return the run of each task, with TensorBoard and pictures."""
+    return trained(request.param)
 
 
-def test_each_epoch_ends_with_one_line(runs: tuple[str, Path, list[str]]) -> None:
-    task, _, said = runs
-    lines = [line for line in said if line.startswith("epoch")]
-    name = METRICS[task]
+def test_each_epoch_ends_with_one_line(run: Trained) -> None:
+    lines = [line for line in run.said if line.startswith("epoch")]
+    name = METRICS[run.task]
     pattern = (
         rf"epoch (\d)/3  loss \d+\.\d{{4}}  {name} (0\.\d{{4}})  best {name} (0\.\d{{4}}) \(epoch \d\)  [\d.]+ images/s"
     )
@@ -52,20 +45,18 @@ def test_each_epoch_ends_with_one_line(runs: tuple[str, Path, list[str]]) -> Non
     assert lines[-1].endswith("0:00:00 left")
 
 
-def test_the_end_says_what_was_best_and_how_long_it_took(runs: tuple[str, Path, list[str]]) -> None:
-    task, _, said = runs
-    assert re.fullmatch(rf"best: {METRICS[task]} 0\.\d{{4}} in epoch [123] of 3; 0:\d\d:\d\d in all", said[-6])
-    assert said[-5] == "next:"
+def test_the_end_says_what_was_best_and_how_long_it_took(run: Trained) -> None:
+    assert re.fullmatch(rf"best: {METRICS[run.task]} 0\.\d{{4}} in epoch [123] of 3; 0:\d\d:\d\d in all", run.said[-6])
+    assert run.said[-5] == "next:"
 
 
 def test_the_commands_at_the_end_work_as_they_stand(
-    runs: tuple[str, Path, list[str]],
+    run: Trained,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    _, _, said = runs
-    commands = [shlex.split(line) for line in said if line.startswith("  ")]
+    commands = [shlex.split(line) for line in run.said if line.startswith("  ")]
     names = [words[2].removeprefix("tasks.") for words in commands]
     assert names == ["evaluate", "predict", "compare", "tensorboard.main"]
     monkeypatch.chdir(tmp_path)
@@ -77,23 +68,20 @@ def test_the_commands_at_the_end_work_as_they_stand(
     assert list(Path(commands[3][4]).glob("events.*"))
 
 
-def test_tensorboard_has_pictures_of_the_same_images_every_so_many_epochs(runs: tuple[str, Path, list[str]]) -> None:
-    _, folder, _ = runs
-    events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"images": 0}).Reload()
+def test_tensorboard_has_pictures_of_the_same_images_every_so_many_epochs(run: Trained, tmp_path: Path) -> None:
+    events = EventAccumulator(str(run.folder / "tensorboard"), size_guidance={"images": 0}).Reload()
     assert sorted(events.Tags()["images"]) == [f"val/image_{number}" for number in (1, 2, 3, 4)]
     steps = [event.step for event in events.Images("val/image_1")]
     assert steps == [2, 6]  # after epochs 1 and 3, of 2 steps each
-    (tmp := folder / "picture.png").write_bytes(events.Images("val/image_1")[0].encoded_image_string)
+    (tmp := tmp_path / "picture.png").write_bytes(events.Images("val/image_1")[0].encoded_image_string)
     width, height = Image.open(tmp).size
     assert width > 2 * height * 0.7 > 100  # two images side by side
 
 
-def test_numbers_go_where_they_are_wanted(runs: tuple[str, Path, list[str]], tmp_path: Path) -> None:
-    task, folder, _ = runs
-    first = folder.with_name("first")
-    assert not (first / "tensorboard").exists()
-    assert (first / "logs/start_0/metrics.csv").is_file()
-    train(small_run(task, tmp_path / "none", "logger=none", "trainer.max_epochs=1"))
+def test_numbers_go_where_they_are_wanted(run: Trained, tmp_path: Path) -> None:
+    assert not (run.plain / "tensorboard").exists()
+    assert (run.plain / "logs/start_0/metrics.csv").is_file()
+    train(small_run(run.task, tmp_path / "none", "logger=none", "trainer.max_epochs=1"))
     assert not (tmp_path / "none/logs").exists()
     assert not (tmp_path / "none/curves.png").exists()
     assert (tmp_path / "none/metrics.json").is_file()
@@ -121,10 +109,8 @@ def test_a_logger_that_cannot_be_is_refused(value: Any, message: str, monkeypatc
         parse_loggers(value)
 
 
-def test_pictures_change_nothing_that_is_learned(runs: tuple[str, Path, list[str]], tmp_path: Path) -> None:
-    task, folder, _ = runs
-    train(small_run(task, tmp_path / "plain", "trainer.log_images=0", "trainer.max_epochs=3", "logger=csv"))
-    one, two = (torch.load(f / "checkpoints/last.ckpt", weights_only=True) for f in (folder, tmp_path / "plain"))
+def test_pictures_change_nothing_that_is_learned(run: Trained) -> None:
+    one, two = (torch.load(f / "checkpoints/last.ckpt", weights_only=True) for f in (run.folder, run.plain))
     assert all(torch.equal(one["state_dict"][name], value) for name, value in two["state_dict"].items())
 
 
