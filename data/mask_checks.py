@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from data.findings import Finding, Report, fault
-from data.images import Size, describe_size, read_all, read_mask_size, read_sizes
+from data.images import describe_size, read_all, read_mask_size, read_sizes
 from data.labels import MaskFiles
+from data.sizes import Size
 
 
 def check_pairs(files: MaskFiles, *, report: Report) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

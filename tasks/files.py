@@ -5,7 +5,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-ANALYSIS = "analysis.json"  # what an evaluation writes beside its metrics
+Metrics = dict[str, Any]  # numbers by name, and dicts of them by class
+
+METRICS = "metrics.json"  # what an evaluation writes
+ANALYSIS = "analysis.json"  # and what it found out beside
 
 
 def write_json(path: Path, values: Any) -> None:

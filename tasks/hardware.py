@@ -6,11 +6,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import get_args
 
 import torch
 
 from data.errors import InputError
-from tasks.cli.options import ACCELERATORS, check_choice, check_type
+from tasks.accelerators import Accelerator
 
 COMPILERS = ("g++", "clang++", "c++")
 GIB = 2**30
@@ -22,7 +23,9 @@ def check_accelerator(wanted: str, field: str) -> None:
     Raises:
         InputError: naming the option, and what there is.
     """
-    check_choice(wanted, ACCELERATORS, field)
+    names = get_args(Accelerator)
+    if wanted not in names:
+        raise InputError(f"{field}: unknown {wanted!r}; choose from {', '.join(names)}")
     there = {"auto": True, "cpu": True, "mps": torch.backends.mps.is_available()}
     there["gpu"] = torch.cuda.is_available() or there["mps"]
     there["cuda"] = torch.cuda.is_available()
@@ -55,7 +58,6 @@ def check_compiler(wanted: bool) -> None:
     Raises:
         InputError: if there is no C++ compiler.
     """
-    check_type(wanted, bool, "trainer.compile")
     names = [os.environ.get("CXX", ""), *COMPILERS]
     if wanted and not any(shutil.which(name) for name in names if name):
         raise InputError(f"trainer.compile: no C++ compiler; expected CXX or one of {', '.join(COMPILERS)} in PATH")

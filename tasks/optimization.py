@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+OPTIMIZERS = ("rmsprop", "sgd")
 SCHEDULES = {
     "cosine": lambda progress: (1 + math.cos(math.pi * progress)) / 2,
     "poly": lambda progress: (1 - progress) ** 0.9,
@@ -35,7 +36,7 @@ class Optimization:
     steps: int
 
     def __post_init__(self) -> None:
-        for field, choices in (("name", ("rmsprop", "sgd")), ("schedule", tuple(SCHEDULES))):
+        for field, choices in (("name", OPTIMIZERS), ("schedule", tuple(SCHEDULES))):
             if getattr(self, field) not in choices:
                 raise ValueError(f"{field}: unknown {getattr(self, field)!r}; choose from {list(choices)}")
         if not 0 < self.lr < math.inf:

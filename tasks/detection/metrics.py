@@ -4,7 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from faster_coco_eval import COCO, COCOeval_faster
+
+from data.loading import DetectionBatch
+from data.readers import BoxReader
+from tasks.detection.detector import scale_to
+from tasks.detection.postprocess import Detections
 
 SUMMARY = ("mAP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")  # COCOeval's order
 ALL_AREAS, MOST_DETECTIONS = 0, -1  # positions on the last two axes of COCOeval's precision
@@ -43,6 +49,50 @@ class DetectionMetrics:
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as metrics.json stores them."""
         return {**self.summary, "per_class": dict(self.per_class)}
+
+
+class DetectionMetric:
+    """Collects what is found in the images of a reader, and scores it at the end.
+
+    A copy of it is itself: averaging weights copies the module that holds it, and the ground truth may be large.
+
+    Attributes:
+        results: so far, as COCO results in pixels of the original images.
+    """
+
+    def __init__(self, reader: BoxReader) -> None:
+        self.reader = reader
+        self.results: list[dict[str, Any]] = []
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "DetectionMetric":
+        return self
+
+    def reset(self) -> None:
+        """Forget earlier results."""
+        self.results = []
+
+    def update(self, batch: DetectionBatch, found: list[Detections]) -> None:
+        """Take the detections of a batch, in pixels of its images."""
+        height, width = batch.images.shape[-2:]
+        for image_id, (h, w), own in zip(batch.image_ids.tolist(), batch.sizes.tolist(), found, strict=True):
+            scale = scale_to((h, w), (height, width))
+            self.results += to_results(own, image_id=image_id, scale=scale, category_ids=self.reader.classes.ids)
+
+    def compute(self) -> DetectionMetrics:
+        """Score what was found."""
+        return evaluate_detections(self.reader.ground_truth(), self.results)
+
+
+def to_results(
+    found: Detections, *, image_id: int, scale: tuple[float, float], category_ids: tuple[int, ...]
+) -> list[dict[str, Any]]:
+    """Write detections as COCO results: boxes_xywh in pixels of the original image, the data set's own ids."""
+    boxes = found.boxes.cpu().double() * torch.tensor(scale * 2, dtype=torch.float64)  # (D, 4) xyxy
+    boxes_xywh = torch.cat((boxes[:, :2], boxes[:, 2:] - boxes[:, :2]), dim=1)
+    return [
+        {"image_id": image_id, "category_id": category_ids[label], "bbox": box, "score": score}
+        for box, score, label in zip(boxes_xywh.tolist(), found.scores.tolist(), found.labels.tolist(), strict=True)
+    ]
 
 
 def evaluate_detections(ground_truth: dict[str, Any], results: list[dict[str, Any]]) -> DetectionMetrics:

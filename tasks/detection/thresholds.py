@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.detection.evaluation_matching import Matches
-from tasks.detection.settings import FALSE_POSITIVES, ThresholdRule
+from tasks.evaluation_settings import FALSE_POSITIVES, UNMEASURED, ThresholdRule
 
-UNMEASURED = 0.5  # threshold of a class without boxes or without detections to choose from
 NAMES = ("precision", "recall", "F1")
 
 

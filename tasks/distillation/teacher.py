@@ -1,5 +1,6 @@
 """A teacher in a training step: a trained network that answers for the student's images and is never changed."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -15,8 +16,10 @@ class Teacher:
     it.
 
     Args:
-        network: images (N, 3, H, W) uint8 -> what the student predicts for them, or a feature map.
+        network: that answers.
         settings: how the student learns from it.
+        answer: images (N, 3, H, W) uint8 -> what the student predicts for them, or a feature map; by default the
+            network itself.
         places: (K,) int64, where each class of the student stands among the teacher's; None: at its own place.
         projection: of the student's C5 to the channels of the teacher's map; None if it gives no map. It alone learns.
     """
@@ -26,11 +29,13 @@ class Teacher:
         network: nn.Module,
         settings: Distillation,
         *,
+        answer: Callable[[Tensor], Any] | None = None,
         places: Tensor | None = None,
         projection: nn.Conv2d | None = None,
     ) -> None:
         self.network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
         self.settings = settings
+        self.answer = answer or network
         self.places = places
         self.projection = projection
 
@@ -40,7 +45,7 @@ class Teacher:
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Any:
         """Answer for images (N, 3, H, W) uint8."""
-        return self.network(images)
+        return self.answer(images)
 
     def to(self, device: torch.device) -> None:
         """Move all tensors to a device, in place."""

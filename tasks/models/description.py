@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from data.classes import ClassTable
+from data.config import DatasetConfig
 from data.errors import InputError
 from tasks.models.architecture import Arch
 from tasks.models.postprocessing import Postprocessing
 from tasks.models.preprocessing import Preprocessing
+from tasks.parsing import parse, to_plain
 
 VERSION = 2
 
@@ -29,7 +31,7 @@ class Description:
         classes: what its outputs stand for.
         preprocessing: how images enter it.
         postprocessing: how detections leave it; None for a segmenter.
-        dataset: the configuration of the data that it was trained on, plain values.
+        dataset: the configuration of the data that it was trained on.
         thresholds: the lowest score of a detection that is worth showing, by class; None where none was chosen.
 
     Raises:
@@ -40,7 +42,7 @@ class Description:
     classes: ClassTable
     preprocessing: Preprocessing
     postprocessing: Postprocessing | None
-    dataset: dict[str, Any]
+    dataset: DatasetConfig
     thresholds: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
@@ -57,7 +59,7 @@ class Description:
             "classes": self.classes.to_dict(),
             "preprocessing": asdict(self.preprocessing),
             "postprocessing": self.postprocessing and asdict(self.postprocessing),
-            "dataset": self.dataset,
+            "dataset": to_plain(self.dataset),
             "thresholds": self.thresholds and list(self.thresholds),
         }
 
@@ -80,7 +82,7 @@ class Description:
             classes,
             Preprocessing(**to_tuples(values["preprocessing"])),
             postprocessing and Postprocessing(**postprocessing),
-            dict(values["dataset"], name=str(values["dataset"]["name"])),
+            parse(DatasetConfig, values["dataset"], "dataset"),
             to_tuples(values.get("thresholds")),  # checkpoints from before there were any lack the entry
         )
 

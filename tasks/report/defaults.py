@@ -70,6 +70,6 @@ def list_options(config: dict[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for name, value in options.items():
         default = defaults.get(name)
-        changed = bool(defaults) and name not in OWN and value != default
+        changed = name in defaults and name not in OWN and value != default
         rows.append({"name": name, "value": value, "default": default, "changed": changed})
     return rows

@@ -1,18 +1,7 @@
-"""What people set of a segmenter's training and evaluation."""
+"""What people set of a segmenter's training."""
 
 import math
 from dataclasses import dataclass
-from typing import Any
-
-
-def are_factors(values: object) -> bool:
-    """Tell whether these are numbers above 0, in a tuple."""
-    return isinstance(values, tuple) and all(type(value) in (int, float) and 0 < value < math.inf for value in values)
-
-
-def as_yaml(values: object) -> str:
-    """Write values as yaml does, which knows lists alone."""
-    return repr(list(values) if isinstance(values, tuple) else values)
 
 
 @dataclass(frozen=True)
@@ -33,9 +22,10 @@ class Augmentation:
     rare_crops: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (are_factors(self.scales) and len(self.scales) == 2 and self.scales[0] <= self.scales[1]):
-            found = as_yaml(self.scales)
-            raise ValueError(f"augmentation.scales: {found}; expected two factors above 0, the lowest first")
+        if not 0 < self.scales[0] <= self.scales[1] < math.inf:
+            raise ValueError(
+                f"augmentation.scales: {list(self.scales)}; expected two factors above 0, the lowest first"
+            )
         for field in ("color", "rare_crops"):
             if not 0 <= getattr(self, field) <= 1:
                 raise ValueError(f"augmentation.{field}: {getattr(self, field)!r}; expected 0 to 1")
@@ -72,34 +62,3 @@ class LossSettings:
         for field in ("dice", "lovasz", "aux_weight"):
             if not 0 <= getattr(self, field) < math.inf:
                 raise ValueError(f"loss.{field}: {getattr(self, field)!r}; expected a number from 0")
-
-
-@dataclass(frozen=True)
-class Averaging:
-    """What scores are averaged over.
-
-    Attributes:
-        scales: factors of the sides of the network's input.
-        flip: whether each is mirrored too.
-
-    Raises:
-        ValueError: if there are no scales, or one is not above 0.
-    """
-
-    scales: tuple[float, ...] = (1.0,)
-    flip: bool = False
-
-    def __post_init__(self) -> None:
-        if not (are_factors(self.scales) and self.scales):
-            raise ValueError(f"scales: {as_yaml(self.scales)}; expected a list of numbers above 0")
-        if type(self.flip) is not bool:
-            raise ValueError(f"flip: {self.flip!r}; expected true or false")
-
-    @property
-    def trivial(self) -> bool:
-        """Whether it is the image alone, as it is."""
-        return self.scales == (1.0,) and not self.flip
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values, as metrics.json stores them."""
-        return {"scales": list(self.scales), "flip": self.flip}

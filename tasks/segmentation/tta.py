@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tasks.evaluation_settings import Averaging
 from tasks.segmentation.postprocess import resize_logits
-from tasks.segmentation.settings import Averaging
 
 
 @torch.no_grad()

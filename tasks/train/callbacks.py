@@ -47,7 +47,7 @@ class Checkpoints(ModelCheckpoint):
     """Lightning's checkpoints, which also know the best one of a run whose folder was moved before it was resumed."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the state with its paths moved to the folder of now."""
+        """Restore the state with its paths moved to the current folder."""
 
         def here(path: str) -> str:
             return str(Path(str(self.dirpath)) / Path(path).name) if path else path
@@ -68,14 +68,14 @@ class Describe(L.Callback):
         checkpoint[KEY] = self.description.to_dict()
 
 
-class KeepFrozen(L.Callback):
+class FreezeBatchNorm(L.Callback):
     """Keeps the norms of frozen parts on the statistics that they came with, in training too.
 
     Args:
         freeze: as `tasks.train.freezing.list_frozen` takes it.
     """
 
-    def __init__(self, freeze: Any) -> None:
+    def __init__(self, freeze: str) -> None:
         self.freeze = freeze
 
     def on_train_batch_start(

@@ -8,13 +8,13 @@ import lightning as L
 import torch
 
 from tasks.cli.display import Display, format_time
+from tasks.evaluate.progress import EVALUATION
 
 logger = logging.getLogger(__name__)
 
 REFRESH = 10  # steps between two looks at the loss, which a GPU must be waited for
-SILENCE = 30.0  # seconds between two lines of an evaluation without a terminal
 OFTEN = 10.0  # seconds between two lines of short epochs that are not evaluated
-RUN, EVALUATION = "training", "evaluation"  # the bars
+RUN = "training"  # the bar
 
 
 class Progress(L.Callback):
@@ -119,34 +119,3 @@ class Progress(L.Callback):
         if self.best is not None:
             parts.append(f"best {name} {self.best[0]:.4f} (epoch {self.best[1]})")
         return "  ".join([*parts, f"{self.images / max(1e-9, self.seconds):.1f} images/s"])
-
-
-class EvaluationProgress(L.Callback):
-    """Says how far an evaluation is: a bar in a terminal, now and then a line elsewhere."""
-
-    def __init__(self) -> None:
-        self.display = Display(wanted=True)
-
-    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start the clock."""
-        self._begin = self._said = time.perf_counter()
-        self.display.start()
-
-    def on_validation_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
-    ) -> None:
-        """Move the bar, or say a line after a long silence."""
-        now, done, total = time.perf_counter(), batch_idx + 1, int(trainer.num_val_batches[0])
-        left = format_time((now - self._begin) / done * (total - done))
-        self.display.update(EVALUATION, done, total, text=f"evaluating, batch {done}/{total}", left=f"{left} left")
-        if not self.display.shown and now - self._said > SILENCE:
-            self._said = now
-            logger.info("evaluating, batch %d/%d  %s left", done, total, left)
-
-    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Take the bar away."""
-        self.display.stop()
-
-    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        """Take the bar away."""
-        self.display.stop()

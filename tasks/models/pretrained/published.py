@@ -21,6 +21,7 @@ from torchvision.models.segmentation import LRASPP_MobileNet_V3_Large_Weights
 from backbones.baselines import BASELINES, NAMED
 from backbones.zoo import import_timm
 from data.classes import ClassTable
+from data.config import DatasetConfig
 from data.errors import InputError
 from tasks.models.architecture import Arch
 from tasks.models.description import Description
@@ -176,8 +177,8 @@ def describe_whole(weights: Weights) -> Description:
             "published 90 of COCO or 21 of VOC, or a checkpoint of this project, which holds them"
         )
     root = os.environ.get("BNECK_DATA", "datasets")
-    dataset: dict[str, Any] = {"name": "coco", "root": f"{root}/coco", "train": "train2017", "val": "val2017"}
+    dataset = DatasetConfig("coco", f"{root}/coco", "train2017", "val2017")
     if arch.head == "lraspp":
-        dataset = {"name": "masks", "root": f"{root}/voc", "train": "train", "val": "val", "names": list(classes.names)}
+        dataset = DatasetConfig("masks", f"{root}/voc", "train", "val", names=classes.names)
     postprocessing = POSTPROCESSING if arch.head == "ssdlite" else None
-    return Description(arch, classes, weights.preprocessing, postprocessing, {**dataset, "workers": None})
+    return Description(arch, classes, weights.preprocessing, postprocessing, dataset)

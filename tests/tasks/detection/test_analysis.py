@@ -6,7 +6,7 @@ from tasks.detection.analysis import analyse
 from tasks.detection.errors import KINDS
 from tasks.detection.metrics import evaluate_detections
 from tasks.detection.plots import plot_errors, plot_thresholds
-from tasks.detection.settings import ThresholdRule
+from tasks.evaluation_settings import ThresholdRule
 from tasks.detection.worst import describe_image, rank_images
 from tests.tasks.detection.test_metrics import coco, found, random_case
 from tests.tasks.drawing.test_plots import drawn

@@ -5,7 +5,7 @@ import torch
 from data.classes import ClassTable
 from data.samples import IGNORE
 from heads.anchor_layouts import TENSORFLOW
-from tasks.detection.anchor_reach import Anchors, check_reach
+from tasks.detection.anchor_fit import Anchors, check_reach
 from tasks.detection.box_table import BoxTable, check_repeats, check_sizes, count_boxes, enlarge, measure_sizes
 from tasks.examination.counts import Counts, check_classes, check_empty, name_some
 from tasks.segmentation.mask_table import MaskTable, check_masks, count_mask, count_masks

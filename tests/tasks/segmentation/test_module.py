@@ -14,7 +14,8 @@ from tasks.models.preprocessing import Preprocessing
 from tasks.optimization import Optimization
 from tasks.segmentation.module import SegmentationModule
 from tasks.segmentation.postprocess import pad_to_grid, postprocess
-from tasks.segmentation.settings import Averaging, LossSettings
+from tasks.segmentation.settings import LossSettings
+from tasks.evaluation_settings import Averaging
 from tasks.segmentation.tta import average_scores
 from tests.support.synchronization import no_synchronization
 

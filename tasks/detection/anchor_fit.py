@@ -1,5 +1,7 @@
 """Do a detector's anchors fit the boxes it is to learn? Class by class, and what other shapes would bring."""
 
+import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -7,7 +9,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from data.errors import InputError
 from data.findings import Finding, Report
+from data.readers import BoxReader
 from data.sizes import Size
 from heads.anchor_layouts import Layout
 from heads.anchors import build_anchors
@@ -15,9 +19,14 @@ from heads.ssdlite import SSDLite
 from tasks.detection.anchor_shapes import REACH_IOU, Reach, fit_shapes, measure_reach, to_sides
 from tasks.detection.box_table import enlarge, write_size
 from tasks.examination.counts import name_some
+from tasks.models.architecture import Arch
 from tasks.models.description import Description
 from tasks.models.network import build_model, choose_layout
 
+logger = logging.getLogger(__name__)
+
+# Of Arch: which anchors there are, how their logits are read.
+ANCHOR_FIELDS = ("anchors", "shapes", "output_stride", "scores")
 LOW = 0.7  # share of a class's boxes below which it is mentioned
 
 
@@ -97,3 +106,65 @@ def check_reach(
 def _mean(reach: Reach, labels: Sequence[int]) -> float:
     """Return the mean share of some classes."""
     return sum(reach.by_class[label] for label in labels) / len(labels)
+
+
+def gather_boxes(reader: BoxReader, size: Size) -> tuple[Tensor, Tensor]:
+    """Return the boxes (M, 4), xyxy in pixels of an input of `size`, and the labels (M,) of a reader.
+
+    Raises:
+        InputError: if there are none.
+    """
+    boxes, labels = (torch.from_numpy(values) for values in reader.boxes_at(size))
+    if not len(boxes):
+        raise InputError("dataset.train: no boxes but crowds; a detector learns from boxes")
+    return boxes, labels
+
+
+def follow_data(description: Description, reader: BoxReader) -> Arch:
+    """Return the architecture with shapes of anchors that follow the reader's boxes."""
+    anchors = find_anchors(description)
+    boxes, labels = gather_boxes(reader, anchors.size)
+    log_reach(anchors, reader, name="before they follow the data, ")
+    levels = anchors.follow(boxes, labels).layout.levels
+    return replace(description.arch, shapes=tuple(tuple((*shape,) for shape in level) for level in levels))
+
+
+def log_reach(anchors: Anchors, reader: BoxReader, *, name: str = "") -> None:
+    """Log how many of the reader's boxes the anchors reach."""
+    reach = anchors.measure(*gather_boxes(reader, anchors.size))
+    least = min(reach.by_class, key=reach.by_class.__getitem__)
+    logger.info(
+        "anchors: %sthey reach %.1f %% of the training boxes by half or more, %.1f %% of %s; mean of the best IoU %.3f",
+        name,
+        reach.share * 100,
+        reach.by_class[least] * 100,
+        reader.classes.names[least],
+        reach.mean_iou,
+    )
+
+
+def announce(description: Description, reader: BoxReader) -> None:
+    """Log how well a detector's anchors fit the boxes to train on."""
+    log_reach(find_anchors(description), reader)
+
+
+def check_anchors(known: Description, description: Description, *, source: str) -> None:
+    """Check that a detector has the student's anchors and that its logits are read alike.
+
+    Raises:
+        InputError: naming each field that differs, both values, and the options that would fit.
+    """
+    both = {f"model.{field}": (getattr(known.arch, field), getattr(description.arch, field)) for field in ANCHOR_FIELDS}
+    both["size"] = list(known.preprocessing.size), list(description.preprocessing.size)  # type: ignore[arg-type]
+    wrong = {field: values for field, values in both.items() if values[0] != values[1]}
+    if wrong:
+        said = "; ".join(f"{field}: {theirs} in the teacher, {ours} here" for field, (theirs, ours) in wrong.items())
+        options = " ".join(f"{field}={write_value(theirs)}" for field, (theirs, _) in wrong.items())
+        if wrong.get("model.scores", ("",))[0] == "softmax":
+            options += " loss.assignment=iou"  # which softmax scores need
+        raise InputError(f"{source}: {said}; options that fit: {options}")
+
+
+def write_value(value: Any) -> str:
+    """Write a plain value as an option on the command line takes it."""
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
