@@ -10,12 +10,11 @@ from data.datasets import LABELS, MASKS
 from data.errors import InputError
 from data.formats.cityscapes import CITYSCAPES_CLASSES
 from tasks.cli.options import parse_size, to_plain
-from tasks.loaders import describe
 from tasks.models.network import build_model
 from tasks.models.normalization import normalize
 from tasks.models.preprocessing import Preprocessing
 from tasks.segmentation.settings import LossSettings
-from tests.support.runs import CONF, load_config, small_run
+from tests.support.runs import CONF, describe, load_config, small_run
 
 CLASSES = CITYSCAPES_CLASSES
 
@@ -74,7 +73,7 @@ def test_a_misspelt_option_is_refused_by_name() -> None:
 )
 def test_a_value_that_is_not_allowed_is_refused_naming_its_field(override: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        describe(to_plain(load_config("train", override)), CLASSES)
+        describe(load_config("train", override), CLASSES)
 
 
 def test_the_command_line_wins_over_task_and_experiment() -> None:
@@ -102,7 +101,7 @@ def test_a_configuration_survives_being_written(tmp_path: Path) -> None:
 
 def test_batches_enter_the_network_channels_last() -> None:
     images = torch.zeros(2, 8, 8, 3, dtype=torch.uint8).permute(0, 3, 1, 2)
-    preprocessing = describe(to_plain(load_config("train")), CLASSES).preprocessing
+    preprocessing = describe(load_config("train"), CLASSES).preprocessing
     assert normalize(images, preprocessing).is_contiguous(memory_format=torch.channels_last)
 
 

@@ -10,15 +10,15 @@ from data.classes import ClassTable
 from data.formats.cityscapes import CITYSCAPES_CLASSES
 from tasks.cli.options import parse, to_plain
 from tasks.detection.settings import LossSettings
-from tasks.loaders import build_eval_loader, describe
+from tasks.loaders import build_eval_loader
 from tasks.models.network import build_model
-from tests.support.runs import load_config
+from tests.support.runs import describe, load_config
 
 COCO = ClassTable.create([f"class {index}" for index in range(90)], range(1, 91))
 
 
 def describe_task(task, classes, *overrides):
-    return describe(to_plain(load_config("train", f"task={task}", *overrides)), classes)
+    return describe(load_config("train", f"task={task}", *overrides), classes)
 
 
 def norms_of(module):
@@ -100,7 +100,7 @@ def test_torchvisions_segmenter_has_its_numbers():
     ],
 )
 def test_the_papers_segmenters_are_configurations(options, millions):
-    arch = describe(to_plain(load_config("train", *options, "dataset=cityscapes")), CITYSCAPES_CLASSES).arch
+    arch = describe(load_config("train", *options, "dataset=cityscapes"), CITYSCAPES_CLASSES).arch
     with torch.device("meta"):
         model = build_model(arch)
     assert round(sum(p.numel() for p in model.parameters()) / 1e6, 2) == millions

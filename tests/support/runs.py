@@ -1,22 +1,47 @@
 """Small runs for the tests: configurations as the command line composes them, on a few synthetic scenes."""
 
 from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
 
-CONF = Path(__file__).parents[2] / "conf"
+import conf
+from data.classes import ClassTable
+from tasks.benchmark.config import BenchmarkConfig
+from tasks.cli.options import keep_text, read_options
+from tasks.demo.config import DemoConfig
+from tasks.doctor.config import DoctorConfig
+from tasks.evaluate.config import EvaluateConfig
+from tasks.models.description import Description
+from tasks.predict.config import PredictConfig
+from tasks.train.config import TrainConfig
+
+CONF = conf.FOLDER
+KINDS: dict[str, Any] = {
+    "benchmark": BenchmarkConfig,
+    "demo": DemoConfig,
+    "doctor": DoctorConfig,
+    "evaluate": EvaluateConfig,
+    "predict": PredictConfig,
+    "train": TrainConfig,
+}
 
 
-def load_config(command: str, *overrides: str) -> DictConfig:
-    """Compose what `python -m tasks.COMMAND OVERRIDES` would."""
+def load_config(command: str, *overrides: str) -> Any:
+    """Return the configuration of `python -m tasks.COMMAND OVERRIDES`."""
+    kind = KINDS[command]
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose(command, list(overrides))
+        return read_options(kind, compose(command, [keep_text(option, kind) for option in overrides]))
 
 
-def small_run(task: str, out: Path, *overrides: str) -> DictConfig:
-    """Compose a training run of seconds, without TensorBoard and its pictures."""
-    return load_config(
+def describe(config: TrainConfig, classes: ClassTable) -> Description:
+    """Describe the model that a run trains on data of these classes."""
+    return config.recipe.describe(classes, config.dataset)
+
+
+def small_run(task: str, out: Path, *overrides: str) -> TrainConfig:
+    """Return the configuration of a training run of seconds, without TensorBoard and its pictures."""
+    config: TrainConfig = load_config(
         "train",
         f"task={task}",
         "backbone=small",
@@ -34,3 +59,4 @@ def small_run(task: str, out: Path, *overrides: str) -> DictConfig:
         f"out={out}",
         *overrides,
     )
+    return config

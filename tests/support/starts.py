@@ -9,19 +9,17 @@ from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
 from data.classes import ClassTable
-from tasks.cli.options import to_plain
-from tasks.loaders import describe
 from tasks.models.description import Description
 from tasks.models.network import Model, build_model
 from tasks.models.pretrained.loading import adopt, load_weights, read_weights
-from tests.support.runs import load_config
+from tests.support.runs import describe, load_config
 
 CLASSES = ClassTable.create(["person", "rider", "car"], [24, 25, 26])
 
 
 def describe_run(*options: str, classes: ClassTable = CLASSES) -> Description:
     """Describe the model of a training command."""
-    return describe(to_plain(load_config("train", *options)), classes)
+    return describe(load_config("train", *options), classes)
 
 
 def save(build: Any, path: Path) -> str:

@@ -6,12 +6,10 @@ import timm
 import torch
 
 from data.classes import ClassTable
-from tasks.cli.options import to_plain
-from tasks.loaders import describe
 from tasks.models.checkpoint import save_safetensors
 from tasks.models.network import build_model
 from tests.support.random_weights import randomize
-from tests.support.runs import small_run
+from tests.support.runs import describe, small_run
 from tests.support.starts import CLASSES, save
 
 SIZE = (64, 96)
@@ -21,7 +19,7 @@ TINY = "mobilenetv3_small_050"
 def save_checkpoint(folder: Path, task: str, *options: str, classes: ClassTable = CLASSES) -> str:
     """Write a network of random weights as a checkpoint of this project."""
     path = folder / "teacher.safetensors"
-    description = describe(to_plain(small_run(task, folder, *options)), classes)
+    description = describe(small_run(task, folder, *options), classes)
     save_safetensors(path, description, randomize(build_model(description.arch)).state_dict())
     return str(path)
 

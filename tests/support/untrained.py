@@ -5,11 +5,9 @@ from pathlib import Path
 import torch
 
 from data.classes import ClassTable
-from tasks.cli.options import to_plain
-from tasks.loaders import describe
 from tasks.models.checkpoint import save_safetensors
 from tasks.models.network import build_model
-from tests.support.runs import load_config
+from tests.support.runs import describe, load_config
 
 CLASSES = ClassTable.create(["cat", "dog", "cow"], [3, 7, 8])
 
@@ -17,7 +15,7 @@ CLASSES = ClassTable.create(["cat", "dog", "cow"], [3, 7, 8])
 def write_untrained(task: str, folder: Path) -> Path:
     """Write FOLDER/TASK.safetensors, of a detector at 64 x 64 or a segmenter at any size, and return its path."""
     size = "size=64" if task == "ssdlite" else "eval_size=null"
-    description = describe(to_plain(load_config("train", f"task={task}", "backbone=small", size)), CLASSES)
+    description = describe(load_config("train", f"task={task}", "backbone=small", size), CLASSES)
     torch.manual_seed(0)
     model = build_model(description.arch)
     for tensor in model.parameters():

@@ -20,15 +20,13 @@ from PIL import Image
 
 from data.classes import ClassTable
 from data.synthetic.scene import draw_scene
-from tasks.cli.options import to_plain
 from tasks.demo.app import build_app
 from tasks.demo.command import running
 from tasks.demo.inference import Inference
-from tasks.loaders import describe
 from tasks.models.checkpoint import save_safetensors
 from tasks.models.network import build_model
 from tests.support.random_weights import randomize
-from tests.support.runs import small_run
+from tests.support.runs import describe, small_run
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CLASSES = ClassTable.create(("cat", "dog", "owl"), (1, 2, 3))
@@ -37,7 +35,7 @@ THRESHOLDS = (0.69, 0.755, 0.68)  # of each class the random detector finds a fe
 
 def save_model(task: str, path: Path, **changes: Any) -> Path:
     """Write a model of random weights, under which it finds dozens of boxes, or all three classes of pixels."""
-    description = replace(describe(to_plain(small_run(task, path.parent / "run")), CLASSES), **changes)
+    description = replace(describe(small_run(task, path.parent / "run"), CLASSES), **changes)
     save_safetensors(path, description, randomize(build_model(description.arch)).state_dict())
     return path
 

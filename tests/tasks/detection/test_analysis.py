@@ -6,8 +6,8 @@ from tasks.detection.analysis import analyse
 from tasks.detection.errors import KINDS
 from tasks.detection.metrics import evaluate_detections
 from tasks.detection.plots import plot_errors, plot_thresholds
-from tasks.evaluation_settings import ThresholdRule
 from tasks.detection.worst import describe_image, rank_images
+from tasks.evaluation_settings import ThresholdRule
 from tests.tasks.detection.test_metrics import coco, found, random_case
 from tests.tasks.drawing.test_plots import drawn
 

@@ -7,9 +7,8 @@ from data.classes import ClassTable
 from data.errors import InputError
 from data.loading import DetectionBatch
 from tasks.cli.options import to_plain
-from tasks.loaders import describe
 from tasks.train.command import build_module
-from tests.support.runs import load_config
+from tests.support.runs import describe, load_config
 from tests.support.synchronization import no_synchronization
 
 CLASSES = ClassTable.create(["car", "dog"], [1, 2])

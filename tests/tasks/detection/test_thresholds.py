@@ -3,8 +3,8 @@ import pytest
 
 from tasks.detection.confusion import confusion_matrix
 from tasks.detection.evaluation_matching import match_detections
-from tasks.evaluation_settings import ThresholdRule
 from tasks.detection.thresholds import ScoreCurve, choose_thresholds, draw_score_curves, fill_unmeasured
+from tasks.evaluation_settings import ThresholdRule
 from tests.tasks.test_detection_metrics import IDS, coco, found, random_case
 
 # Four boxes; by score: right, right, false, right, false.

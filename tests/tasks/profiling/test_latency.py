@@ -5,9 +5,9 @@ import torch
 from tasks.benchmark.command import name_classes
 from tasks.cli.options import to_plain
 from tasks.hardware import limit_threads, name_processor
-from tasks.loaders import describe, find_task
-from tasks.profiling.latency import STEPS, Module, limit_threads, measure_latency, name_processor, summarize
-from tests.support.runs import load_config
+from tasks.loaders import find_task
+from tasks.profiling.latency import STEPS, measure_latency, summarize
+from tests.support.runs import describe, load_config
 
 
 def small_module(task: str) -> Module:

@@ -6,6 +6,7 @@ from torch.nn import functional as F
 from data.classes import ClassTable
 from data.loading import SegmentationBatch
 from data.samples import IGNORE
+from tasks.evaluation_settings import Averaging
 from tasks.models.architecture import Arch
 from tasks.models.description import Description
 from tasks.models.network import build_model
@@ -15,7 +16,6 @@ from tasks.optimization import Optimization
 from tasks.segmentation.module import SegmentationModule
 from tasks.segmentation.postprocess import pad_to_grid, postprocess
 from tasks.segmentation.settings import LossSettings
-from tasks.evaluation_settings import Averaging
 from tasks.segmentation.tta import average_scores
 from tests.support.synchronization import no_synchronization
 

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tasks.segmentation.postprocess import postprocess
 from tasks.evaluation_settings import Averaging
+from tasks.segmentation.postprocess import postprocess
 from tasks.segmentation.tta import average_scores, scale_images
 
 SIZE = (30, 44)

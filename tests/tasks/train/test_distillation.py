@@ -15,12 +15,12 @@ from data.classes import ClassTable
 from data.errors import InputError
 from data.loading import DetectionBatch
 from tasks.cli.options import to_plain
-from tasks.loaders import describe, open_split
+from tasks.loaders import open_split
 from tasks.models.checkpoint import load_checkpoint
 from tasks.train.command import build_module, train
 from tasks.train.progress import Progress
 from tests.support.peers import show_images
-from tests.support.runs import load_config, small_run
+from tests.support.runs import describe, load_config, small_run
 from tests.support.starts import CLASSES
 from tests.support.teachers import SIZE, save_checkpoint, save_features
 

@@ -13,7 +13,6 @@ from data.classes import ClassTable
 from data.errors import InputError
 from tasks.cli.options import to_plain
 from tasks.distillation.teacher import Teacher
-from tasks.loaders import describe
 from tasks.models.checkpoint import load_checkpoint
 from tasks.models.network import build_model
 from tasks.models.normalization import normalize
@@ -22,7 +21,7 @@ from tasks.models.pretrained.published import voc_classes
 from tasks.train.teachers import load_teacher
 from tests.support.peers import show_images
 from tests.support.random_weights import randomize
-from tests.support.runs import small_run
+from tests.support.runs import describe, small_run
 from tests.support.starts import CLASSES, build_detector, save
 from tests.support.teachers import SIZE, TINY, save_checkpoint, save_features
 

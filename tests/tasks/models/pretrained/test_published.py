@@ -17,10 +17,8 @@ from torchvision.models.segmentation import LRASPP_MobileNet_V3_Large_Weights
 from data.errors import InputError
 from data.images import load_mask
 from data.synthetic.scene import draw_scene
-from tasks.cli.options import to_plain
 from tasks.drawing.images import save_image
 from tasks.evaluate.command import evaluate
-from tasks.loaders import describe
 from tasks.models.architecture import Arch
 from tasks.models.checkpoint import load_checkpoint
 from tasks.models.network import build_model
@@ -28,7 +26,7 @@ from tasks.models.pretrained.loading import read_weights
 from tasks.models.pretrained.published import coco_classes, fetch, voc_classes
 from tasks.predict.command import predict
 from tests.support.peers import build_lraspp, build_ssdlite
-from tests.support.runs import load_config
+from tests.support.runs import describe, load_config
 
 SMALL = Arch("ssdlite", "small", 6)
 WHOLE = {"coco": SSDLite320_MobileNet_V3_Large_Weights.COCO_V1}
@@ -102,7 +100,7 @@ def test_whole_models_are_what_their_presets_build(task: str, name: str, build: 
     torch.save(build().state_dict(), cache / Path(WHOLE[name].url).name)
     description, weights = load_checkpoint(Path(name))
     options = (f"task={task}_torchvision", "backbone=large", "dataset=synthetic")
-    preset = describe(to_plain(load_config("train", *options)), description.classes)
+    preset = describe(load_config("train", *options), description.classes)
     assert description.arch == preset.arch
     assert description.preprocessing == preset.preprocessing
     assert description.postprocessing == preset.postprocessing
