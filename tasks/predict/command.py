@@ -23,6 +23,7 @@ from tasks.predict.writers import (
     JsonResults,
     LabelMasks,
     Pictures,
+    Tally,
     Videos,
     Writer,
 )
@@ -69,13 +70,15 @@ def predict(cfg: DictConfig) -> int:
     predictions = predictor(source if type(source) is int else str(source), every=config["every"], report=report)
     out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        writers = open_writers(out, predictor, {**config, "results": results}, stack=stack)
+        tally = Tally()
+        writers = [*open_writers(out, predictor, {**config, "results": results}, stack=stack), tally]
         count, stopped = write_all(predictions, writers, console)
-    logger.info("%d images, written to %s%s", count, out, "; stopped before the end" if stopped else "")
+    logger.info("%s, written to %s%s", tally, out, "; stopped before the end" if stopped else "")
     if stopped:
         raise SystemExit(INTERRUPTED)
     if skipped:
-        raise InputError(f"source: {len(skipped)} could not be read, as said above; {out} holds all the others")
+        others = f"{out} holds all the others" if count else "there are no others"
+        raise InputError(f"source: {len(skipped)} could not be read, as said above; {others}")
     return count
 
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
+from data.escapes import to_utf8
 from data.samples import IGNORE
 from data.streams.videos import VideoFile
 from tasks.drawing.images import save_image
@@ -56,7 +57,7 @@ class JsonResults:
 def to_coco(prediction: Prediction, *, image_id: int) -> list[dict[str, Any]]:
     """Write boxes as COCO results: boxes_xywh in pixels, the data set's own ids; and where the image is from."""
     boxes_xywh = np.hstack([prediction.boxes[:, :2], prediction.boxes[:, 2:] - prediction.boxes[:, :2]])
-    where: dict[str, Any] = {"file_name": prediction.file or prediction.name}
+    where: dict[str, Any] = {"file_name": to_utf8(prediction.file or prediction.name)}
     if prediction.timestamp is not None:
         where |= {"frame": prediction.timestamp.number, "seconds": round(prediction.timestamp.seconds, 3)}
     ids = prediction.classes.ids
@@ -80,10 +81,10 @@ class CsvResults:
         """Add the boxes of an image, to a hundredth of a pixel."""
         timestamp = prediction.timestamp
         when = [None, None] if timestamp is None else [timestamp.number, round(timestamp.seconds, 3)]
-        where = [prediction.file or prediction.name, *when]
+        where = [to_utf8(prediction.file or prediction.name), *when]
         for box, label, score in zip(prediction.boxes, prediction.labels, prediction.scores, strict=True):
             sides = [round(side, 2) for side in box.tolist()]
-            self.table.writerow([*where, prediction.classes.names[label], round(float(score), 4), *sides])
+            self.table.writerow([*where, to_utf8(prediction.classes.names[label]), round(float(score), 4), *sides])
         self.file.flush()
 
     def close(self) -> None:
@@ -123,7 +124,7 @@ class Pictures:
         self.folder, self.suffix, self.frames = folder, suffix, frames
 
     def write(self, prediction: Prediction) -> None:
-        """Write NAME.jpg or NAME.png."""
+        """Write NAME.jpg or NAME.png; of an image too long for JPEG, see `save_image`, NAME.png always."""
         if prediction.timestamp is None or self.frames:
             self.folder.mkdir(exist_ok=True)
             save_image(prediction.draw(), self.folder / f"{prediction.name}.{self.suffix}")
@@ -155,3 +156,33 @@ class Videos:
         """Finish the last video."""
         if self.file is not None:
             self.file.close()
+
+
+class Tally:
+    """Counts what was found, for the command's last line."""
+
+    def __init__(self) -> None:
+        self.images = self.boxes = self.masks = 0
+        self.classes: set[int] = set()
+
+    def write(self, prediction: Prediction) -> None:
+        """Count the boxes, or the classes in the mask, of an image."""
+        self.images += 1
+        self.boxes += len(prediction.boxes)
+        if prediction.mask is not None:
+            self.masks += 1
+            self.classes.update(np.unique(prediction.mask).tolist())
+
+    def close(self) -> None:
+        """Do nothing: there is no file."""
+
+    def __str__(self) -> str:
+        if not self.masks:
+            return f"{count(self.images, 'image')}, {count(self.boxes, 'box', 'boxes')}"
+        found = len(self.classes - {IGNORE})
+        return f"{count(self.images, 'image')}, masks of {count(found, 'class', 'classes')}"
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """Return how many there are, such as 1 box or 2 boxes."""
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
