@@ -8,8 +8,11 @@ import torch
 
 from data.boxes import BoxDataset
 from data.findings import Finding, Report
+from tasks.cli.options import parse
 from tasks.detection.anchor_reach import Anchors, check_reach, describe_reach, find_anchors
 from tasks.detection.box_table import BoxTable, check_repeats, check_sizes, count_boxes, measure_sizes
+from tasks.detection.limits import check_limits
+from tasks.detection.postprocess import Postprocessing
 from tasks.examination.examined import Examined
 from tasks.examination.plots import plot_box_sizes
 from tasks.loaders import FOLLOW_DATA, describe
@@ -54,12 +57,14 @@ def examine_boxes(readers: dict[str, BoxDataset], config: dict[str, Any], report
     """
     first, *_ = readers.values()
     anchors, names, examined = choose_anchors(config, first), first.classes.names, {}
+    settings = parse(Postprocessing, config["postprocessing"], "postprocessing")
     if "train" in readers:
         check_teaching(readers["train"], report)
     for role, reader in readers.items():
         table = read_table(reader)
         check_repeats(table, reader.classes, report)
         check_sizes(table, anchors.size, report, split=role)
+        check_limits(reader, settings, report, split=role)
         presence = np.zeros((len(reader), len(names)), dtype=bool)
         presence[table.rows, table.labels] = True
         values = {

@@ -11,8 +11,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from data.datasets import check_serves
 from data.errors import InputError
+from data.findings import refuse
 from tasks.cli.entry import check_new, quiet_libraries
 from tasks.cli.options import check_accelerator, check_least, check_type, count_workers, parse, to_plain
+from tasks.detection.limits import check_limits
 from tasks.detection.report import write_report as write_detection_report
 from tasks.detection.thresholds import ThresholdRule, fill_unmeasured
 from tasks.files import ANALYSIS
@@ -58,6 +60,8 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     dataset = choose_dataset(config["dataset"], description)
     check_least(count_workers(dataset), 0, "dataset.workers")
     reader = open_split(description.arch.head, dataset, "val", classes=description.classes)
+    if description.postprocessing is not None:
+        check_limits(reader, description.postprocessing, refuse, split="val")
     logger.info("%s: %s on %d images", config["checkpoint"], description.arch.head, len(reader))
     out.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(config, out / CONFIG)

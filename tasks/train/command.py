@@ -11,7 +11,9 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from data.errors import InputError
+from data.findings import refuse
 from tasks.cli.options import check_compiler, count_workers
+from tasks.detection.limits import check_limits
 from tasks.drawing.curves import plot_curves
 from tasks.evaluate.command import evaluate_to, log_metrics
 from tasks.loaders import build_eval_loader, report_reach
@@ -54,6 +56,8 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     description, weights = describe_start(config, reader, last=last)
     if description.arch.head == "ssdlite":
         report_reach(description, reader)
+    if description.postprocessing is not None:
+        check_limits(val_reader, description.postprocessing, refuse, split="val")
     loader = build_loader(reader, config)
     if min(len(reader), config["batch_size"]) < 2:
         raise InputError(f"batch_size: {config['batch_size']} of {len(reader)} images; batch norm needs at least 2")
