@@ -3,10 +3,11 @@
 import struct
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from io import BytesIO
 from pathlib import Path
-from typing import Any, TypeVar
+from threading import Lock
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -27,7 +28,17 @@ SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 EXPECTED_IMAGE = "expected a complete JPEG, PNG, BMP, WebP or TIFF image of 8 bits a channel"
 EXPECTED_MASK = "expected a complete single-channel image of class indices"
 EXPECTED_COLORS = "expected a complete image of colours, 8 bits a channel"
+MOST_PIXELS = 178_956_970  # that Pillow opens unasked: of more, few bytes of a file may fill the memory
 READ_THREADS = 8  # header reads wait for the disk, above all for a network disk
+
+_guard = Lock()
+
+
+class Header(NamedTuple):
+    """What the header of an image file says."""
+
+    size: Size  # of the upright image
+    pictures: int  # that the file holds; of a photo from a phone the first alone counts
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -37,7 +48,9 @@ def find_images(folder: Path) -> list[Path]:
     )
 
 
-def load_image(path: Path, *, size: Size | None = None, least_side: int | None = None) -> np.ndarray:
+def load_image(
+    path: Path, *, size: Size | None = None, least_side: int | None = None, guarded: bool = True
+) -> np.ndarray:
     """Load an image as RGB, upright as its EXIF orientation says.
 
     Args:
@@ -46,6 +59,7 @@ def load_image(path: Path, *, size: Size | None = None, least_side: int | None =
             upright picture: the raw orientation is kept where its size fits, else the upright one is taken.
         least_side: where given, a JPEG file is decoded at 1/2, 1/4 or 1/8 of its size, the least that leaves both sides
             so many pixels: the decoder does less then.
+        guarded: whether an image of more than MOST_PIXELS is refused.
 
     Returns:
         (H, W, 3) uint8, RGB.
@@ -53,7 +67,7 @@ def load_image(path: Path, *, size: Size | None = None, least_side: int | None =
     Raises:
         InputError: if the file is missing, truncated or no image of 8 bits a channel, or neither orientation fits.
     """
-    with _open(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE) as image:
+    with _open(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE, guarded=guarded) as image:
         raw, upright = _sizes(image)
         if size is not None and size not in (raw, upright):
             found = f"size is {describe_size(upright)}"
@@ -151,6 +165,17 @@ def read_size(path: Path) -> Size:
     return read_sizes(path)[1]
 
 
+def read_header(path: Path) -> Header:
+    """Read the header of an image of any size.
+
+    Raises:
+        InputError: as `load_image`, but for damage behind the header.
+    """
+    with _open(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE, guarded=False) as image:
+        pictures = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
+        return Header(_sizes(image)[1], pictures)
+
+
 def read_sizes(path: Path) -> tuple[Size, Size]:
     """Return (height, width) of the raw pixels and of the upright image, from the header alone.
 
@@ -210,12 +235,14 @@ def describe_size(size: Size) -> str:
 
 @contextmanager
 def _open(
-    file: Path | BytesIO, *, modes: Collection[str], expected: str, name: str | None = None
+    file: Path | BytesIO, *, modes: Collection[str], expected: str, name: str | None = None, guarded: bool = True
 ) -> Iterator[Image.Image]:
     """Open an image lazily; whatever Pillow raises, now or while decoding, becomes an InputError naming the file."""
     name = name or str(file)
     try:
-        with Image.open(file, formats=FORMATS) as image:
+        with nullcontext() if guarded else _without_guard():
+            opened = Image.open(file, formats=FORMATS)
+        with opened as image:
             if image.mode not in modes:
                 raise fault("pixel format", name, f"pixel format is {image.mode!r}", expected)
             yield image
@@ -224,6 +251,17 @@ def _open(
     except (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as error:
         kind, found = _reason(file, error)
         raise fault(kind, name, found, expected) from error
+
+
+@contextmanager
+def _without_guard() -> Iterator[None]:
+    """Let Pillow open an image of any size; in one thread at a time, as its limit is a variable of its module."""
+    with _guard:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
 
 
 def _to_rgb(image: Image.Image, *, upright: bool) -> np.ndarray:

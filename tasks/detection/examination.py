@@ -12,6 +12,7 @@ from data.readers import BoxReader
 from tasks.detection.anchor_fit import Anchors, check_reach, describe_reach, find_anchors
 from tasks.detection.box_plots import plot_box_sizes
 from tasks.detection.box_table import BoxTable, check_repeats, check_sizes, count_boxes, measure_sizes
+from tasks.detection.limits import check_evaluation
 from tasks.examination.examined import Examined
 from tasks.examination.orphans import check_lone_labels, check_orphans
 from tasks.models.description import Description
@@ -63,6 +64,7 @@ def examine(
         table = read_table(reader)
         check_repeats(table, reader.classes, report)
         check_sizes(table, anchors.size, report, split=role)
+        check_evaluation(description, reader, report=report, split=role)
         presence = np.zeros((len(reader), len(names)), dtype=bool)
         presence[table.rows, table.labels] = True
         values = {

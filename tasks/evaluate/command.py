@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from omegaconf import OmegaConf
 
 from data.errors import InputError
+from data.findings import refuse
 from tasks.cli.folders import check_new
 from tasks.evaluate.config import EvaluateConfig
 from tasks.evaluate.progress import EvaluationProgress
@@ -49,6 +50,7 @@ def evaluate(config: EvaluateConfig) -> Metrics:
     check_settings(config, description)
     task, dataset = find_task(description.arch.head), config.choose_dataset(description.dataset)
     reader = open_split(task, dataset, "val", classes=description.classes)
+    task.parts.check_evaluation(description, reader, report=refuse, split="val")
     logger.info("%s: %s on %d images", config.checkpoint, description.arch.head, len(reader))
     out.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(to_plain(config), out / CONFIG)

@@ -126,7 +126,7 @@ class Predictor:
         check_count(every, "every")
         if isinstance(source, np.ndarray):
             check_array(source, "given")  # at once: the caller waits for this one
-        return self._predict(open_source(source, every=every), report)
+        return self._predict(open_source(source, every=every, any_size=self.tile is not None), report)
 
     def _predict(self, reads: Iterable[Read], report: Callable[[InputError], None]) -> Generator["Prediction"]:
         workers = min(4, os.cpu_count() or 1)

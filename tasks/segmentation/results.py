@@ -30,3 +30,21 @@ class LabelMasks:
 
     def close(self) -> None:
         """Do nothing: each file is closed."""
+
+
+class MaskTally:
+    """Counts the classes that masks hold."""
+
+    def __init__(self) -> None:
+        self.classes: set[int] = set()
+
+    def write(self, prediction: MaskPrediction) -> None:
+        """Take note of the classes of an image."""
+        self.classes.update(np.unique(prediction.mask).tolist())
+
+    def close(self) -> None:
+        """Do nothing: there is no file."""
+
+    def __str__(self) -> str:
+        count = len(self.classes - {IGNORE})
+        return f"masks of {count} {'class' if count == 1 else 'classes'}"

@@ -176,6 +176,29 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("task", ["ssdlite", "lraspp"])
+def test_the_last_line_says_what_was_found(
+    task: str, untrained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    predict(load_config("predict", *options(untrained, task, tmp_path / "out")))
+    if task == "ssdlite":
+        found = f"{len(json.loads((tmp_path / 'out/results.json').read_text()))} boxes"
+    else:
+        masks = [load_mask(path) for path in (tmp_path / "out/predictions").iterdir()]
+        count = len(np.unique(masks))
+        found = f"masks of {count} {'class' if count == 1 else 'classes'}"
+    assert caplog.messages[-1] == f"4 images, {found}, written to {tmp_path / 'out'}"
+
+
+def test_a_source_of_which_nothing_can_be_read_says_so(untrained: Path, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / "images" / name).write_text("hello")
+    with pytest.raises(InputError, match="2 could not be read, as said above; there are no others"):
+        predict(load_config("predict", *options(untrained, "ssdlite", tmp_path / "out"), f"source={tmp_path}/images"))
+
+
 def test_a_damaged_image_costs_its_own_results_alone(untrained: Path, tmp_path: Path) -> None:
     source = tmp_path / "images"
     shutil.copytree(untrained / "images", source)

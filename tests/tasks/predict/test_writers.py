@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ from data.samples import IGNORE
 from data.streams.sources import Timestamp
 from data.streams.videos import VideoFile
 from tasks.predict.prediction import Prediction
-from tasks.predict.writers import CsvResults, JsonResults, LabelMasks, Pictures, Videos
+from tasks.predict.writers import CsvResults, JsonResults, LabelMasks, Pictures, Tally, Videos
 
 CLASSES = ClassTable.create(["cat", "dog"], [3, 7], colors=[(255, 0, 0), (0, 0, 255)])
 IMAGE = np.full((31, 41, 3), 90, np.uint8)
@@ -47,6 +48,49 @@ def test_a_table_has_a_line_for_each_box_at_once(tmp_path):
     writer.close()
     assert [row["class"] for row in rows] == ["dog", "cat"]
     assert list(rows[1].values()) == ["one.jpg", "50", "2.0", "cat", "0.25", "0.0", "0.0", "40.12", "30.0"]
+
+
+@pytest.mark.parametrize("make", [JsonResults, CsvResults])
+def test_a_file_name_that_is_not_utf8_is_escaped_in_results(make, tmp_path):
+    writer = make(tmp_path / "results")
+    writer.write(replace(predict(), file="photos/caf\udce9.jpg"))
+    writer.close()
+    text = (tmp_path / "results").read_text(encoding="utf-8")
+    if make is JsonResults:
+        assert {entry["file_name"] for entry in json.loads(text)} == {"photos/caf\\xe9.jpg"}
+    else:
+        assert {row["file"] for row in csv.DictReader(text.splitlines())} == {"photos/caf\\xe9.jpg"}
+
+
+def test_a_class_name_that_is_not_utf8_is_escaped_in_a_table(tmp_path):
+    writer = CsvResults(tmp_path / "r.csv")
+    writer.write(replace(predict(), classes=ClassTable.create(["cat", "half \ud83d"], [3, 7])))
+    writer.close()
+    assert "half \\ud83d" in (tmp_path / "r.csv").read_text(encoding="utf-8")
+
+
+def test_a_picture_that_is_too_long_for_jpeg_is_a_png(tmp_path, caplog):
+    writer = Pictures(tmp_path / "pictures", "jpg", frames=False)
+    long = Prediction("long", np.zeros((3, 65_501, 3), np.uint8), CLASSES)
+    for prediction in (long, replace(long, name="most", image=long.image[:, 1:])):
+        writer.write(prediction)
+    assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["long.png", "most.jpg"]
+    assert caplog.messages == [
+        f"{tmp_path / 'pictures/long.jpg'}: JPEG has no room for 3 x 65501 pixels; written as PNG"
+    ]
+
+
+def test_boxes_are_counted_or_the_classes_in_masks():
+    boxes, masks = Tally(), Tally()
+    boxes.write(predict(scores=(0.9,)))
+    assert str(boxes) == "1 image, 1 box"
+    boxes.write(predict())
+    boxes.write(predict(scores=()))
+    assert str(boxes) == "3 images, 3 boxes"
+    masks.write(predict(mask=np.array([[0, 0, IGNORE]], np.uint8)))
+    assert str(masks) == "1 image, masks of 1 class"
+    masks.write(predict(mask=np.array([[0, 1, IGNORE]], np.uint8)))
+    assert str(masks) == "2 images, masks of 2 classes"
 
 
 def test_a_mask_holds_label_ids_and_shows_the_colours(tmp_path):
