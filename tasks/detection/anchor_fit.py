@@ -165,6 +165,6 @@ def check_anchors(known: Description, description: Description, *, source: str) 
         raise InputError(f"{source}: {said}; options that fit: {options}")
 
 
-def write_value(value: Any) -> str:
+def write_value(value: object) -> str:
     """Write a plain value as an option on the command line takes it."""
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

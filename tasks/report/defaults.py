@@ -27,7 +27,7 @@ def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
     return options
 
 
-def write_value(value: Any) -> str:
+def write_value(value: object) -> str:
     """Return a plain value as YAML writes it on one line."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]

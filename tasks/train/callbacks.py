@@ -1,7 +1,7 @@
 """What happens around training steps: averaged weights, what checkpoints hold, parts that stay as they are."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightning as L
 import torch
@@ -11,6 +11,9 @@ from torch import Tensor
 from tasks.models.description import Description
 from tasks.models.pretrained.state_files import KEY
 from tasks.train.freezing import list_frozen
+
+if TYPE_CHECKING:
+    from tasks.task import Batch
 
 PROJECTION = "projection"  # of the student's C5 to a teacher's features, in checkpoints
 
@@ -79,7 +82,7 @@ class FreezeBatchNorm(L.Callback):
         self.freeze = freeze
 
     def on_train_batch_start(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: "Batch", batch_idx: int
     ) -> None:
         """Put the frozen parts into evaluation mode, whatever has switched them since the last step."""
         for part in list_frozen(pl_module.model, self.freeze):  # type: ignore[arg-type]
