@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from data.classes import ClassTable
-from data.images import Size
+from data.image_headers import Size
 
 
 @dataclass(frozen=True)
