@@ -39,7 +39,7 @@ class MaskDataset:
             InputError: if `report` refuses what is wrong.
         """
         self.classes = files.classes
-        self.image_paths, self.mask_paths, self.pixel_sizes = check_pairs(files, report=report)
+        self.image_paths, self.mask_paths, self.pixel_sizes, self._upright = check_pairs(files, report=report)
         self._read = files.read
         self._cache: PixelCache | None = None
 
@@ -59,7 +59,8 @@ class MaskDataset:
     def read_pixels(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Read the image (H, W, 3) and the mask (H, W), both uint8."""
         mask = self.read_mask(index)
-        return load_image(Path(self.image_paths[index]), size=(mask.shape[0], mask.shape[1])), mask
+        size = mask.shape[0], mask.shape[1]
+        return load_image(Path(self.image_paths[index]), upright=bool(self._upright[index]), size=size), mask
 
     def read_mask(self, index: int) -> np.ndarray:
         """Read the mask (H, W) uint8, class indices or IGNORE."""
@@ -95,7 +96,7 @@ class MaskDataset:
         order = np.asarray(indices, dtype=np.int64)
         part = copy(self)
         part.image_paths, part.mask_paths = self.image_paths[order], self.mask_paths[order]
-        part.pixel_sizes, part._cache = self.pixel_sizes[order], None
+        part.pixel_sizes, part._upright, part._cache = self.pixel_sizes[order], self._upright[order], None
         return part
 
     def cached(self) -> Self:
