@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from tasks.parsing import to_plain
 from tasks.report.page import REPORT, write_page
 from tasks.runs.environment import record_end
 from tasks.runs.folder import CONFIG
-from tasks.runs.recording import record_run
+from tasks.runs.recording import record_model, record_run
 from tasks.task import check_serves, find_task
 from tasks.trainer import make_trainer
 
@@ -64,14 +65,15 @@ def evaluate(config: EvaluateConfig) -> Metrics:
         accelerator=config.accelerator,
         settings=config.settings,
     )
-    record_end(out)
-    write_page(out)
-    log_metrics(metrics, out)
     if config.store_thresholds:
         thresholds = read_thresholds(out / ANALYSIS, description)
         store_thresholds(config.checkpoint, thresholds)
+        record_model(out, replace(description, thresholds=thresholds), reader=reader)
         named = zip(description.classes.names, thresholds, strict=True)
         logger.info("stored in %s: %s", config.checkpoint, ", ".join(f"{name} {value:.2f}" for name, value in named))
+    record_end(out)
+    write_page(out)
+    log_metrics(metrics, out)
     return metrics
 
 

@@ -1,11 +1,12 @@
 """What happens around training steps: averaged weights, what checkpoints hold, parts that stay as they are."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, WeightAveraging
 from torch import Tensor
 
 from tasks.models.description import Description
@@ -14,6 +15,8 @@ from tasks.train.freezing import list_frozen
 
 if TYPE_CHECKING:
     from tasks.task import Batch
+
+logger = logging.getLogger(__name__)
 
 PROJECTION = "projection"  # of the student's C5 to a teacher's features, in checkpoints
 
@@ -58,6 +61,16 @@ class Checkpoints(ModelCheckpoint):
         paths = {key: here(state_dict[key]) for key in ("best_model_path", "kth_best_model_path", "last_model_path")}
         scores = {here(path): score for path, score in state_dict["best_k_models"].items()}
         super().load_state_dict({**state_dict, **paths, "best_k_models": scores, "dirpath": self.dirpath})
+
+
+class StopEarly(EarlyStopping):
+    """Lightning's early stopping, which also keeps a run from going on that had stopped before it was resumed."""
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Stop at once where the checkpoint is of the epoch that was the last."""
+        if self.stopped_epoch:
+            logger.info("training had stopped early, in epoch %d; it does not go on", self.stopped_epoch + 1)
+            trainer.should_stop = True
 
 
 class Describe(L.Callback):
