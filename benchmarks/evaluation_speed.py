@@ -20,7 +20,7 @@ from benchmarks.timing import compare, save
 from tasks.detection.analysis import analyse
 from tasks.detection.metrics import evaluate_detections
 from tasks.detection.plots import plot_errors, plot_thresholds
-from tasks.detection.thresholds import ThresholdRule
+from tasks.evaluation_settings import ThresholdRule
 from tasks.segmentation.boundary import BoundaryCounts
 
 CLASSES = 19

@@ -23,10 +23,11 @@ from tasks.benchmark.command import name_classes
 from tasks.cli.options import to_plain
 from tasks.detection.metrics import SUMMARY, evaluate_detections
 from tasks.detection.module import DetectionModule
-from tasks.detection.postprocess import Postprocessing, postprocess
+from tasks.detection.postprocess import postprocess
 from tasks.loaders import describe
-from tests.tasks.peers import build_ssdlite, show_images
-from tests.tasks.runs import load_config
+from tasks.models.postprocessing import Postprocessing
+from tests.support.peers import build_ssdlite, show_images
+from tests.support.runs import load_config
 
 SIZE = (320, 320)
 

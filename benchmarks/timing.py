@@ -12,7 +12,7 @@ import torch
 import torchvision
 
 from tasks.files import write_json
-from tasks.profiling.latency import name_processor
+from tasks.hardware import name_processor
 
 RESULTS = Path(__file__).parent / "results"
 

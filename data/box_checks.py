@@ -7,18 +7,22 @@ import numpy as np
 
 from data.errors import InputError
 from data.findings import Finding, Report, fault
-from data.images import Size, describe_size, read_all, read_sizes
+from data.image_headers import Header, describe_size
+from data.images import inspect_image
 from data.labels import BoxList, Labels
+from data.orientation import choose_upright
+from data.reading import read_all
+from data.sizes import Size
 
 BEYOND_ONE = 0.01  # that shares of a side may leave 0..1 by: rounding, and boxes drawn over the border
 
 
-def check_images(labels: Labels, *, report: Report) -> tuple[Labels, np.ndarray]:
+def check_images(labels: Labels, *, report: Report) -> tuple[Labels, np.ndarray, np.ndarray]:
     """Check that every image is there, is an image and has the size that the labels say.
 
     Returns:
-        the labels of the N images that can be used, and (N, 2) int64, their height and width in pixels; the upright
-        image's where the labels do not say.
+        the labels of the N images that can be used; (N, 2) int64, their height and width in pixels; and (N,) bool,
+        whether they are those of the upright picture, else of the raw pixels.
 
     Raises:
         InputError: if the folder is missing or empty, or `report` refuses what is wrong.
@@ -27,19 +31,23 @@ def check_images(labels: Labels, *, report: Report) -> tuple[Labels, np.ndarray]
         wanted = f"expected a folder with the images that {labels.source} lists"
         raise InputError(f"{labels.folder}: missing or empty; {wanted}")
     paths = [labels.folder / name for name in labels.images.names.tolist()]
-    found = read_all(_check_size, paths, labels.images.sizes, source=f"images of {labels.source}", report=report)
-    sizes = np.array([size for size in found if size is not None], dtype=np.int64).reshape(-1, 2)
-    return labels.take_images(np.array([size is not None for size in found], dtype=bool)), sizes
+    found = read_all(_inspect, paths, labels.images.sizes, source=f"images of {labels.source}", report=report)
+    labels = labels.take_images(np.array([header is not None for header in found], dtype=bool))
+    headers, images = [header for header in found if header is not None], labels.images
+    upright = choose_upright(
+        headers, images.sizes, names=images.names.tolist(), source=str(labels.source), report=report
+    )
+    sizes = [header.upright if up else header.raw for header, up in zip(headers, upright.tolist(), strict=True)]
+    return labels, np.array(sizes, dtype=np.int64).reshape(-1, 2), upright
 
 
-def _check_size(path: Path, expected: Size | None) -> Size:
-    """Return an image's (height, width), which must be `expected`, raw or upright as `load_image` takes it."""
-    raw, upright = read_sizes(path)
-    if expected is not None and expected not in (raw, upright):
-        raise fault(
-            "size of an image", path, f"size is {describe_size(upright)}", f"expected {describe_size(expected)}"
-        )
-    return expected or upright
+def _inspect(path: Path, expected: Size | None) -> Header:
+    """Read the header of an image, whose size must be `expected`, raw or upright."""
+    header = inspect_image(path)
+    if expected is not None and expected not in (header.raw, header.upright):
+        found = f"size is {describe_size(header.upright)}"
+        raise fault("size of an image", path, found, f"expected {describe_size(expected)}")
+    return header
 
 
 def keep_good(labels: Labels, sizes: np.ndarray, *, report: Report) -> tuple[BoxList, np.ndarray, dict[str, int]]:

@@ -1,21 +1,29 @@
 """Images with boxes, of whatever format: what detectors are trained and evaluated on."""
 
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from torch.utils.data import Dataset
 
 from data.box_checks import check_images, keep_good
+from data.cache import PixelCache
 from data.classes import ClassTable
 from data.findings import Report, refuse
-from data.images import Size, load_image, read_all, read_decoded_size
+from data.fingerprint import HASHED, describe, dump_boxes
+from data.ground_truth import to_coco
+from data.images import load_image, read_decoded_size
 from data.labels import Labels
+from data.readers import Tally
+from data.reading import read_all
 from data.samples import DetectionSample
+from data.sizes import Size
 
 
-class BoxDataset(Dataset[DetectionSample]):
+class BoxDataset:
     """The images of a split with their boxes; images without boxes are kept.
 
     Everything is held in numpy arrays, one for all images, so that worker processes share the memory: touching a list
@@ -29,7 +37,7 @@ class BoxDataset(Dataset[DetectionSample]):
         folder: of the images.
         sizes: (N, 2) int64, height and width in pixels.
         pixel_sizes: (N, 2) int64, the same of the images as they are decoded; smaller where `least_side` allows it.
-        dropped: how many bad boxes were left out, by kind; empty if there are none.
+        dropped: how many bad boxes of the split were left out, by kind; empty if there are none.
         channels: of an image.
     """
 
@@ -57,16 +65,17 @@ class BoxDataset(Dataset[DetectionSample]):
         """
         if classes is not None:
             labels = labels.take_classes(classes)
-        labels, self.sizes = check_images(labels, report=report)
+        labels, self.sizes, self._upright = check_images(labels, report=report)
         self.classes = labels.classes
         self.image_ids = labels.images.ids
         self.source, self.folder = labels.source, labels.folder
         self.names = labels.images.names
         self._least_side = least_side
-        self.pixel_sizes = _find_decoded_sizes(self.folder, self.names, self.sizes, least_side=least_side)
+        self.pixel_sizes = self._find_decoded_sizes()
         self._boxes, self._clipped, self.dropped = keep_good(labels, self.sizes, report=report)
         counts = np.bincount(self._boxes.rows, minlength=len(self))
         self._offsets = np.concatenate([[0], np.cumsum(counts)])  # image i owns boxes offsets[i] to offsets[i + 1]
+        self._cache: PixelCache | None = None
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -78,12 +87,14 @@ class BoxDataset(Dataset[DetectionSample]):
             InputError: if the image is truncated.
         """
         index = range(len(self))[index]
-        return self.make_sample(index, *self.read_pixels(index))
+        (image,) = self.read_pixels(index) if self._cache is None else self._cache.get(index, self.read_pixels)
+        return self.make_sample(index, image)
 
     def read_pixels(self, index: int) -> tuple[np.ndarray]:
         """Read the image (H, W, 3) uint8."""
         height, width = self.sizes[index].tolist()
-        return (load_image(self.folder / str(self.names[index]), size=(height, width), least_side=self._least_side),)
+        path, upright = self.folder / str(self.names[index]), bool(self._upright[index])
+        return (load_image(path, upright=upright, size=(height, width), least_side=self._least_side),)
 
     def make_sample(self, index: int, image: np.ndarray) -> DetectionSample:
         """Return the sample of these pixels."""
@@ -126,34 +137,46 @@ class BoxDataset(Dataset[DetectionSample]):
         return own.rows, own.labels, own.boxes_xywh, own.areas, own.crowd
 
     def ground_truth(self) -> dict[str, list[dict[str, Any]]]:
-        """Return what COCOeval compares detections with: the files' own boxes and areas, less the bad boxes.
+        """Return what COCOeval compares detections with: the files' own boxes and areas, less the bad boxes."""
+        return to_coco(self._boxes, image_ids=self.image_ids, names=self.names, sizes=self.sizes, classes=self.classes)
 
-        Annotations are numbered from 1: COCOeval takes an id of 0 for "not matched".
-        """
-        images = zip(self.image_ids.tolist(), self.names.tolist(), self.sizes.tolist(), strict=True)
-        categories = zip(self.classes.ids, self.classes.names, self.classes.categories, strict=True)
-        annotations = zip(
-            self.image_ids[self._boxes.rows].tolist(),
-            np.array(self.classes.ids)[self._boxes.labels].tolist(),
-            self._boxes.boxes_xywh.tolist(),
-            self._boxes.areas.tolist(),
-            self._boxes.crowd.tolist(),
-            strict=True,
-        )
+    def tally(self) -> Tally:
+        """Count the boxes of each class."""
+        return Tally("boxes", self.count_boxes(), "{:d}", complete=True)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Describe the images and their boxes as plain values, see `data.fingerprint`."""
+        labels = dump_boxes(self._boxes, self._offsets)
         return {
-            "images": [{"id": i, "file_name": name, "height": h, "width": w} for i, name, (h, w) in images],
-            "categories": [{"id": i, "name": name, "supercategory": group} for i, name, group in categories],
-            "annotations": [
-                {"id": n, "image_id": i, "category_id": c, "bbox": box, "area": area, "iscrowd": int(crowd)}
-                for n, (i, c, box, area, crowd) in enumerate(annotations, start=1)
-            ],
+            **describe(self.classes, self.image_paths, self.sizes, labels=labels),
+            "boxes": len(self._boxes),
+            "hashed": f"{HASHED}, and the boxes of each image as read",
         }
 
+    def subset(self, indices: Sequence[int]) -> Self:
+        """Return a reader of these images alone, in this order, which keeps no pixels."""
+        order = np.asarray(indices, dtype=np.int64)
+        counts = np.diff(self._offsets)[order]
+        own = np.concatenate([np.arange(*self._offsets[index : index + 2]) for index in order] or [order])
+        boxes = replace(self._boxes.take(own), rows=np.repeat(np.arange(len(order)), counts))
+        part = copy(self)
+        part.image_ids, part.names = self.image_ids[order], self.names[order]
+        part.sizes, part.pixel_sizes = self.sizes[order], self.pixel_sizes[order]
+        part._upright, part._cache = self._upright[order], None
+        part._boxes, part._clipped = boxes, self._clipped[own]
+        part._offsets = np.concatenate([[0], np.cumsum(counts)])
+        return part
 
-def _find_decoded_sizes(folder: Path, names: np.ndarray, sizes: np.ndarray, *, least_side: int | None) -> np.ndarray:
-    """Return (N, 2) int64, height and width in pixels that images of these sizes are decoded at."""
-    if least_side is None:
-        return sizes
-    paths, wanted = [folder / name for name in names.tolist()], [(height, width) for height, width in sizes.tolist()]
-    found = read_all(read_decoded_size, paths, wanted, repeat(least_side), source=str(folder))
-    return np.array(found, dtype=np.int64)
+    def cached(self) -> Self:
+        """Return a reader of the same samples that keeps their pixels once read."""
+        other = copy(self)
+        other._cache = PixelCache(self.pixel_sizes, self.channels)
+        return other
+
+    def _find_decoded_sizes(self) -> np.ndarray:
+        """Return (N, 2) int64, height and width in pixels that the images are decoded at."""
+        if self._least_side is None:
+            return self.sizes
+        columns = map(Path, self.image_paths), self._upright.tolist(), repeat(self._least_side)
+        found = read_all(read_decoded_size, *columns, source=str(self.folder))
+        return np.array(found, dtype=np.int64).reshape(-1, 2)

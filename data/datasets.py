@@ -1,79 +1,24 @@
-"""From a dataset's configuration to its reader: which tasks a data set serves, and where its files are."""
+"""From a data set's configuration to its reader: which formats there are, of boxes and of masks."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from data.boxes import BoxDataset
-from data.cache import CACHES
 from data.classes import ClassTable
+from data.config import DatasetConfig
 from data.errors import InputError
 from data.findings import Report, refuse
-from data.formats.cityscapes import CityscapesDataset
+from data.formats.cityscapes import read_cityscapes
 from data.formats.coco import read_coco
-from data.formats.mask_classes import choose_coding
-from data.formats.masks import MaskFolderDataset, find_pairs
+from data.formats.masks import read_masks
 from data.formats.voc import read_voc
 from data.formats.yolo import read_yolo
-from data.labels import Labels
-from data.samples import IGNORE
+from data.labels import Labels, MaskFiles
+from data.masks import MaskDataset
 from data.splits import Part, Role
 from data.synthetic.writing import write_synthetic
-
-
-@dataclass(frozen=True)
-class DatasetConfig:
-    """What conf/dataset/*.yaml holds.
-
-    Attributes:
-        name: which format, see `LABELS` and `MASKS`.
-        root: folder of the data set.
-        train: name of the split to train on.
-        val: name of the split to evaluate on.
-        val_share: share of the images of `train` that evaluation takes instead of `val`; None: `val` is there.
-        annotations: files of the labels, relative to `root`, by role ("train", "val"), None where the format says
-            where they are ("coco").
-        workers: processes that load data; None for as many as there are cores, at most 8.
-        crop: (height, width) that segmenters train on by default.
-        names: of the classes, in the order of their indices; None: those of the files. Not for "coco".
-        palette: of masks: the value or the colour of each class, by name; None: see `data.formats.mask_classes`.
-        ignore: of masks: the value or the colour of pixels that neither teach nor count.
-        scenes: number of scenes to draw, by split ("synthetic").
-        least_side: pixels that both sides of a training image keep where its JPEG file is decoded at a part of its
-            size; None: it is decoded whole. For boxes.
-        cache: whether training keeps decoded images: "none" or "memory", see `data.cache`.
-
-    Raises:
-        ValueError: if there is no such cache, the least side is below 1, or the share is none.
-    """
-
-    name: str
-    root: str
-    train: str
-    val: str
-    workers: int | None = None
-    crop: Sequence[int] | None = None
-    val_share: float | None = None
-    annotations: dict[Role, str | None] | None = None
-    names: Sequence[str] | None = None
-    palette: dict[str, int | Sequence[int]] | None = None
-    ignore: int | Sequence[int] | None = IGNORE
-    scenes: dict[str, int] | None = None
-    least_side: int | None = None
-    cache: str = "none"
-
-    def __post_init__(self) -> None:
-        if self.cache not in CACHES:
-            raise ValueError(f"cache: unknown {self.cache!r}; choose from {', '.join(CACHES)}")
-        if self.least_side is not None and not (type(self.least_side) is int and self.least_side >= 1):
-            raise ValueError(f"least_side: {self.least_side!r}; expected a whole number from 1, or null")
-        if self.val_share is not None and not (type(self.val_share) in (int, float) and 0 < self.val_share < 1):
-            raise ValueError(f"val_share: {self.val_share!r}; expected a number between 0 and 1, or null")
-
-    def part(self, role: Role) -> Part:
-        """Return which images a run trains on, or is evaluated on."""
-        return Part(role, self.train if role == "train" or self.val_share else self.val, self.val_share)
 
 
 def find_root(config: DatasetConfig) -> Path:
@@ -119,60 +64,36 @@ def read_synthetic_labels(config: DatasetConfig, part: Part, report: Report) -> 
     return read_coco(draw_synthetic(config) / "coco", part, annotations=None, report=report)
 
 
-def open_cityscapes(config: DatasetConfig, part: Part, classes: ClassTable | None, report: Report) -> CityscapesDataset:
-    """Open root/leftImg8bit/SPLIT and root/gtFine/SPLIT."""
-    return CityscapesDataset(Path(config.root), part, report=report)
+def read_cityscapes_files(config: DatasetConfig, part: Part, classes: ClassTable | None) -> MaskFiles:
+    """Find root/leftImg8bit/SPLIT and root/gtFine/SPLIT."""
+    return read_cityscapes(Path(config.root), part)
 
 
-def open_masks(config: DatasetConfig, part: Part, classes: ClassTable | None, report: Report) -> MaskFolderDataset:
-    """Open folders of images and masks."""
-    root = find_root(config)
-    pairs = find_pairs(root, part)
-    coding = choose_coding(
-        root,
-        [mask for _, mask in pairs],
-        names=config.names,
-        palette=config.palette,
-        ignore=config.ignore,
-        classes=classes,
+def read_mask_files(config: DatasetConfig, part: Part, classes: ClassTable | None) -> MaskFiles:
+    """Find folders of images and masks."""
+    return read_masks(
+        find_root(config), part, names=config.names, palette=config.palette, ignore=config.ignore, classes=classes
     )
-    return MaskFolderDataset(pairs, coding, report=report)
 
 
-def open_synthetic(config: DatasetConfig, part: Part, classes: ClassTable | None, report: Report) -> CityscapesDataset:
-    """Open the Cityscapes tree of the synthetic set."""
+def read_synthetic_files(config: DatasetConfig, part: Part, classes: ClassTable | None) -> MaskFiles:
+    """Find the Cityscapes tree of the synthetic set."""
     if config.least_side is not None:
         raise InputError(f"dataset.least_side: {config.least_side}; expected null, as masks are decoded whole")
-    return CityscapesDataset(draw_synthetic(config) / "cityscapes", part, report=report)
+    return read_cityscapes(draw_synthetic(config) / "cityscapes", part)
 
 
-LABELS: dict[str, Callable[[DatasetConfig, Part, Report], Labels]] = {
+BOX_FORMATS: dict[str, Callable[[DatasetConfig, Part, Report], Labels]] = {
     "coco": read_coco_labels,
     "synthetic": read_synthetic_labels,
     "voc": read_voc_labels,
     "yolo": read_yolo_labels,
 }
-MASKS: dict[str, Callable[[DatasetConfig, Part, ClassTable | None, Report], Any]] = {
-    "cityscapes": open_cityscapes,
-    "masks": open_masks,
-    "synthetic": open_synthetic,
+MASK_FORMATS: dict[str, Callable[[DatasetConfig, Part, ClassTable | None], MaskFiles]] = {
+    "cityscapes": read_cityscapes_files,
+    "masks": read_mask_files,
+    "synthetic": read_synthetic_files,
 }
-FORMATS: dict[str, dict[str, Any]] = {"detection": LABELS, "segmentation": MASKS}
-
-
-def check_serves(name: str, kind: str) -> None:
-    """Check that a data set has what tasks of `kind` learn from.
-
-    Raises:
-        InputError: naming the data sets that do.
-    """
-    if name not in FORMATS[kind]:
-        fitting = [
-            task for task, other in (("ssdlite", "detection"), ("lraspp", "segmentation")) if name in FORMATS[other]
-        ]
-        hint = f", or task={fitting[0]}" if fitting else ""
-        choices = ", ".join(sorted(FORMATS[kind]))
-        raise InputError(f"dataset={name} does not serve {kind}; choose from {choices}{hint}")
 
 
 def read_labels(config: DatasetConfig, role: Role, *, report: Report = refuse) -> Labels:
@@ -187,30 +108,33 @@ def read_labels(config: DatasetConfig, role: Role, *, report: Report = refuse) -
         InputError: if nothing can be read, or `report` refuses what is wrong.
     """
     part = config.part(role)
-    labels = LABELS[config.name](config, part, report)
-    return labels.take_images(part.select(labels.images.names.tolist()))
+    labels = BOX_FORMATS[config.name](config, part, report)
+    return labels.take_images(np.array(part.select(labels.images.names.tolist()), dtype=bool))
 
 
-def open_reader(
-    kind: str, config: DatasetConfig, role: Role, *, classes: ClassTable | None = None, report: Report = refuse
-) -> Any:
-    """Open the images of a data set with what a task of `kind` ("detection" or "segmentation") learns from.
+def open_boxes(
+    config: DatasetConfig, role: Role, *, classes: ClassTable | None = None, report: Report = refuse
+) -> BoxDataset:
+    """Open the images of a data set with their boxes.
 
     Args:
-        kind: of the task.
-        config: of the data set.
+        config: of the data set, whose format is one of `BOX_FORMATS`.
         role: whether those to train on or those to be evaluated on.
         classes: that the data must agree with, such as a checkpoint's.
         report: takes what is wrong in the files; what it lets pass is left out.
 
     Raises:
-        InputError: if the task cannot use this data set, or `report` refuses what is wrong.
+        InputError: if nothing can be read, or `report` refuses what is wrong.
     """
-    check_serves(config.name, kind)
-    if kind == "detection":
-        labels = read_labels(config, role, report=report)
-        return BoxDataset(labels, classes=classes, least_side=config.least_side, report=report)
-    reader = MASKS[config.name](config, config.part(role), classes, report)
+    labels = read_labels(config, role, report=report)
+    return BoxDataset(labels, classes=classes, least_side=config.least_side, report=report)
+
+
+def open_masks(
+    config: DatasetConfig, role: Role, *, classes: ClassTable | None = None, report: Report = refuse
+) -> MaskDataset:
+    """Open the images of a data set with their masks; as `open_boxes`, for one of `MASK_FORMATS`."""
+    files = MASK_FORMATS[config.name](config, config.part(role), classes)
     if classes is not None:
-        classes.require(reader.classes, source=f"dataset {config.name} in {config.root}")
-    return reader
+        classes.require(files.classes, source=f"dataset {config.name} in {config.root}")
+    return MaskDataset(files, report=report)

@@ -53,10 +53,20 @@ def refuse(finding: Finding) -> None:
     logger.log(logging.WARNING if finding.level == "warning" else logging.INFO, "%s", finding)
 
 
-def fault(kind: str, where: object, found: str, cure: str) -> InputError:
+class EntryError(InputError):
+    """The error of one entry in a data set's files: without it the others can be used.
+
+    Attributes:
+        finding: what the message says, in parts.
+    """
+
+    finding: Finding
+
+
+def fault(kind: str, where: object, found: str, cure: str) -> EntryError:
     """Return the error of one entry in a data set's files; `parse_all` reports what it says."""
     finding = Finding("error", kind, str(where), found, cure)
-    error = InputError(str(finding))
+    error = EntryError(str(finding))
     error.finding = finding
     return error
 
@@ -80,9 +90,7 @@ def parse_all(
     for index, entry in enumerate(entries):
         try:
             parsed = parse(index, entry)
-        except InputError as error:
-            if error.finding is None:
-                raise
+        except EntryError as error:
             report(error.finding)
         else:
             yield index, parsed

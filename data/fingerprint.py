@@ -1,7 +1,8 @@
 """What a split of a data set holds, in a few numbers and one hash: cheap, and another one where the data change.
 
-The pixels are not read. The hash covers the class names, the name and the size in bytes of every image file, and the
-labels: a detector's boxes as they were read, a segmenter's mask files by name and size in bytes.
+The pixels are not read. The hash covers the class names in their order, and the images in any order: the name and the
+size in bytes of the file of each, and its labels, which a reader of boxes gives as bytes, one of masks as the name and
+the size in bytes of the mask file.
 """
 
 import hashlib
@@ -12,47 +13,57 @@ from typing import Any
 
 import numpy as np
 
-from data.images import READ_THREADS
+from data.classes import ClassTable
+from data.labels import BoxList
+from data.reading import READ_THREADS
 
-HASHED = {
-    True: "SHA-256 of the class names, the name and the size in bytes of every image file, and the boxes as read",
-    False: "SHA-256 of the class names, and the name and the size in bytes of every image and mask file",
-}
+HASHED = "SHA-256 of the class names, the name and the size in bytes of every image file"
 
 
-def describe_split(reader: Any) -> dict[str, Any]:
+def describe(
+    classes: ClassTable, image_paths: np.ndarray, sizes: np.ndarray, *, labels: Iterable[bytes]
+) -> dict[str, Any]:
     """Describe one split as plain values.
 
     Args:
-        reader: a data set of this package, of boxes or of masks.
+        classes: of the labels.
+        image_paths: (N,) strings.
+        sizes: (N, 2) int64, height and width in pixels.
+        labels: N times what is labelled in an image.
 
     Returns:
-        images, boxes (None for masks), height and width (lowest and highest, pixels), sha256, hashed (what it is of).
+        images, height and width (lowest and highest, pixels), sha256.
     """
-    boxes = None
-    if hasattr(reader, "boxes"):  # rows below len: a reader may have been cut to its first images
-        boxes = [array[reader.boxes[0] < len(reader)] for array in reader.boxes]
-    digest = hashlib.sha256("\0".join(reader.classes.names).encode())
-    add_files(digest, reader.image_paths)
-    if boxes is None:
-        add_files(digest, reader.mask_paths)
-    else:
-        for array in boxes:
-            digest.update(np.ascontiguousarray(array).tobytes())
-    heights, widths = np.asarray(reader.pixel_sizes if boxes is None else reader.sizes).T
+    images = zip(stamp_files(image_paths), labels, strict=True)
+    digest = hashlib.sha256("\0".join(classes.names).encode(errors="surrogatepass"))
+    for image in sorted(hashlib.sha256(b"\0".join(parts)).digest() for parts in images):
+        digest.update(image)
+    heights, widths = sizes.T
     return {
-        "images": len(reader),
-        "boxes": None if boxes is None else len(boxes[0]),
+        "images": len(image_paths),
         "height": [int(heights.min()), int(heights.max())],
         "width": [int(widths.min()), int(widths.max())],
         "sha256": digest.hexdigest(),
-        "hashed": HASHED[boxes is not None],
     }
 
 
-def add_files(digest: Any, paths: Iterable[str | Path]) -> None:
-    """Add the names and sizes in bytes of files to a hash; where the folder is does not count."""
-    named = [Path(path) for path in paths]
+def stamp_files(paths: Iterable[str]) -> list[bytes]:
+    """Return the name and the size in bytes of each file; where its folder is does not count."""
+
+    def stamp(path: Path) -> bytes:
+        return f"{path.name}\0{path.stat().st_size}".encode(errors="surrogatepass")
+
     with ThreadPoolExecutor(READ_THREADS) as pool:
-        sizes = pool.map(lambda path: path.stat().st_size, named)
-        digest.update("\0".join(f"{path.name}\0{size}" for path, size in zip(named, sizes, strict=True)).encode())
+        return list(pool.map(stamp, map(Path, paths)))
+
+
+def dump_boxes(boxes: BoxList, offsets: np.ndarray) -> list[bytes]:
+    """Return the boxes of each image as bytes, the same for the same boxes in another order.
+
+    Args:
+        boxes: M boxes, sorted by image.
+        offsets: (N + 1,) int64; image i owns the boxes offsets[i] to offsets[i + 1].
+    """
+    table = np.column_stack([boxes.rows, boxes.labels, boxes.boxes_xywh, boxes.areas, boxes.crowd])  # (M, 8)
+    table = table[np.lexsort(table.T[::-1])][:, 1:]  # (M, 7), still sorted by image
+    return [part.tobytes() for part in np.split(table, offsets[1:-1])]

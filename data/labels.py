@@ -1,4 +1,4 @@
-"""What label files say of one split, whatever their format: classes, images and boxes, in packed arrays."""
+"""What the files say of one split, whatever their format: classes, images, and boxes in packed arrays or masks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from data.classes import ClassTable
-from data.images import Size
+from data.sizes import Size
 
 
 @dataclass(frozen=True)
@@ -128,3 +128,25 @@ class Labels:
         classes.require(self.classes, source=str(self.source), by_id=self.numbered)
         order = np.array([classes.names.index(name) for name in self.classes.names], dtype=np.int64)  # (K,)
         return replace(self, classes=classes, boxes=replace(self.boxes, labels=order[self.boxes.labels]))
+
+
+@dataclass(frozen=True)
+class MaskFiles:
+    """The images and masks of one split.
+
+    Attributes:
+        folder: that the images were looked for in, for messages.
+        classes: the K classes.
+        images: N paths, which exist.
+        masks: the path of each image's mask, which may not exist.
+        read: reads a mask, (H, W) uint8, class indices or IGNORE; raises a fault where it cannot, or the mask holds
+            what is neither.
+        painted: whether masks hold colours.
+    """
+
+    folder: Path
+    classes: ClassTable
+    images: list[Path]
+    masks: list[Path]
+    read: Callable[[Path], np.ndarray]
+    painted: bool = False

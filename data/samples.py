@@ -1,16 +1,17 @@
 """What a reader returns for one index, before any transform."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np  # not otherwise: a command reads its configuration, and IGNORE, before the slow imports
 
 IGNORE = 255  # the mask value of pixels that neither teach nor count
 
 
 def spread(count: int, most: int) -> list[int]:
     """Return at most `most` of the positions 0 to count - 1, evenly spread, the first and the last among them."""
-    found: list[int] = np.unique(np.linspace(0, count - 1, most).astype(int)).tolist()
-    return found
+    return sorted({index * (count - 1) // max(1, most - 1) for index in range(most)})
 
 
 @dataclass
@@ -25,11 +26,16 @@ class DetectionSample:
         image_id: the id of the image in the data set's own files.
     """
 
-    image: np.ndarray
-    boxes: np.ndarray
-    labels: np.ndarray
-    crowd: np.ndarray
+    image: "np.ndarray"
+    boxes: "np.ndarray"
+    labels: "np.ndarray"
+    crowd: "np.ndarray"
     image_id: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the image in pixels."""
+        return self.image.shape[0], self.image.shape[1]
 
 
 @dataclass
@@ -42,6 +48,11 @@ class SegmentationSample:
         name: the stem that the prediction's file takes, unique in the split.
     """
 
-    image: np.ndarray
-    mask: np.ndarray
+    image: "np.ndarray"
+    mask: "np.ndarray"
     name: str
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the image in pixels."""
+        return self.image.shape[0], self.image.shape[1]

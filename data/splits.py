@@ -6,8 +6,6 @@ from hashlib import blake2b
 from pathlib import PurePath
 from typing import Literal
 
-import numpy as np
-
 from data.errors import InputError
 
 Role = Literal["train", "val"]
@@ -32,8 +30,8 @@ class Part:
         """The names that the split may go by: what others call val is valid in Roboflow's exports."""
         return ("val", "valid") if self.split == "val" else (self.split,)
 
-    def select(self, names: Sequence[str]) -> np.ndarray:
-        """Return (N,) bool: which images of the split belong to this part.
+    def select(self, names: Sequence[str]) -> list[bool]:
+        """Tell for each image of the split whether it belongs to this part.
 
         That depends on the name of each alone, without its folder and extension: images that are added, or another
         format of labels, move none.
@@ -42,11 +40,11 @@ class Part:
             InputError: if there would be none.
         """
         if self.share is None:
-            return np.ones(len(names), dtype=bool)
-        taken = np.array([_draw(name) < self.share for name in names], dtype=bool)
-        keep = taken if self.role == "val" else ~taken
-        if not keep.any():
-            found = f"takes {int(taken.sum())} of the {len(names)} images of {self.split!r}"
+            return [True] * len(names)
+        keep = [(_draw(name) < self.share) == (self.role == "val") for name in names]
+        if not any(keep):
+            taken = 0 if self.role == "val" else len(names)
+            found = f"takes {taken} of the {len(names)} images of {self.split!r}"
             raise InputError(f"dataset.val_share: {self.share} {found}; expected some to evaluate and some to train on")
         return keep
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 from cityscapesscripts.helpers.labels import labels as LABELS
-from torch.utils.data import Dataset
 
 from data.classes import ClassTable
 from data.errors import InputError
-from data.findings import Report, fault, refuse
-from data.formats.pairs import check_pairs, find_split, split_names, take_part
-from data.images import find_images, load_image, load_mask
-from data.samples import IGNORE, SegmentationSample
+from data.findings import fault
+from data.formats.pairs import find_split, split_names, take_part
+from data.images import find_images, load_mask
+from data.labels import MaskFiles
+from data.samples import IGNORE
 from data.splits import Part
 
 IMAGE_SUFFIX = "_leftImg8bit"
@@ -38,73 +38,43 @@ HOW_TO_GET = (
 )
 
 
-class CityscapesDataset(Dataset[SegmentationSample]):
-    """One split of Cityscapes with its fine annotations.
+def read_cityscapes(root: Path, part: Part) -> MaskFiles:
+    """Find the images and masks of one split of Cityscapes with its fine annotations.
 
-    Attributes:
-        classes: the 19 classes; their ids are Cityscapes label ids, which the official evaluation reads.
-        image_paths: (N,) paths, as a numpy string array: one block of memory that workers share.
-        mask_paths: (N,) paths, likewise.
-        pixel_sizes: (N, 2) int64, height and width in pixels.
-        channels: of an image and of a mask.
+    The ids of its classes are Cityscapes label ids, which the official evaluation reads. A prediction saved as
+    `{stem of the image}.png` is found by the official script.
+
+    Args:
+        root: the folder that holds `leftImg8bit` and `gtFine`.
+        part: which images of "train", "val" or "test".
+
+    Raises:
+        InputError: if a folder is missing or empty.
     """
+    for folder in (root / "leftImg8bit", root / "gtFine"):
+        if not folder.is_dir():
+            raise InputError(f"{folder}: no such folder; {HOW_TO_GET}")
+    folder = find_split(root / "leftImg8bit", part)
+    cities = sorted(path for path in folder.iterdir() if path.is_dir())
+    images = [path for city in cities for path in find_images(city) if path.stem.endswith(IMAGE_SUFFIX)]
+    if not images:
+        found = f"no images (splits: {split_names(folder.parent)})"
+        raise InputError(f"{folder}: {found}; expected {{city}}/*{IMAGE_SUFFIX}.png or .jpg")
+    images = take_part(images, part)
+    masks = [
+        root / "gtFine" / folder.name / path.parent.name / (path.stem.removesuffix(IMAGE_SUFFIX) + MASK_SUFFIX)
+        for path in images
+    ]
+    return MaskFiles(folder, CITYSCAPES_CLASSES, images, masks, read_train_ids)
 
-    channels = (3, 1)
 
-    def __init__(self, root: Path, part: Part, *, report: Report = refuse) -> None:
-        """List and check a split; pixels are read, and their values checked, one image at a time.
+def read_train_ids(path: Path) -> np.ndarray:
+    """Read a mask of label ids as class indices: (H, W) uint8, 0 to 18 or IGNORE.
 
-        Args:
-            root: the folder that holds `leftImg8bit` and `gtFine`.
-            part: which images of "train", "val" or "test".
-            report: takes what is wrong in the files.
-
-        Raises:
-            InputError: if a folder is missing or empty, or `report` refuses what is wrong.
-        """
-        self.classes = CITYSCAPES_CLASSES
-        for folder in (root / "leftImg8bit", root / "gtFine"):
-            if not folder.is_dir():
-                raise InputError(f"{folder}: no such folder; {HOW_TO_GET}")
-        folder = find_split(root / "leftImg8bit", part)
-        cities = sorted(path for path in folder.iterdir() if path.is_dir())
-        images = [path for city in cities for path in find_images(city) if path.stem.endswith(IMAGE_SUFFIX)]
-        if not images:
-            found = f"no images (splits: {split_names(folder.parent)})"
-            raise InputError(f"{folder}: {found}; expected {{city}}/*{IMAGE_SUFFIX}.png or .jpg")
-        images = take_part(images, part)
-        masks = [
-            root / "gtFine" / folder.name / path.parent.name / (path.stem.removesuffix(IMAGE_SUFFIX) + MASK_SUFFIX)
-            for path in images
-        ]
-        self.image_paths, self.mask_paths, self.pixel_sizes = check_pairs(images, masks, folder=folder, report=report)
-
-    def __len__(self) -> int:
-        return len(self.image_paths)
-
-    def __getitem__(self, index: int) -> SegmentationSample:
-        """Read one image and its mask; label ids become class indices.
-
-        The sample's name is the image's stem, so a prediction saved as `{name}.png` is found by the official script.
-
-        Raises:
-            InputError: if a file is truncated, or the mask holds an id that Cityscapes does not know.
-        """
-        return self.make_sample(index, *self.read_pixels(index))
-
-    def read_pixels(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Read the image (H, W, 3) and the mask (H, W), both uint8."""
-        mask = self.read_mask(index)
-        return load_image(Path(self.image_paths[index]), size=(mask.shape[0], mask.shape[1])), mask
-
-    def read_mask(self, index: int) -> np.ndarray:
-        """Read the mask (H, W) uint8, class indices or IGNORE."""
-        path = Path(self.mask_paths[index])
-        return to_train_ids(load_mask(path), path=path)
-
-    def make_sample(self, index: int, image: np.ndarray, mask: np.ndarray) -> SegmentationSample:
-        """Return the sample of these pixels."""
-        return SegmentationSample(image, mask, Path(self.image_paths[index]).stem)
+    Raises:
+        InputError: a fault, if it cannot be read, or holds an id that Cityscapes does not know.
+    """
+    return to_train_ids(load_mask(path), path=path)
 
 
 def to_train_ids(ids: np.ndarray, *, path: Path) -> np.ndarray:

@@ -12,7 +12,8 @@ import numpy as np
 from data.classes import ClassTable, Color, default_colors
 from data.errors import InputError
 from data.formats.mask_coding import UNKNOWN, MaskCoding, pack, read_keys, table_of, unpack
-from data.images import is_painted, read_all, read_palette
+from data.images import is_painted, read_palette
+from data.reading import read_all
 
 logger = logging.getLogger(__name__)
 

@@ -1,16 +1,15 @@
 """Any data set of images and masks in two folders: images/{split}/x.jpg beside masks/{split}/x.png."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from torch.utils.data import Dataset
-
+from data.classes import ClassTable
+from data.config import Code, Palette
 from data.errors import InputError
-from data.findings import Report, refuse
-from data.formats.mask_coding import MaskCoding
-from data.formats.pairs import check_pairs, take_part
-from data.images import find_images, load_image
-from data.samples import SegmentationSample
+from data.formats.mask_classes import choose_coding
+from data.formats.pairs import take_part
+from data.images import find_images
+from data.labels import MaskFiles
 from data.splits import Part
 
 FOLDERS = (  # of a split: its images, its masks
@@ -27,60 +26,23 @@ LOSSLESS = (".png", ".bmp", ".tif", ".tiff")
 Pairs = list[tuple[Path, Path]]  # image, mask
 
 
-class MaskFolderDataset(Dataset[SegmentationSample]):
-    """Images and their masks of class indices or colours.
+def read_masks(
+    root: Path,
+    part: Part,
+    *,
+    names: Sequence[str] | None,
+    palette: Palette | None,
+    ignore: Code | None,
+    classes: ClassTable | None,
+) -> MaskFiles:
+    """Find the images and masks of one split, and what the masks hold; see `choose_coding` for the arguments.
 
-    Attributes:
-        classes: the K classes.
-        image_paths: (N,) paths, as a numpy string array: one block of memory that workers share.
-        mask_paths: (N,) paths, likewise.
-        pixel_sizes: (N, 2) int64, height and width in pixels.
-        channels: of an image and of a mask.
+    Raises:
+        InputError: if there is no such split, it holds no images, or it cannot be told what the masks hold.
     """
-
-    channels = (3, 1)
-
-    def __init__(self, pairs: Pairs, coding: MaskCoding, *, report: Report = refuse) -> None:
-        """Check the files; pixels are read, and their values checked, one image at a time.
-
-        Args:
-            pairs: images, and their masks, which may not exist.
-            coding: what the pixels of the masks stand for.
-            report: takes what is wrong in the files.
-
-        Raises:
-            InputError: if `report` refuses what is wrong.
-        """
-        self.classes = coding.classes
-        self._coding = coding
-        images, masks = [image for image, _ in pairs], [mask for _, mask in pairs]
-        self.image_paths, self.mask_paths, self.pixel_sizes = check_pairs(
-            images, masks, folder=images[0].parent, report=report, painted=coding.painted
-        )
-
-    def __len__(self) -> int:
-        return len(self.image_paths)
-
-    def __getitem__(self, index: int) -> SegmentationSample:
-        """Read one image and its mask.
-
-        Raises:
-            InputError: if a file is truncated, or the mask holds what is neither a class nor ignored.
-        """
-        return self.make_sample(index, *self.read_pixels(index))
-
-    def read_pixels(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Read the image (H, W, 3) and the mask (H, W), both uint8."""
-        mask = self.read_mask(index)
-        return load_image(Path(self.image_paths[index]), size=(mask.shape[0], mask.shape[1])), mask
-
-    def read_mask(self, index: int) -> np.ndarray:
-        """Read the mask (H, W) uint8, class indices or IGNORE."""
-        return self._coding.read(Path(self.mask_paths[index]))
-
-    def make_sample(self, index: int, image: np.ndarray, mask: np.ndarray) -> SegmentationSample:
-        """Return the sample of these pixels."""
-        return SegmentationSample(image, mask, Path(self.image_paths[index]).stem)
+    images, masks = zip(*find_pairs(root, part), strict=True)
+    coding = choose_coding(root, masks, names=names, palette=palette, ignore=ignore, classes=classes)
+    return MaskFiles(images[0].parent, coding.classes, list(images), list(masks), coding.read, painted=coding.painted)
 
 
 def find_pairs(root: Path, part: Part) -> Pairs:

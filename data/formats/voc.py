@@ -10,8 +10,9 @@ from data.classes import ClassTable
 from data.errors import InputError
 from data.findings import Finding, Report
 from data.formats.voc_xml import XmlLabels, read_xml
-from data.images import find_images, read_all
+from data.images import find_images
 from data.labels import BoxList, ImageList, Labels
+from data.reading import read_all
 from data.splits import Part
 
 LISTS = "ImageSets/Main/{split}.txt"

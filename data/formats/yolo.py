@@ -11,8 +11,8 @@ from pathlib import Path
 from data.classes import ClassTable
 from data.findings import Finding, Report, fault, parse_all
 from data.formats.yolo_layout import find_label_folder, find_layout, relative_names
-from data.images import read_all
 from data.labels import BoxList, ImageList, Labels
+from data.reading import read_all
 from data.splits import Part
 
 EXPECTED = "expected class, centre x, centre y, width and height, or class and the points of a polygon"

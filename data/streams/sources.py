@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import InputError
-from data.images import MOST_PIXELS, Header, describe_size, load_image, read_header
+from data.image_headers import MOST_PIXELS, Header, describe_size
+from data.images import inspect_image, load_image
 from data.streams.files import find_files, is_video, unique_names
 from data.streams.videos import Capture, open_camera, open_video
 
@@ -101,10 +102,10 @@ def check_image(path: Path, *, any_size: bool) -> Header:
     Raises:
         InputError: if it is, or is no image.
     """
-    header = read_header(path)
-    height, width = header.size
+    header = inspect_image(path, guarded=False)
+    height, width = header.upright
     if height * width > MOST_PIXELS and not any_size:
-        found = f"size is {describe_size(header.size)}, {height * width / 1e6:.0f} megapixels"
+        found = f"size is {describe_size(header.upright)}, {height * width / 1e6:.0f} megapixels"
         raise InputError(f"{path}: {found}; expected at most {MOST_PIXELS / 1e6:.0f}, or tile=N to predict it in tiles")
     return header
 

@@ -42,7 +42,7 @@ def explain(error: BaseException, config: Mapping[Any, Any] | None = None) -> tu
 
 def last_message(error: InputError) -> str:
     """Return the message; one from a worker process brings its traceback along in its text, the message last."""
-    return str(error).rsplit(f"{InputError.__name__}: ", 1)[-1].strip()
+    return str(error).rsplit(f"{type(error).__name__}: ", 1)[-1].strip()
 
 
 def last_line(error: BaseException) -> str:
@@ -86,7 +86,7 @@ def explain_system(error: OSError) -> str:
 
 
 def find_place(error: BaseException) -> str:
-    """Return the last line of this program that an error went through: "tasks/models/architecture.py:12"."""
+    """Return the last line of this program that an error went through: "tasks/models/network.py:12"."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [
         frame for frame in frames if Path(frame.filename).is_relative_to(OURS) and "site-packages" not in frame.filename

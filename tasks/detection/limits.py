@@ -2,21 +2,23 @@
 
 import numpy as np
 
-from data.boxes import BoxDataset
 from data.findings import Finding, Report
+from data.readers import BoxReader
 from tasks.detection.evaluation_matching import MOST
-from tasks.detection.postprocess import Postprocessing
+from tasks.models.description import Description
+from tasks.models.postprocessing import Postprocessing
 
 
-def check_limits(reader: BoxDataset, settings: Postprocessing, report: Report, *, split: str) -> None:
+def check_evaluation(description: Description, reader: BoxReader, *, report: Report, split: str) -> None:
     """Report how many images have more objects, crowds left out, than detections count: such data cap recall and mAP.
 
     Args:
-        reader: of the images that a model is evaluated on.
-        settings: of that model.
+        description: of the model that is evaluated.
+        reader: of the images.
         report: takes a warning for each limit that is passed.
         split: name of the images in the warnings.
     """
+    settings = description.postprocessing or Postprocessing()
     rows, labels, _, _, crowd = reader.boxes
     rows, labels = rows[~crowd], labels[~crowd]
     in_image = np.bincount(rows, minlength=len(reader))  # (N,)

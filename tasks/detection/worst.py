@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from data.boxes import BoxDataset
 from data.classes import ClassTable
 from data.escapes import to_utf8
+from data.readers import BoxReader
 from tasks.detection.analysis import Analysis
 from tasks.detection.errors import DETECTION_KINDS
 from tasks.drawing.fonts import brief
@@ -40,7 +40,7 @@ def rank_images(analysis: Analysis) -> list[int]:
     return order[mistakes[order] > 0].tolist()
 
 
-def draw_worst(out: Path, analysis: Analysis, reader: BoxDataset) -> list[dict[str, str]]:
+def draw_worst(out: Path, analysis: Analysis, reader: BoxReader) -> list[dict[str, str]]:
     """Draw the worst images into out/worst, ground truth left and detections right.
 
     Args:

@@ -11,11 +11,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
 
-from data.errors import InputError
-from data.findings import Finding, Report
-from data.images import FORMATS, Size, describe_size, load_image, read_size
+from data.findings import EntryError, Finding, Report
+from data.image_headers import SUFFIXES, describe_size
+from data.images import inspect_image, load_image
+from data.sizes import Size
 from tasks.doctor.duplicates import THUMBNAIL, hash_differences
 
 LEAST_SIDE = 32  # pixels that a JPEG file is decoded at: all of its data are read, most of the arithmetic is saved
@@ -23,7 +23,6 @@ SMALL_SIDE = 32  # pixels: a shorter image has little to show
 LONG_ASPECT = 4.0  # longer side to shorter one, from which resizing to the network's input distorts a lot
 USUAL_MODES = ("RGB", "L")
 MODES = {"RGBA": "with transparency", "LA": "with transparency", "PA": "with transparency", "CMYK": "for print"}
-SUFFIXES = {"JPEG": (".jpg", ".jpeg"), "TIFF": (".tif", ".tiff")}  # of the others: the format's name
 
 
 @dataclass(frozen=True)
@@ -55,13 +54,12 @@ def look_at(path: Path, *, decode: bool) -> ImageFacts:
     """Read one file: its header, and its pixels where `decode` says so."""
     size, kind = None, ("", "")
     try:
-        size = read_size(path)
-        with Image.open(path, formats=FORMATS) as file:
-            kind = (str(file.format), file.mode)
+        header = inspect_image(path)
+        size, kind = header.upright, (header.format, header.mode)
         if not decode:
             return ImageFacts(path, size, *kind)
         image = load_image(path, least_side=LEAST_SIDE)
-    except InputError as error:
+    except EntryError as error:
         return ImageFacts(path, size, *kind, fault=error.finding)
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     thumbnail = cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
@@ -126,7 +124,7 @@ def check_images(facts: Sequence[ImageFacts], report: Report) -> None:
         if fact.mode not in USUAL_MODES:
             cure = "is used as RGB; look at the samples"
             report(Finding("note", "unusual pixel format", where, _describe_mode(fact), cure))
-        if fact.path.suffix.lower() not in SUFFIXES.get(fact.format, (f".{fact.format.lower()}",)):
+        if fact.path.suffix.lower() not in SUFFIXES[fact.format]:
             cure = "is read by its content; other tools may go by the name"
             report(Finding("note", "name of another format", where, f"the file is {fact.format}", cure))
 

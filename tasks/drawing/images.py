@@ -2,15 +2,17 @@
 
 import logging
 from bisect import bisect_left
+from collections.abc import Collection
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from data.classes import ClassTable, Color
+from data.classes import ClassTable, Color, find_classes
 from data.errors import InputError
 from data.samples import IGNORE
+from data.sizes import Size
 from tasks.drawing.fonts import brief
 from tasks.drawing.lettering import measure, write
 
@@ -122,6 +124,26 @@ def draw_legend(mask: np.ndarray, *, classes: ClassTable, width: int) -> np.ndar
     return np.array(strip)
 
 
+def add_legend(
+    picture: np.ndarray, found: np.ndarray, *, classes: ClassTable, names: Collection[str] | None
+) -> np.ndarray:
+    """Set a legend under a picture (H, W, 3): of the classes of these names, or of those found where None are given.
+
+    Args:
+        picture: uint8, RGB.
+        found: class indices in any shape, of boxes or of pixels.
+        classes: the K classes.
+        names: of the classes to list.
+
+    Returns:
+        (H + legend, W, 3) uint8; the picture itself where there is nothing to list.
+    """
+    shown = found if names is None else np.array(find_classes(classes, names), dtype=np.int64)
+    if not (shown != IGNORE).any():
+        return picture
+    return np.vstack([picture, draw_legend(shown, classes=classes, width=picture.shape[1])])
+
+
 def side_by_side(
     left: np.ndarray, right: np.ndarray, *, titles: tuple[str, str] = ("ground truth", "prediction")
 ) -> np.ndarray:
@@ -166,6 +188,18 @@ def _keep_end(text: str, width: int, *, size: int) -> str:
         return text
     start = bisect_left(range(len(text)), True, lo=1, key=lambda start: measure(f"…{text[start:]}", size) <= width)
     return f"…{text[start:]}"
+
+
+def fit(size: Size, longest: int) -> Size:
+    """Return a (height, width) whose longer side is at most `longest` pixels; smaller ones stay."""
+    factor = min(1.0, longest / max(size))
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+def resize(image: np.ndarray, size: Size) -> np.ndarray:
+    """Resize an image (H, W, 3) to (height, width), for people to look at."""
+    smaller = size[0] < image.shape[0]
+    return cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
 
 
 def save_image(image: np.ndarray, path: Path) -> Path:

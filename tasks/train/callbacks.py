@@ -1,7 +1,7 @@
 """What happens around training steps: averaged weights, what checkpoints hold, parts that stay as they are."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightning as L
 import torch
@@ -11,6 +11,9 @@ from torch import Tensor
 from tasks.models.description import Description
 from tasks.models.pretrained.state_files import KEY
 from tasks.train.freezing import list_frozen
+
+if TYPE_CHECKING:
+    from tasks.task import Batch
 
 PROJECTION = "projection"  # of the student's C5 to a teacher's features, in checkpoints
 
@@ -47,7 +50,7 @@ class Checkpoints(ModelCheckpoint):
     """Lightning's checkpoints, which also know the best one of a run whose folder was moved before it was resumed."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the state with its paths moved to the folder of now."""
+        """Restore the state with its paths moved to the current folder."""
 
         def here(path: str) -> str:
             return str(Path(str(self.dirpath)) / Path(path).name) if path else path
@@ -68,18 +71,18 @@ class Describe(L.Callback):
         checkpoint[KEY] = self.description.to_dict()
 
 
-class KeepFrozen(L.Callback):
+class FreezeBatchNorm(L.Callback):
     """Keeps the norms of frozen parts on the statistics that they came with, in training too.
 
     Args:
         freeze: as `tasks.train.freezing.list_frozen` takes it.
     """
 
-    def __init__(self, freeze: Any) -> None:
+    def __init__(self, freeze: str) -> None:
         self.freeze = freeze
 
     def on_train_batch_start(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: "Batch", batch_idx: int
     ) -> None:
         """Put the frozen parts into evaluation mode, whatever has switched them since the last step."""
         for part in list_frozen(pl_module.model, self.freeze):  # type: ignore[arg-type]

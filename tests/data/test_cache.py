@@ -7,8 +7,9 @@ import torch
 from torch.utils.data import DataLoader
 
 from data import cache
-from data.cache import CachedReader, cache_readers, count_bytes
-from data.datasets import DatasetConfig, open_reader
+from data.cache import cache_readers, count_bytes
+from data.config import DatasetConfig
+from data.datasets import open_boxes, open_masks
 from data.errors import InputError
 from data.loading import EpochSampler, Transformed, build_loader, collate_detection, collate_segmentation
 from data.synthetic.writing import write_synthetic
@@ -25,7 +26,7 @@ def readers(tmp_path):
     """Return a reader of six scenes for each kind of task."""
     write_synthetic(tmp_path, train=6, val=1)
     config = DatasetConfig("synthetic", str(tmp_path), "train", "val", scenes={"train": 6, "val": 1})
-    return {kind: open_reader(kind, config, "train") for kind in KINDS}
+    return {"detection": open_boxes(config, "train"), "segmentation": open_masks(config, "train")}
 
 
 def run_epochs(kind, reader, *, workers=0):
@@ -52,12 +53,12 @@ def remove_images(tmp_path):
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_batches_are_the_same_with_and_without_a_cache_bit_for_bit(readers, kind, workers):
-    assert_equal(run_epochs(kind, CachedReader(readers[kind]), workers=workers), run_epochs(kind, readers[kind]))
+    assert_equal(run_epochs(kind, readers[kind].cached(), workers=workers), run_epochs(kind, readers[kind]))
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_what_the_workers_have_read_no_process_reads_again(readers, kind, tmp_path):
-    cached, expected = CachedReader(readers[kind]), run_epochs(kind, readers[kind])
+    cached, expected = readers[kind].cached(), run_epochs(kind, readers[kind])
     run_epochs(kind, cached, workers=2)
     remove_images(tmp_path)
     assert_equal(run_epochs(kind, cached), expected)
@@ -66,7 +67,7 @@ def test_what_the_workers_have_read_no_process_reads_again(readers, kind, tmp_pa
 
 @pytest.mark.slow
 def test_spawned_workers_share_the_pixels_too(readers, tmp_path):
-    cached = CachedReader(readers["detection"])
+    cached = readers["detection"].cached()
     data = Transformed(cached, DetectionTransform((32, 64)), seed=0)
     batches = DataLoader(
         data,
@@ -84,7 +85,7 @@ def test_spawned_workers_share_the_pixels_too(readers, tmp_path):
 
 def test_samples_are_those_of_the_reader_and_cannot_be_changed(readers):
     for reader in readers.values():
-        cached = CachedReader(reader)
+        cached = reader.cached()
         for _ in range(2):
             one, other = vars(cached[-1]), vars(reader[-1])
             assert all(np.array_equal(one[name], other[name]) for name in other)
@@ -95,7 +96,7 @@ def test_samples_are_those_of_the_reader_and_cannot_be_changed(readers):
 
 
 def test_whatever_else_is_asked_for_the_reader_gives(readers):
-    cached = CachedReader(readers["detection"])
+    cached = readers["detection"].cached()
     assert len(cached) == 6
     assert cached.ground_truth() == readers["detection"].ground_truth()
     assert cached.classes is readers["detection"].classes
@@ -104,13 +105,13 @@ def test_whatever_else_is_asked_for_the_reader_gives(readers):
 
 
 def test_a_copy_for_another_process_holds_no_pixels(readers):
-    cached = CachedReader(readers["segmentation"])
+    cached = readers["segmentation"].cached()
     assert len(bytes(ForkingPickler.dumps(cached))) < len(pickle.dumps(readers["segmentation"])) + 5000
-    assert count_bytes(readers["segmentation"]).sum() > 100_000
+    assert count_bytes(readers["segmentation"].pixel_sizes, (3, 1)).sum() > 100_000
 
 
 def test_what_does_not_fit_is_refused_with_what_is_needed_and_what_is_free(readers, monkeypatch):
-    needed = sum(int(count_bytes(reader).sum()) for reader in readers.values())
+    needed = sum(int(count_bytes(reader.pixel_sizes, reader.channels).sum()) for reader in readers.values())
     monkeypatch.setattr(cache, "find_free_memory", lambda: (needed, "in this machine's memory"))
     with pytest.raises(InputError, match=r"take 0\.0\d GiB, and 0\.0\d GiB are free in this .*; expected at most 90%"):
         cache_readers(list(readers.values()))
@@ -126,8 +127,3 @@ def test_the_least_limit_of_memory_counts(monkeypatch, tmp_path):
     assert cache.find_free_memory() == (10000, "to this container")
     (tmp_path / "memory.max").write_text("max\n")
     assert cache.find_free_memory()[0] > 2**20
-
-
-def test_an_unknown_cache_is_refused():
-    with pytest.raises(ValueError, match=r"cache: unknown 'disk'; choose from none, memory"):
-        DatasetConfig("coco", "", "train", "val", cache="disk")

@@ -1,17 +1,17 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from data import datasets
 from data.boxes import BoxDataset
-from data.datasets import DatasetConfig, open_reader
+from data.config import DatasetConfig
 from data.findings import refuse
-from data.fingerprint import describe_split
 from data.formats.coco import read_coco
+from data.readers import MaskReader
 from data.splits import Part
 
 
@@ -30,12 +30,16 @@ def write_boxes(root: Path, *, left: int = 2, side: int = 40, category: str = "c
         "annotations": [{"id": 1, "image_id": image_id, "category_id": 1, "bbox": [left, 3, 8, 9]}],
     }
     (root / "labels.json").write_text(json.dumps(content))
+    return open_tree(root)
+
+
+def open_tree(root: Path) -> BoxDataset:
     return BoxDataset(read_coco(root, Part("train", "train"), annotations="labels.json", report=refuse))
 
 
-def open_masks(root: Path) -> Any:
+def open_masks(root: Path) -> MaskReader:
     config = DatasetConfig("masks", str(root), "train", "train", names=["sky", "road"])
-    return open_reader("segmentation", config, "train")
+    return datasets.open_masks(config, "train")
 
 
 @pytest.fixture
@@ -48,33 +52,45 @@ def masks(tmp_path: Path) -> Path:
 
 
 def test_a_split_of_boxes_is_counted_and_measured(tmp_path):
-    found = describe_split(write_boxes(tmp_path))
+    found = write_boxes(tmp_path).fingerprint()
     assert (found["images"], found["boxes"]) == (2, 1)
     assert (found["height"], found["width"]) == ([30, 30], [40, 60])
     assert len(found["sha256"]) == 64
 
 
 def test_a_split_of_masks_is_hashed_as_it_says(masks):
-    found = describe_split(open_masks(masks))
-    digest = hashlib.sha256(b"sky\0road")
-    for kind in ("images", "masks"):
-        digest.update(f"a.png\0{(masks / kind / 'train/a.png').stat().st_size}".encode())
-    assert (found["images"], found["boxes"], found["sha256"]) == (1, None, digest.hexdigest())
-    assert "mask file" in found["hashed"]
+    found = open_masks(masks).fingerprint()
+    sizes = [(masks / kind / "train/a.png").stat().st_size for kind in ("images", "masks")]
+    image = hashlib.sha256(f"a.png\0{sizes[0]}\0a.png\0{sizes[1]}".encode()).digest()
+    assert (found["images"], found["boxes"]) == (1, None)
+    assert found["sha256"] == hashlib.sha256(b"sky\0road" + image).hexdigest()
+    assert found["hashed"].endswith("of every image file, and those of its mask")
 
 
 def test_another_folder_leaves_the_hash(tmp_path):
-    first, second = (describe_split(write_boxes(tmp_path / name)) for name in ("one", "two"))
+    first, second = (write_boxes(tmp_path / name).fingerprint() for name in ("one", "two"))
     assert first == second
+
+
+def test_the_order_of_images_and_of_boxes_leaves_the_hash(tmp_path):
+    reader = write_boxes(tmp_path)
+    first, second = (reader.subset(order).fingerprint()["sha256"] for order in ([0, 1], [1, 0]))
+    assert first == second
+    content = json.loads((tmp_path / "labels.json").read_text())
+    boxes = [{**content["annotations"][0], "id": i, "bbox": [i, 3, 8, 9]} for i in (1, 2)]
+    (tmp_path / "labels.json").write_text(json.dumps({**content, "annotations": boxes}))
+    third = open_tree(tmp_path).fingerprint()["sha256"]
+    (tmp_path / "labels.json").write_text(json.dumps({**content, "annotations": boxes[::-1]}))
+    assert open_tree(tmp_path).fingerprint()["sha256"] == third != first
 
 
 @pytest.mark.parametrize("change", [{"left": 3}, {"side": 41}, {"category": "dog"}, {"image_id": 2}])
 def test_another_box_image_or_class_changes_the_hash(change, tmp_path):
-    before, after = (describe_split(write_boxes(tmp_path, **options)) for options in ({}, change))
+    before, after = (write_boxes(tmp_path, **options).fingerprint() for options in ({}, change))
     assert before["sha256"] != after["sha256"]
 
 
 def test_another_mask_changes_the_hash(masks):
-    before = describe_split(open_masks(masks))["sha256"]
+    before = open_masks(masks).fingerprint()["sha256"]
     Image.fromarray(np.random.default_rng(0).integers(0, 2, (10, 20), dtype=np.uint8)).save(masks / "masks/train/a.png")
-    assert describe_split(open_masks(masks))["sha256"] != before
+    assert open_masks(masks).fingerprint()["sha256"] != before

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data.datasets import DatasetConfig, open_reader, read_labels
+from data.config import DatasetConfig
+from data.datasets import open_boxes, read_labels
 from data.errors import InputError
 from data.findings import Finding
-from tests.data import trees
+from tests.support import trees
 
 ROBOFLOW_YAML = f"train: ../train/images\nval: ../valid/images\nnc: 3\nnames: {trees.NAMES}\n"
 
@@ -76,7 +77,7 @@ WRITERS = {
 
 def open_tree(name: str, root: Path, role: str = "train", **options):
     config = DatasetConfig(name, str(root), "train", "val", **options)
-    return open_reader("detection", config, role)
+    return open_boxes(config, role)
 
 
 def boxes_by_stem(reader) -> dict[str, list]:
@@ -143,7 +144,7 @@ def test_a_split_that_is_missing_names_the_option_that_makes_one(tmp_path):
 def test_classes_of_another_order_are_mapped_by_name_where_the_files_hold_no_ids(tmp_path):
     reader = open_tree("coco", trees.write_coco(tmp_path / "coco"))
     config = DatasetConfig("voc", str(trees.write_voc(tmp_path / "voc")), "train", "val")
-    voc = open_reader("detection", config, "train", classes=reader.classes)
+    voc = open_boxes(config, "train", classes=reader.classes)
     assert voc.classes is reader.classes
     assert boxes_by_stem(voc) == expected_boxes("train")
 
@@ -152,7 +153,7 @@ def test_a_report_that_does_not_refuse_hears_of_everything_and_the_rest_is_read(
     root, findings = trees.write_yolo(tmp_path), []
     (root / "labels/train/a.txt").write_text("0 .5 .5 .2 .2\n9 .5 .5 .2 .2\nx y\n1 .5 .5 0 .2\n0 300 200 20 20\n")
     (root / "images/train/b.png").write_bytes(b"")
-    reader = open_reader("detection", DatasetConfig("yolo", str(root), "train", "val"), "train", report=findings.append)
+    reader = open_boxes(DatasetConfig("yolo", str(root), "train", "val"), "train", report=findings.append)
     assert {Path(str(name)).stem for name in reader.names} == {"a", "d"}
     assert len(reader.ground_truth()["annotations"]) == 1
     assert sorted((finding.level, finding.kind) for finding in findings) == [

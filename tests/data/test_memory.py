@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data import datasets
 from data.boxes import BoxDataset
-from data.cache import CachedReader
-from data.datasets import DatasetConfig, open_reader
+from data.config import DatasetConfig
 from data.findings import refuse
-from data.formats.cityscapes import CityscapesDataset
+from data.formats.cityscapes import read_cityscapes
 from data.formats.coco import read_coco
+from data.masks import MaskDataset
 from data.splits import Part
 
 
@@ -33,14 +34,14 @@ def open_cityscapes(root, count):
     for index in range(count):
         save(root / "leftImg8bit/train/town" / f"{index}_leftImg8bit.png", (8, 8, 3))
         save(root / "gtFine/train/town" / f"{index}_gtFine_labelIds.png", (8, 8))
-    return CityscapesDataset(root, Part("train", "train"))
+    return MaskDataset(read_cityscapes(root, Part("train", "train")))
 
 
 def open_masks(root, count):
     for index in range(count):
         save(root / "images/train" / f"{index}.png", (8, 8, 3))
         save(root / "masks/train" / f"{index}.png", (8, 8))
-    return open_reader("segmentation", DatasetConfig("masks", str(root), "train", "val", names=["thing"]), "train")
+    return datasets.open_masks(DatasetConfig("masks", str(root), "train", "val", names=["thing"]), "train")
 
 
 def save(path, shape):
@@ -63,7 +64,7 @@ def test_objects_are_counted():
     assert count_objects([1000, [2000, 3000]]) == 5
 
 
-@pytest.mark.parametrize("wrap", [lambda reader: reader, CachedReader], ids=["plain", "cached"])
+@pytest.mark.parametrize("wrap", [lambda reader: reader, lambda reader: reader.cached()], ids=["plain", "cached"])
 @pytest.mark.parametrize("open_reader", [open_coco, open_cityscapes, open_masks])
 def test_a_reader_holds_no_objects_for_each_image(tmp_path, open_reader, wrap):
     counts = []

@@ -1,13 +1,14 @@
 import numpy as np
 from PIL import Image
 
-from data.datasets import DatasetConfig, open_reader
-from data.overview import describe_classes, measure_shares
+from data import datasets
+from data.config import DatasetConfig
+from data.overview import describe_classes
 from tests.data import trees
 
 
 def open_boxes(root, role):
-    return open_reader("detection", DatasetConfig("yolo", str(root), "train", "val"), role)
+    return datasets.open_boxes(DatasetConfig("yolo", str(root), "train", "val"), role)
 
 
 def test_boxes_are_counted_by_class_and_split(tmp_path):
@@ -29,7 +30,7 @@ def test_shares_of_pixels_leave_out_the_ignored(tmp_path):
         (tmp_path / folder / "train").mkdir(parents=True)
         Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / folder / "train" / "a.png")
     config = DatasetConfig("masks", str(tmp_path), "train", "train", names=["road", "car"])
-    reader = open_reader("segmentation", config, "train")
-    np.testing.assert_allclose(measure_shares(reader), [2 / 3, 1 / 3])
+    reader = datasets.open_masks(config, "train")
+    np.testing.assert_allclose(reader.tally().amounts, [2 / 3, 1 / 3])
     (line,) = describe_classes(reader, reader)
     assert line.endswith("road 66.7% / 66.7%, car 33.3% / 33.3%")

@@ -15,7 +15,7 @@ from data.images import load_image, read_decoded_size
 from data.splits import Part
 from tasks.cli.options import to_plain
 from tasks.loaders import build_train_loader, open_split
-from tests.tasks.runs import load_config
+from tests.support.runs import load_config
 
 
 def save_gradient(path, *, height, width, **options):
@@ -33,7 +33,7 @@ def test_both_sides_keep_the_least(tmp_path, least, expected):
     path = tmp_path / "a.jpg"
     save_gradient(path, height=480, width=640, quality=95)
     assert load_image(path, least_side=least).shape == (*expected, 3)
-    assert read_decoded_size(path, (480, 640), least) == expected
+    assert read_decoded_size(path, True, least) == expected
 
 
 def test_a_reduced_picture_shows_the_same(tmp_path):
@@ -48,18 +48,17 @@ def test_other_formats_are_decoded_whole(tmp_path):
     path = tmp_path / "a.png"
     save_gradient(path, height=96, width=64)
     assert load_image(path, least_side=8).shape == (96, 64, 3)
-    assert read_decoded_size(path, (96, 64), 8) == (96, 64)
+    assert read_decoded_size(path, True, 8) == (96, 64)
 
 
-@pytest.mark.parametrize("drawn_on", ["raw", "upright"])
-def test_turned_pictures_are_reduced_and_stand_as_their_annotation_says(tmp_path, drawn_on):
+@pytest.mark.parametrize("upright", [False, True])
+def test_turned_pictures_are_reduced_and_stand_as_they_are_asked_for(tmp_path, upright):
     path, exif = tmp_path / "a.jpg", Image.Exif()
     exif[0x0112] = 6
     save_gradient(path, height=64, width=128, exif=exif)
-    size = {"raw": (64, 128), "upright": (128, 64)}[drawn_on]
-    reduced = (size[0] // 2, size[1] // 2)
-    assert load_image(path, size=size, least_side=32).shape == (*reduced, 3)
-    assert read_decoded_size(path, size, 32) == reduced
+    size, reduced = ((128, 64), (64, 32)) if upright else ((64, 128), (32, 64))
+    assert load_image(path, upright=upright, size=size, least_side=32).shape == (*reduced, 3)
+    assert read_decoded_size(path, upright, 32) == reduced
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.tasks.sound_sets import write_yolo
+from tests.support.sound_sets import write_yolo
 
 
 def test_a_file_name_that_is_not_utf8_is_printed_escaped(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from tasks.detection.postprocess import Postprocessing
 from tasks.doctor.command import diagnose
 from tasks.evaluate.command import evaluate
 from tasks.train.command import train
-from tests.tasks.runs import load_config, small_run
-from tests.tasks.sound_sets import write_coco
+from tests.support.runs import load_config, small_run
+from tests.support.sound_sets import write_coco
 
 
 class Crowded:

@@ -1,0 +1,78 @@
+"""The configuration of a data set; checked before anything slow is imported."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from data.samples import IGNORE
+from data.splits import Part, Role
+
+CACHES = ("none", "memory")
+
+Code = int | Sequence[int]  # a value of a mask, or a colour: red, green, blue
+Palette = Mapping[str, Code]
+
+
+@dataclass(frozen=True)
+class DatasetConfig:
+    """What conf/dataset/*.yaml holds.
+
+    Attributes:
+        name: which format, see `data.datasets`.
+        root: folder of the data set.
+        train: name of the split to train on.
+        val: name of the split to evaluate on.
+        val_share: share of the images of `train` that evaluation takes instead of `val`; None: `val` is there.
+        annotations: files of the labels, relative to `root`, by role ("train", "val"), None where the format says
+            where they are ("coco").
+        workers: processes that load data; None for as many as there are cores, at most 8.
+        crop: (height, width) that segmenters train on by default.
+        names: of the classes, in the order of their indices; None: those of the files. Not for "coco".
+        palette: of masks: the value or the colour of each class, by name; None: see `data.formats.mask_classes`.
+        ignore: of masks: the value or the colour of pixels that neither teach nor count.
+        scenes: number of scenes to draw, by split ("synthetic").
+        least_side: pixels that both sides of a training image keep where its JPEG file is decoded at a part of its
+            size; None: it is decoded whole. For boxes.
+        cache: whether training keeps decoded images: "none" or "memory", see `data.cache`.
+
+    Raises:
+        ValueError: if there is no such cache, the least side is below 1, or the share is none.
+    """
+
+    name: str
+    root: str
+    train: str
+    val: str
+    workers: int | None = None
+    crop: Sequence[int] | None = None
+    val_share: float | None = None
+    annotations: dict[Role, str | None] | None = None
+    names: Sequence[str] | None = None
+    palette: Palette | None = None
+    ignore: Code | None = IGNORE
+    scenes: dict[str, int] | None = None
+    least_side: int | None = None
+    cache: str = "none"
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 0:
+            raise ValueError(f"workers: {self.workers}; expected an integer from 0, or null")
+        if self.cache not in CACHES:
+            raise ValueError(f"cache: unknown {self.cache!r}; choose from {', '.join(CACHES)}")
+        if self.least_side is not None and not (type(self.least_side) is int and self.least_side >= 1):
+            raise ValueError(f"least_side: {self.least_side!r}; expected a whole number from 1, or null")
+        if self.val_share is not None and not (type(self.val_share) in (int, float) and 0 < self.val_share < 1):
+            raise ValueError(f"val_share: {self.val_share!r}; expected a number between 0 and 1, or null")
+
+    def part(self, role: Role) -> Part:
+        """Return which images a run trains on, or is evaluated on."""
+        return Part(role, self.train if role == "train" or self.val_share else self.val, self.val_share)
+
+    def whole(self) -> "DatasetConfig":
+        """Return the same data set, its images decoded whole."""
+        return replace(self, least_side=None)
+
+    def count_workers(self) -> int:
+        """Return the number of loading processes: as configured, or one a core, at most 8."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return min(8, cores) if self.workers is None else self.workers

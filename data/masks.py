@@ -1,0 +1,106 @@
+"""Images with masks, of whatever format: what segmenters are trained and evaluated on."""
+
+from collections.abc import Sequence
+from copy import copy
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from data.cache import PixelCache
+from data.findings import Report, refuse
+from data.fingerprint import HASHED, describe, stamp_files
+from data.images import load_image
+from data.labels import MaskFiles
+from data.mask_checks import check_pairs
+from data.readers import Tally
+from data.samples import IGNORE, SegmentationSample, spread
+
+SAMPLED = 24  # masks that classes are counted in
+
+
+class MaskDataset:
+    """The images of a split with their masks.
+
+    Attributes:
+        classes: the K classes.
+        image_paths: (N,) paths, as a numpy string array: one block of memory that workers share.
+        mask_paths: (N,) paths, likewise.
+        pixel_sizes: (N, 2) int64, height and width in pixels.
+        channels: of an image and of a mask.
+    """
+
+    channels = (3, 1)
+
+    def __init__(self, files: MaskFiles, *, report: Report = refuse) -> None:
+        """Check the files; pixels are read, and their values checked, one image at a time.
+
+        Raises:
+            InputError: if `report` refuses what is wrong.
+        """
+        self.classes = files.classes
+        self.image_paths, self.mask_paths, self.pixel_sizes, self._upright = check_pairs(files, report=report)
+        self._read = files.read
+        self._cache: PixelCache | None = None
+
+    def __len__(self) -> int:
+        return len(self.image_paths)
+
+    def __getitem__(self, index: int) -> SegmentationSample:
+        """Read one image and its mask.
+
+        Raises:
+            InputError: if a file is truncated, or the mask holds what is neither a class nor ignored.
+        """
+        index = range(len(self))[index]
+        image, mask = self.read_pixels(index) if self._cache is None else self._cache.get(index, self.read_pixels)
+        return self.make_sample(index, image, mask)
+
+    def read_pixels(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Read the image (H, W, 3) and the mask (H, W), both uint8."""
+        mask = self.read_mask(index)
+        size = mask.shape[0], mask.shape[1]
+        return load_image(Path(self.image_paths[index]), upright=bool(self._upright[index]), size=size), mask
+
+    def read_mask(self, index: int) -> np.ndarray:
+        """Read the mask (H, W) uint8, class indices or IGNORE."""
+        return self._read(Path(self.mask_paths[index]))
+
+    def make_sample(self, index: int, image: np.ndarray, mask: np.ndarray) -> SegmentationSample:
+        """Return the sample of these pixels; its name is the stem of the image's file."""
+        return SegmentationSample(image, mask, Path(self.image_paths[index]).stem)
+
+    def tally(self) -> Tally:
+        """Measure the share of each class in masks spread over the split.
+
+        Raises:
+            InputError: if a mask cannot be read.
+        """
+        masks = map(self.read_mask, spread(len(self), SAMPLED))
+        counts = np.sum([np.bincount(mask.ravel(), minlength=IGNORE + 1) for mask in masks], axis=0)
+        known = counts[: len(self.classes)]
+        what = f"share of the pixels of up to {SAMPLED} masks"
+        return Tally(what, known / max(1, known.sum()), "{:.1%}", complete=False)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Describe the images and their masks as plain values, see `data.fingerprint`."""
+        labels = stamp_files(self.mask_paths)
+        return {
+            **describe(self.classes, self.image_paths, self.pixel_sizes, labels=labels),
+            "boxes": None,
+            "hashed": f"{HASHED}, and those of its mask",
+        }
+
+    def subset(self, indices: Sequence[int]) -> Self:
+        """Return a reader of these images alone, in this order, which keeps no pixels."""
+        order = np.asarray(indices, dtype=np.int64)
+        part = copy(self)
+        part.image_paths, part.mask_paths = self.image_paths[order], self.mask_paths[order]
+        part.pixel_sizes, part._upright, part._cache = self.pixel_sizes[order], self._upright[order], None
+        return part
+
+    def cached(self) -> Self:
+        """Return a reader of the same samples that keeps their pixels once read."""
+        other = copy(self)
+        other._cache = PixelCache(self.pixel_sizes, self.channels)
+        return other

@@ -1,0 +1,126 @@
+"""What every data set offers to training, evaluation and the doctor, whatever the format of its files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+from data.classes import ClassTable
+from data.samples import DetectionSample, SegmentationSample
+from data.sizes import Size
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How much there is of each class.
+
+    Attributes:
+        what: is counted, in words: "boxes".
+        amounts: (K,) of each class.
+        form: that an amount is written in, such as "{:.1%}".
+        complete: whether every label was counted, so that a class of 0 has none.
+    """
+
+    what: str
+    amounts: np.ndarray
+    form: str
+    complete: bool
+
+
+class Reader(Protocol):
+    """N images with their labels."""
+
+    @property
+    def classes(self) -> ClassTable:
+        """The K classes."""
+
+    @property
+    def image_paths(self) -> np.ndarray:
+        """(N,) strings."""
+
+    @property
+    def pixel_sizes(self) -> np.ndarray:
+        """(N, 2) int64, height and width in pixels of the images as they are decoded."""
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Of the arrays of a sample: an image has 3, a mask 1."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> DetectionSample | SegmentationSample: ...
+
+    def read_pixels(self, index: int) -> tuple[np.ndarray, ...]:
+        """Read the arrays of one sample, (H, W, 3) or (H, W) uint8, from their files."""
+
+    def subset(self, indices: Sequence[int]) -> Self:
+        """Return a reader of these images alone, in this order, which keeps no pixels."""
+
+    def cached(self) -> Self:
+        """Return a reader of the same samples that keeps their pixels once read, see `data.cache`."""
+
+    def tally(self) -> Tally:
+        """Count the labels of each class."""
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Describe the images and labels as plain values, see `data.fingerprint`."""
+
+
+class BoxReader(Reader, Protocol):
+    """N images with boxes."""
+
+    def __getitem__(self, index: int) -> DetectionSample: ...
+
+    def make_sample(self, index: int, image: np.ndarray) -> DetectionSample:
+        """Return the sample of these pixels."""
+
+    @property
+    def image_ids(self) -> np.ndarray:
+        """(N,) int64, as the files have them."""
+
+    @property
+    def names(self) -> np.ndarray:
+        """(N,) strings, the images' files relative to `folder`."""
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """(N, 2) int64, height and width in pixels of the whole images."""
+
+    @property
+    def source(self) -> Path:
+        """The file, or the folder of files, that the labels were read from."""
+
+    @property
+    def folder(self) -> Path:
+        """Of the images."""
+
+    @property
+    def boxes(self) -> tuple[np.ndarray, ...]:
+        """What the M good boxes say: positions of their images, labels, boxes_xywh (M, 4), areas, crowd."""
+
+    def boxes_at(self, size: Size) -> tuple[np.ndarray, np.ndarray]:
+        """Return all boxes but crowds (M, 4), xyxy, of images resized to `size`, and their class indices (M,)."""
+
+    def count_boxes(self) -> np.ndarray:
+        """Return how many boxes each class has, those of crowds left out: (K,) int64."""
+
+    def ground_truth(self) -> dict[str, list[dict[str, Any]]]:
+        """Return what COCOeval compares detections with."""
+
+
+class MaskReader(Reader, Protocol):
+    """N images with masks."""
+
+    def __getitem__(self, index: int) -> SegmentationSample: ...
+
+    def make_sample(self, index: int, image: np.ndarray, mask: np.ndarray) -> SegmentationSample:
+        """Return the sample of these pixels."""
+
+    @property
+    def mask_paths(self) -> np.ndarray:
+        """(N,) strings."""
+
+    def read_mask(self, index: int) -> np.ndarray:
+        """Read a mask (H, W) uint8, class indices or IGNORE."""

@@ -1,0 +1,18 @@
+import subprocess
+import sys
+
+import pytest
+
+from data.config import DatasetConfig
+
+
+def test_a_configuration_is_checked_without_the_slow_imports():
+    slow = {"torch", "cv2", "numpy", "PIL", "albumentations"}
+    code = f"import data.config, sys; print({slow} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "set()\n"
+
+
+def test_an_unknown_cache_is_refused():
+    with pytest.raises(ValueError, match=r"cache: unknown 'disk'; choose from none, memory"):
+        DatasetConfig("coco", "", "train", "val", cache="disk")
