@@ -11,7 +11,7 @@ import numpy as np
 
 from data.errors import InputError
 
-VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
+VIDEOS = (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ts", ".webm", ".wmv")
 CODEC = "mp4v"  # of the videos that are written: MPEG-4, as the usual builds of OpenCV cannot write H.264
 USUAL_RATE = 30.0  # frames a second, where a video or camera does not say
 MOST_RATE = 1000.0  # what says more says nothing

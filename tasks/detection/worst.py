@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from data.classes import ClassTable
+from data.escapes import to_utf8
 from data.readers import BoxReader
 from tasks.detection.analysis import Analysis
 from tasks.detection.errors import DETECTION_KINDS
@@ -63,7 +64,8 @@ def draw_worst(out: Path, analysis: Analysis, reader: BoxReader) -> list[dict[st
         legend = draw_legend(np.array([RIGHT, FALSE, MISSED]), classes=STATES, width=pair.shape[1])
         path = save_image(np.vstack([pair, legend]), out / FOLDER / f"{rank:02d}_{images[index]['id']}.jpg")
         picture = path.relative_to(out).as_posix()
-        entries.append({"image": images[index]["file_name"], "picture": picture, "why": f"{truth_said}; {found_said}"})
+        name, why = to_utf8(images[index]["file_name"]), f"{truth_said}; {found_said}"
+        entries.append({"image": name, "picture": picture, "why": why})
     return entries
 
 

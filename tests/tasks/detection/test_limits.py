@@ -1,3 +1,5 @@
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -5,20 +7,28 @@ import pytest
 
 from data.classes import ClassTable
 from data.findings import Finding
-from tasks.detection.limits import check_limits
+from tasks.detection.limits import check_evaluation
 from tasks.detection.metrics import evaluate_detections
-from tasks.detection.postprocess import Postprocessing
 from tasks.doctor.command import diagnose
 from tasks.evaluate.command import evaluate
+from tasks.models.description import Description
+from tasks.models.postprocessing import Postprocessing
 from tasks.train.command import train
-from tests.tasks.runs import load_config, small_run
-from tests.tasks.sound_sets import write_coco
+from tests.support.runs import describe, load_config, small_run
+from tests.support.sound_sets import write_coco
+
+CLASSES = ClassTable.create(["cat", "dog"], [1, 2])
+
+
+@cache
+def describe_detector() -> Description:
+    return describe(small_run("ssdlite", Path("run")), CLASSES)
 
 
 class Crowded:
     """Stands in for a reader: how many boxes of each class, and of crowds, each image has."""
 
-    classes = ClassTable.create(["cat", "dog"], [1, 2])
+    classes = CLASSES
 
     def __init__(self, *counts: tuple[int, int], crowds: int = 0) -> None:
         self.counts = counts
@@ -34,7 +44,8 @@ class Crowded:
 
 def check(reader: Crowded, **settings: int) -> list[str]:
     found: list[Finding] = []
-    check_limits(reader, Postprocessing(**settings), found.append, split="val")
+    description = replace(describe_detector(), postprocessing=Postprocessing(**settings))
+    check_evaluation(description, reader, report=found.append, split="val")
     assert {finding.level for finding in found} <= {"warning"}
     return [str(finding) for finding in found]
 

@@ -134,6 +134,11 @@ def test_names_from_files_are_shown_and_never_run(tmp_path):
     assert page.words.count("<script>alert(1)") >= 8
 
 
+def test_a_name_that_is_not_utf8_is_escaped(tmp_path):
+    page = Page(write_page(write_run(tmp_path / "run", analysis={"per_class": {"half \ud83d": {"AP": 0.5}}})))
+    assert "half \\ud83d" in page.words
+
+
 def test_what_is_missing_leaves_its_section_out(tmp_path):
     empty = Page(write_page(write_run(tmp_path / "empty", metrics=None, config=None, log=None)))
     assert empty.sections == []
