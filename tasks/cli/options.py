@@ -14,7 +14,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from data.errors import InputError
 from tasks.parsing import choices, parse, typed_fields
-from tasks.task import find_task
+from tasks.task import check_serves, find_task
 
 Config = TypeVar("Config")
 
@@ -29,6 +29,8 @@ def read_options(kind: type[Config], cfg: DictConfig) -> Config:
     Raises:
         InputError: naming the option that is missing, cannot be resolved, or is of the wrong type or range.
     """
+    if takes_recipe(kind) and "name" in cfg.dataset:  # first: options of the other kind of data may not resolve
+        check_serves(find_task(cfg.model.head), cfg.dataset.name)
     try:
         values: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as error:
@@ -44,11 +46,16 @@ def parse_command(kind: type[Config], values: Mapping[str, Any]) -> Config:
     Raises:
         InputError: naming the option that is missing, unknown, or of the wrong type or range.
     """
-    if "recipe" not in {field.name for field in fields(kind)}:  # type: ignore[arg-type]
+    if not takes_recipe(kind):
         return parse(kind, values)
     model = values.get("model")
     head = model.get("head") if isinstance(model, Mapping) else None
     return parse(kind, values, kinds={"own": find_task(str(head)).options})
+
+
+def takes_recipe(kind: type) -> bool:
+    """Tell whether a command's options hold a training recipe."""
+    return "recipe" in {field.name for field in fields(kind)}
 
 
 def given_options() -> list[str]:
