@@ -54,7 +54,7 @@ class Partial(Generic[Config]):
 
 
 def parse(
-    config: type[Config], values: Mapping[str, object], name: str = "", *, kinds: Mapping[str, type] = {}
+    config: type[Config], values: Mapping[str, object], name: str = "", *, kinds: Mapping[str, type] = NO_KINDS
 ) -> Config:
     """Build a dataclass from plain values.
 

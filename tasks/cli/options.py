@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from data.errors import InputError
-from tasks.parsing import choices, parse, typed_fields
+from tasks.parsing import SPREAD, Partial, choices, parse, typed_fields
 from tasks.task import check_serves, find_task
 
 Config = TypeVar("Config")
