@@ -51,7 +51,7 @@ class SavePredictions(L.Callback):
     ) -> None:
         """Save the masks of a batch."""
         for index, mask in zip(batch.indices.tolist(), outputs, strict=True):
-            name = Path(self.reader.image_paths[index]).stem
+            name = str(self.reader.names[index])
             save_label_ids(mask, self.folder / f"{name}.png", classes=self.classes)
 
 
