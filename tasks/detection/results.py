@@ -64,7 +64,7 @@ class CsvResults:
         """Add the boxes of an image, to a hundredth of a pixel."""
         timestamp = prediction.timestamp
         when = [None, None] if timestamp is None else [timestamp.number, round(timestamp.seconds, 3)]
-        where = [prediction.file or prediction.name, *when]
+        where = [to_utf8(prediction.file or prediction.name), *when]
         for box, label, score in zip(prediction.boxes, prediction.labels, prediction.scores, strict=True):
             sides = [round(side, 2) for side in box.tolist()]
             self.table.writerow([*where, to_utf8(prediction.classes.names[label]), round(float(score), 4), *sides])
