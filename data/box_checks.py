@@ -7,6 +7,7 @@ import numpy as np
 
 from data.errors import InputError
 from data.findings import Finding, Report, fault
+from data.folders import report_left_out
 from data.image_headers import Header, describe_size
 from data.images import inspect_image
 from data.labels import BoxList, Labels
@@ -31,6 +32,7 @@ def check_images(labels: Labels, *, report: Report) -> tuple[Labels, np.ndarray,
         wanted = f"expected a folder with the images that {labels.source} lists"
         raise InputError(f"{labels.folder}: missing or empty; {wanted}")
     paths = [labels.folder / name for name in labels.images.names.tolist()]
+    report_left_out(paths, source=labels.source, report=report)
     found = read_all(_inspect, paths, labels.images.sizes, source=f"images of {labels.source}", report=report)
     labels = labels.take_images(np.array([header is not None for header in found], dtype=bool))
     headers, images = [header for header in found if header is not None], labels.images

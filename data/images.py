@@ -28,6 +28,15 @@ def find_images(folder: Path) -> list[Path]:
     )
 
 
+def is_image(path: Path) -> bool:
+    """Tell by its header, whatever its name, whether a file is an image that `load_image` takes."""
+    try:
+        inspect_image(path)
+    except InputError:
+        return False
+    return True
+
+
 def load_image(
     path: Path,
     *,

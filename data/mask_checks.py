@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from data.findings import Finding, Report, fault
+from data.folders import report_left_out
 from data.image_headers import Header, describe_size
 from data.images import inspect_image, read_mask_size
 from data.labels import MaskFiles
@@ -14,41 +15,39 @@ from data.orientation import choose_upright
 from data.reading import read_all
 from data.sizes import Size
 
+LOSSY = (".jpg", ".jpeg", ".webp")  # formats that masks may have been written in by mistake
 
-def check_pairs(files: MaskFiles, *, report: Report) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+
+def check_pairs(files: MaskFiles, *, report: Report) -> tuple[MaskFiles, np.ndarray, np.ndarray]:
     """Check the images of a split and their masks before the first step, reading headers only.
 
     Reports images that share a name, masks that are missing or of another size than their image, and headers that are
     unreadable.
 
     Returns:
-        The paths of the N images that can be used, and of their masks, as numpy string arrays: blocks of memory that
-        workers share; (N, 2) int64, their height and width in pixels; and (N,) bool, whether the masks are those of the
-        upright pictures, else of the raw pixels.
+        The N images that can be used, with their masks; (N, 2) int64, their height and width in pixels; and (N,) bool,
+        whether the masks are those of the upright pictures, else of the raw pixels.
     """
-    twice = sorted(name for name, count in Counter(path.stem for path in files.images).items() if count > 1)
+    report_left_out(files.images, source=files.folder, report=report)
+    twice = sorted(name for name, count in Counter(files.names).items() if count > 1)
     if twice:
         found = f"{len(twice)} names stand for several images: {twice[:5]}"
         report(Finding("error", "name of several images", str(files.folder), found, "expected unique names"))
     source = f"images and masks of {files.folder}"
     read = read_all(_inspect, files.images, files.masks, repeat(files.painted), source=source, report=report)
-    rows = zip(files.images, files.masks, read, strict=True)
-    good = [(image, mask, *header_and_size) for image, mask, header_and_size in rows if header_and_size is not None]
-    images, masks, headers, sizes = zip(*good, strict=True) if good else ((),) * 4
-    names = [str(path) for path in images]
+    files = files.take([found is not None for found in read])
+    headers, sizes = zip(*(found for found in read if found is not None), strict=True) if files.images else ((), ())
+    names = [str(path) for path in files.images]
     upright = choose_upright(headers, sizes, names=names, source=str(files.folder), report=report)
-    return (
-        np.array(names, dtype=str),
-        np.array([str(path) for path in masks], dtype=str),
-        np.array(sizes, dtype=np.int64).reshape(-1, 2),
-        upright,
-    )
+    return files, np.array(sizes, dtype=np.int64).reshape(-1, 2), upright
 
 
 def _inspect(image: Path, mask: Path, painted: bool) -> tuple[Header, Size]:
     """Return the header of an image, and (height, width) of its mask, which must be the image's, raw or upright."""
     if not mask.is_file():
-        raise fault("image without a mask", image, "has no mask", f"expected {mask}")
+        lossy = next((other for suffix in LOSSY if (other := mask.with_suffix(suffix)).is_file()), None)
+        found = "has no mask" if lossy is None else f"has no mask but {lossy.name}, whose format changes values"
+        raise fault("image without a mask", image, found, f"expected {mask}")
     size = read_mask_size(mask, painted=painted)
     header = inspect_image(image)
     if size not in (header.raw, header.upright):

@@ -122,5 +122,9 @@ class MaskReader(Reader, Protocol):
     def mask_paths(self) -> np.ndarray:
         """(N,) strings."""
 
+    @property
+    def names(self) -> np.ndarray:
+        """(N,) strings, unique, good as the stems of files."""
+
     def read_mask(self, index: int) -> np.ndarray:
         """Read a mask (H, W) uint8, class indices or IGNORE."""

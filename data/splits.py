@@ -48,15 +48,23 @@ class Part:
             raise InputError(f"dataset.val_share: {self.share} {found}; expected some to evaluate and some to train on")
         return keep
 
-    def missing(self, where: object, found: str) -> InputError:
-        """Return the error of a split that is not there."""
+    def missing(self, where: object, expected: str, *, one_split: bool = False) -> InputError:
+        """Return the error of a split that is not there.
+
+        Args:
+            where: it was looked for.
+            expected: what would be a split of that name.
+            one_split: whether all that is there is one split without a name.
+        """
         hint = ""
         if self.role == "val":
             hint = ", or dataset.val_share=0.2 to evaluate on a fifth of dataset.train where there is no such split"
-        return InputError(f"{where}: no split {self.split!r}; expected {found}{hint}")
+        elif one_split and self.share is None:
+            hint = ", or dataset.val_share=0.2, as all of it is one split: evaluates on a fifth, trains on the others"
+        return InputError(f"{where}: no split {self.split!r}; expected {expected}{hint}")
 
 
 def _draw(name: str) -> float:
     """Return a number from 0 to 1, the same for the same name and for the copies that Roboflow makes of an image."""
     stem = PurePath(name).stem.split(".rf.")[0]
-    return int.from_bytes(blake2b(stem.encode(), digest_size=8).digest()) / 2**64
+    return int.from_bytes(blake2b(stem.encode(errors="surrogatepass"), digest_size=8).digest()) / 2**64

@@ -65,7 +65,8 @@ def read_cityscapes(root: Path, part: Part) -> MaskFiles:
         root / "gtFine" / folder.name / path.parent.name / (path.stem.removesuffix(IMAGE_SUFFIX) + MASK_SUFFIX)
         for path in images
     ]
-    return MaskFiles(folder, CITYSCAPES_CLASSES, images, masks, read_train_ids)
+    names = [path.stem for path in images]
+    return MaskFiles(folder, CITYSCAPES_CLASSES, images, masks, names, read_train_ids)
 
 
 def read_train_ids(path: Path) -> np.ndarray:

@@ -36,11 +36,15 @@ class XmlLabels:
     """What one file says.
 
     Attributes:
+        path: the file.
+        filename: of the image, as it stands there; "" where the file does not say.
         size: (height, width) in pixels; None where the file does not say, or says 0.
         objects: those that can be read.
         faults: of the others.
     """
 
+    path: Path
+    filename: str
     size: Size | None
     objects: list[XmlObject]
     faults: list[Finding] = field(default_factory=list)
@@ -82,7 +86,8 @@ def read_xml(path: Path) -> XmlLabels:
         return _parse_object(element, index + 1, f"{path}: object {index + 1}", one_based=one_based)
 
     objects = [entry for _, entry in parse_all(parse, root.findall("object"), report=faults.append)]
-    return XmlLabels(_parse_size(root), objects, faults)
+    filename = (root.findtext("filename") or "").strip()
+    return XmlLabels(path, filename, _parse_size(root), objects, faults)
 
 
 def _parse_object(element: Element, number: int, where: str, *, one_based: bool) -> XmlObject:

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 from torchvision.datasets import VOCDetection
 
 from data.boxes import BoxDataset
@@ -152,3 +153,110 @@ def test_objects_are_those_of_torchvision(tmp_path):
         assert sample.boxes.tolist() == corners
         assert [reader.classes.names[k] for k in sample.labels] == [entry["name"] for entry in objects]
         np.testing.assert_array_equal(sample.image, np.asarray(image))
+
+
+def rename(root, names):
+    """Give the images and XML files of `write_voc` other names, in folders too."""
+    for stem, name in names.items():
+        for folder, suffix in (("JPEGImages", "png"), ("Annotations", "xml")):
+            target = root / folder / f"{name}.{suffix}"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (root / folder / f"{stem}.{suffix}").rename(target)
+
+
+@pytest.mark.parametrize("line", ["{}", '"{}"', "{}.png", "JPEGImages/{}.png", "/home/me/JPEGImages/{}.png", "{}  1"])
+@pytest.mark.parametrize("name", ["photo (1)", "my photo 1", "cam0/frame.0001"])
+def test_a_list_names_images_as_tools_write_them(tmp_path, name, line):
+    root = trees.write_voc(tmp_path)
+    rename(root, {"a": name, "b": "other"})
+    (root / "ImageSets/Main/train.txt").write_text(f"{line.format(name)}\n{line.format('other')}\n")
+    labels = read(root)
+    assert labels.images.names.tolist() == [f"{name}.png", "other.png"]
+    assert np.bincount(labels.boxes.rows).tolist() == [2, 1]
+
+
+def test_copies_that_windows_made_are_images_of_their_own(tmp_path):
+    root = trees.write_voc(tmp_path)
+    rename(root, {"a": "photo", "b": "photo (1)", "c": "photo (2)"})
+    (root / "ImageSets/Main/train.txt").write_text("photo\nphoto (1)\nphoto (2)\n")
+    labels = read(root)
+    assert labels.images.names.tolist() == ["photo.png", "photo (1).png", "photo (2).png"]
+    assert labels.boxes.rows.tolist() == [0, 0, 1, 2, 2]
+
+
+def test_images_may_lie_deeper_than_their_xml(tmp_path):
+    root = trees.write_flat_voc(tmp_path)
+    (root / "train/raw").mkdir()
+    for path in list((root / "train").glob("*.png")):
+        path.rename(root / "train/raw" / path.name)
+    reader = BoxDataset(read(root))
+    assert reader.names.tolist() == ["raw/a.png", "raw/b.png", "raw/d.png"]
+    assert [len(sample.boxes) for sample in reader] == [2, 1, 0]
+
+
+def write_twins(root, filename):
+    """Write a.png and a.jpg, and an XML file of one of them."""
+    trees.write_flat_voc(root)
+    Image.new("RGB", (60, 40)).save(root / "train/a.jpg")
+    path = root / "train/a.xml"
+    path.write_text(path.read_text().replace("<filename>a.png</filename>", filename))
+    return root
+
+
+@pytest.mark.parametrize(
+    ("filename", "owner"),
+    [("<filename>a.jpg</filename>", "a.jpg"), (r"<filename>C:\photos\a.png</filename>", "a.png")],
+)
+def test_of_two_images_of_one_name_the_file_names_its_own(tmp_path, filename, owner):
+    findings = []
+    labels = read(write_twins(tmp_path, filename), report=findings.append)
+    counts = np.bincount(labels.boxes.rows, minlength=len(labels.images))
+    assert dict(zip(labels.images.names.tolist(), counts.tolist(), strict=True)) == {
+        "a.jpg": 2 * (owner == "a.jpg"),
+        "a.png": 2 * (owner == "a.png"),
+        "b.png": 1,
+        "d.png": 0,
+    }
+    (other,) = {"a.jpg", "a.png"} - {owner}
+    assert ("warning", "images of one name", (other,)) in [(f.level, f.kind, f.places) for f in findings]
+
+
+@pytest.mark.parametrize("filename", ["", "<filename>a</filename>", "<filename>b.png</filename>"])
+def test_two_images_of_one_name_that_nothing_tells_apart_are_refused(tmp_path, filename):
+    with pytest.raises(InputError, match=r"a\.xml: a\.jpg and a\.png have its name, and its <filename> is '"):
+        read(write_twins(tmp_path, filename))
+
+
+def test_an_image_of_another_name_is_the_one_that_the_file_names(tmp_path):
+    root = trees.write_flat_voc(tmp_path)
+    (root / "train/a.xml").rename(root / "train/000001.xml")
+    labels = read(root)
+    assert labels.images.names.tolist() == ["a.png", "b.png", "d.png"]
+    assert labels.place("a.png", 1) == "000001.xml, object 1"
+
+
+def test_a_file_of_its_image_that_names_another_is_noted(tmp_path):
+    root, findings = trees.write_flat_voc(tmp_path), []
+    (root / "train/b.xml").write_text(trees.voc_text("b").replace("b.png", "d.png"))
+    labels = read(root, report=findings.append)
+    assert np.bincount(labels.boxes.rows, minlength=3).tolist() == [2, 1, 0]
+    (finding,) = [f for f in findings if f.kind == "label file that names another image"]
+    assert finding.level == "note"
+    assert finding.found.endswith("b.xml of b.png: d.png)")
+
+
+def test_two_files_of_one_image_are_refused(tmp_path):
+    root = trees.write_flat_voc(tmp_path)
+    (root / "train/more.xml").write_text(trees.voc_text("a"))
+    with pytest.raises(InputError, match=r"more\.xml: is of a\.png, and so is a\.xml; expected one file an image"):
+        read(root)
+
+
+def test_a_split_that_is_a_link_is_entered(tmp_path):
+    root = trees.write_flat_voc(tmp_path / "data")
+    (root / "val/c.xml").write_text(trees.voc_text("c").replace("cat", "eel"))
+    (root / "val").rename(tmp_path / "elsewhere")
+    (root / "val").symlink_to(tmp_path / "elsewhere")
+    labels = read_voc(root, Part("val", "val"), names=None, report=refuse)
+    assert (labels.images.names.tolist(), len(labels.boxes)) == (["c.png"], 2)
+    assert read(root).classes.names == ("axolotl", "cat", "dog", "eel")
