@@ -71,6 +71,7 @@ def contents(path: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.usefixtures("blank_figures")
 @pytest.mark.parametrize("file", ["checkpoints/best.ckpt", "model.safetensors"])
 def test_thresholds_are_stored_beside_the_weights_which_stay_bit_by_bit(
     runs: dict[str, Path], file: str, tmp_path: Path
@@ -89,6 +90,7 @@ def test_thresholds_are_stored_beside_the_weights_which_stay_bit_by_bit(
     assert described.thresholds is None
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_an_evaluation_goes_by_the_thresholds_of_the_checkpoint_and_does_not_store_them_again(
     runs: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -102,6 +104,7 @@ def test_an_evaluation_goes_by_the_thresholds_of_the_checkpoint_and_does_not_sto
         run_command(f"checkpoint={checkpoint}", f"out={tmp_path / 'again'}", "store_thresholds=true")
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_a_run_with_stored_thresholds_resumes_as_it_would_have_and_drops_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,8 @@ from tests.support.runs import load_config
 from tests.support.trained import Trained
 from tests.support.untrained import write_untrained
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 
 @pytest.fixture(scope="module", params=["ssdlite", "lraspp"])
 def run(request: pytest.FixtureRequest, trained: Callable[[str], Trained]) -> tuple[str, Path]:

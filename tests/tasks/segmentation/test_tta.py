@@ -1,12 +1,13 @@
 import math
-from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from data.errors import InputError
 from tasks.evaluation_settings import Averaging
+from tasks.parsing import parse
 from tasks.segmentation.postprocess import postprocess
 from tasks.segmentation.tta import average_scores, scale_images
 
@@ -76,8 +77,8 @@ def test_only_one_image_as_it_is_is_trivial():
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("scales", ()), ("scales", (0.0,)), ("scales", (1, math.nan)), ("scales", ("1",)), ("scales", 1.0), ("flip", 1)],
+    [("scales", []), ("scales", [0.0]), ("scales", [1, math.nan]), ("scales", ["1"]), ("scales", 1.0), ("flip", 1)],
 )
 def test_what_cannot_be_averaged_over_is_refused(field, value):
-    with pytest.raises(ValueError, match=f"{field}: .*expected"):
-        replace(Averaging(), **{field: value})
+    with pytest.raises(InputError, match=f"^{field}: .*expected"):
+        parse(Averaging, {field: value})

@@ -24,6 +24,8 @@ from tests.support.runs import describe, load_config, small_run
 from tests.support.starts import CLASSES
 from tests.support.teachers import SIZE, save_checkpoint, save_features
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 
 @pytest.mark.parametrize(
     ("options", "message"),

@@ -14,6 +14,8 @@ from tasks.train.finders import suggest_rate
 from tasks.train.overfit import prepare
 from tests.support.runs import CONF, load_config, small_run
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 PAGE = (CONF.parent / "docs/troubleshooting.md").read_text(encoding="utf-8")
 
 

@@ -22,6 +22,8 @@ from tests.support.peers import vary
 from tests.support.runs import load_config, small_run
 from tests.support.trained import Trained
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 OPTIONS = ("model.halving=none", "trainer.max_epochs=2")
 
 

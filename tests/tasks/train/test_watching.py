@@ -22,6 +22,8 @@ from tests.support.commands import kept_state, run_command
 from tests.support.runs import CONF, load_config, small_run
 from tests.support.trained import Trained
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 METRICS = {"ssdlite": "mAP", "lraspp": "mIoU"}
 PAGE = (CONF.parent / "docs/troubleshooting.md").read_text(encoding="utf-8")
 
