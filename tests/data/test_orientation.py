@@ -10,7 +10,7 @@ from data.config import DatasetConfig
 from data.datasets import open_boxes, open_masks
 from data.image_headers import Header
 from data.orientation import choose_upright
-from tests.data.trees import write_text
+from tests.support.trees import write_text
 
 HEIGHT, WIDTH = 24, 40
 BOX = [4, 2, 12, 8]  # xywh on the upright picture, whose pixels are red there and black elsewhere
