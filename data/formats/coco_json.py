@@ -16,10 +16,8 @@ LISTS = ("images", "annotations", "categories")
 LIMIT = 1e9  # pixels; beyond any image, and products of two stay finite
 ID_LIMIT = 2**63  # ids are kept as int64
 
-Entries = list[dict[str, Any]]
 
-
-def read_lists(path: Path) -> dict[str, list[Any]]:
+def read_lists(path: Path) -> dict[str, list[object]]:
     """Read a COCO file's three lists.
 
     Raises:
@@ -39,13 +37,14 @@ def read_lists(path: Path) -> dict[str, list[Any]]:
     return {key: content[key] for key in LISTS}
 
 
-def parse_classes(entries: list[Any], *, path: Path, report: Report) -> ClassTable:
+def parse_classes(entries: list[object], *, path: Path, report: Report) -> ClassTable:
     """Turn `categories` into a table sorted by id; reports ids or names that are missing, of a wrong type or repeat."""
 
-    def parse(index: int, entry: Any) -> tuple[int, str, str]:
+    def parse(index: int, entry: object) -> tuple[int, str, str]:
         where = f"{path}: categories[{index}]"
-        found = _integer(_dict(entry, where), "id", where), _string(entry, "name", where)
-        return *found, str(entry.get("supercategory") or "")
+        values = _dict(entry, where)
+        group = str(values.get("supercategory") or "")
+        return _integer(values, "id", where), _string(values, "name", where), group
 
     rows = [row for _, row in parse_all(parse, entries, report=report)]
     for column, key in enumerate(("id", "name")):
@@ -57,20 +56,21 @@ def parse_classes(entries: list[Any], *, path: Path, report: Report) -> ClassTab
     return ClassTable.create(names, ids, categories=groups)
 
 
-def parse_images(entries: list[Any], *, path: Path, report: Report) -> ImageList:
+def parse_images(entries: list[object], *, path: Path, report: Report) -> ImageList:
     """Turn `images` into arrays.
 
     Reports missing keys, wrong types, file names that leave the folder, and ids that stand twice.
     """
 
-    def parse(index: int, entry: Any) -> tuple[int, str, tuple[int, int] | None]:
+    def parse(index: int, entry: object) -> tuple[int, str, tuple[int, int] | None]:
         where = f"{path}: images[{index}]"
-        image_id, name = _integer(_dict(entry, where), "id", where), _string(entry, "file_name", where)
+        values = _dict(entry, where)
+        image_id, name = _integer(values, "id", where), _string(values, "file_name", where)
         local = PureWindowsPath(name)  # reads / and \ alike
         if local.anchor or ".." in local.parts:
             found, cure = repr(name), "expected a path inside the folder of images"
             raise fault("file name that leaves the folder", f"{where}.file_name", found, cure)
-        return image_id, name, _size(entry, where)
+        return image_id, name, _size(values, where)
 
     rows = [row for _, row in parse_all(parse, entries, report=report)]
     rows = [rows[i] for i in keep_first([row[0] for row in rows], f"{path}: images[].id", report=report)]
@@ -81,7 +81,7 @@ def parse_images(entries: list[Any], *, path: Path, report: Report) -> ImageList
 
 
 def parse_boxes(
-    entries: list[Any], *, path: Path, image_ids: np.ndarray, labels: dict[int, int], report: Report
+    entries: list[object], *, path: Path, image_ids: np.ndarray, labels: dict[int, int], report: Report
 ) -> BoxList:
     """Turn `annotations` into arrays; boxes are taken as they are, bad ones too.
 
@@ -96,8 +96,9 @@ def parse_boxes(
     """
     rows = {image_id: row for row, image_id in enumerate(image_ids.tolist())}
 
-    def parse(index: int, entry: Any) -> tuple[Any, ...]:
-        return _annotation(entry, f"{path}: annotations[{index}]", rows, labels)
+    def parse(index: int, entry: object) -> tuple[Any, ...]:
+        where = f"{path}: annotations[{index}]"
+        return _annotation(_dict(entry, where), where, rows, labels)
 
     values = [value for _, value in parse_all(parse, entries, report=report)]
     ids, image_rows, class_labels, boxes, areas, crowd = zip(*values, strict=True) if values else ((),) * 6
@@ -123,9 +124,9 @@ def keep_first(values: Sequence[Hashable], field: str, *, report: Report) -> lis
     return list(first.values())
 
 
-def _annotation(entry: Any, where: str, rows: dict[int, int], labels: dict[int, int]) -> tuple[Any, ...]:
+def _annotation(entry: dict[str, Any], where: str, rows: dict[int, int], labels: dict[int, int]) -> tuple[Any, ...]:
     """Return id, image row, label, box, area (NaN where not given) and crowd of one annotation."""
-    annotation_id = _integer(_dict(entry, where), "id", where)
+    annotation_id = _integer(entry, "id", where)
     image_id = _integer(entry, "image_id", where)
     category_id = _integer(entry, "category_id", where)
     where = f"{where} (id {annotation_id})"
@@ -147,7 +148,7 @@ def _annotation(entry: Any, where: str, rows: dict[int, int], labels: dict[int, 
     return annotation_id, rows[image_id], labels[category_id], box, np.nan if area is None else area, bool(crowd)
 
 
-def _box(value: Any) -> list[float]:
+def _box(value: object) -> list[float]:
     """Return four floats: the box, all infinite if one of its numbers is not finite, NaN for what is not 4 numbers."""
     if not (isinstance(value, list) and len(value) == 4 and all(type(v) in (int, float) for v in value)):
         return [np.nan] * 4
@@ -161,7 +162,7 @@ def _size(entry: dict[str, Any], where: str) -> tuple[int, int] | None:
     return _integer(entry, "height", where), _integer(entry, "width", where)
 
 
-def _dict(entry: Any, where: str) -> dict[str, Any]:
+def _dict(entry: object, where: str) -> dict[str, Any]:
     """Return an entry that is a dict, or raise a fault."""
     if not isinstance(entry, dict):
         raise fault("wrong value", where, _short(entry), "expected a dict")
@@ -191,7 +192,7 @@ def _wrong(entry: dict[str, Any], key: str, where: str, cure: str) -> InputError
     return fault("wrong value", f"{where}.{key}", _short(entry[key]), cure)
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     """Return a value as messages show it, cut to 60 characters."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -28,8 +28,8 @@ def choose_coding(
     masks: Sequence[Path],
     *,
     names: Sequence[str] | None,
-    palette: Any,
-    ignore: Any,
+    palette: object,
+    ignore: object,
     classes: ClassTable | None,
 ) -> MaskCoding:
     """Find out how masks are to be read.
@@ -65,7 +65,7 @@ def choose_coding(
     return MaskCoding(found, painted=painted, ignored=ignored, classes=classes)
 
 
-def parse_code(value: Any, field: str) -> int | Color:
+def parse_code(value: object, field: str) -> int | Color:
     """Return a value from 0 to 65535 or a colour.
 
     Raises:
@@ -78,7 +78,7 @@ def parse_code(value: Any, field: str) -> int | Color:
     raise InputError(f"{field}: {value!r}; {EXPECTED}")
 
 
-def parse_codes(entries: Any, field: str) -> Codes:
+def parse_codes(entries: object, field: str) -> Codes:
     """Check names with their values or their colours.
 
     Raises:
