@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from backbones.mobilenetv3 import TABLES, MobileNetV3
+from backbones.mobilenetv3 import MobileNetV3
+from backbones.tables import TABLES
 
 Names = dict[str, str]  # our module -> the publisher's
 PARTS = ("expand", "depthwise", "se", "project")

@@ -29,8 +29,9 @@ from benchmarks.timing import compare, save
 from benchmarks.training_speed import OPTIONS, TRANSFORMS, Theirs
 from tasks.cli.options import to_plain
 from tasks.loaders import build_train_loader, describe, open_split
+from tasks.models.normalization import normalize
 from tasks.models.preprocessing import Preprocessing
-from tests.tasks.runs import load_config
+from tests.support.runs import load_config
 
 DATA = {"coco128": ("ssdlite", "train2017"), "bccd": ("ssdlite", "train"), "camvid": ("lraspp", "train")}
 BATCHES, REPEATS = 6, 7
@@ -39,7 +40,7 @@ BATCHES, REPEATS = 6, 7
 def run_ours(loader: DataLoader, preprocessing: Preprocessing) -> None:
     """Load the first batches of an epoch, as a training run does."""
     for batch in islice(loader, BATCHES):
-        preprocessing.normalize(batch.images)
+        normalize(batch.images, preprocessing)
 
 
 def run_theirs(task: str, reader: Any, batches: list[list[int]]) -> None:
@@ -80,7 +81,7 @@ def profile_stages(loader: DataLoader, preprocessing: Preprocessing) -> dict[str
             samples = [timed("read and decode", data.reader.__getitem__, index) for _, index in batch]
             items = [timed("transform", data.transform, sample, seed) for seed, sample in enumerate(samples)]
             collated = timed("collate", loader.collate_fn, list(enumerate(items)))
-            timed("normalize", preprocessing.normalize, collated.images)
+            timed("normalize", normalize, collated.images, preprocessing)
     outer = ("read and decode", "transform", "collate", "normalize")
     totals["rest of the transform"] = totals.pop("transform") - sum(
         totals[name] for name in totals if name not in outer

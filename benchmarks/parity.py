@@ -3,8 +3,8 @@
 Usage:
     python -m benchmarks.parity --images DIR    # a folder of photographs
 
-The peers have random weights under which outputs vary (`tests.tasks.peers`); each is saved, loaded as a user would and
-run on the photographs. The numbers land in benchmarks/results/parity.json.
+The peers have random weights under which outputs vary (`tests.support.peers`); each is saved, loaded as a user would
+and run on the photographs. The numbers land in benchmarks/results/parity.json.
 """
 
 import argparse
@@ -24,12 +24,14 @@ from data.resizing import resize_image
 from tasks.detection.module import scale_to
 from tasks.files import write_json
 from tasks.loaders import TASKS, build_eval_loader
-from tasks.models.architecture import Arch, build_model
+from tasks.models.architecture import Arch
 from tasks.models.checkpoint import load_checkpoint, load_model
+from tasks.models.network import build_model
+from tasks.models.normalization import normalize
 from tasks.models.pretrained.loading import read_weights
 from tasks.predict.command import ImageFiles
-from tests.backbones.dli14 import DLi14
-from tests.tasks.peers import build_ssdlite, build_timm, vary
+from tests.support.dli14 import DLi14
+from tests.support.peers import build_ssdlite, build_timm, vary
 
 RESULTS = Path(__file__).parent / "results/parity.json"
 SIZE = (224, 224)
@@ -64,7 +66,7 @@ def compare_classifier(build: Callable[[], nn.Module], path: Path, photographs: 
     weights = read_weights(str(path), Arch("classifier", "large", 1000))
     model = build_model(weights.arch).eval()
     model.load_state_dict(weights.tensors)
-    x = weights.preprocessing.normalize(photographs)
+    x = normalize(photographs, weights.preprocessing)
     return relative_difference(model(x), peer(x))  # type: ignore[arg-type]
 
 
@@ -77,7 +79,7 @@ def compare_segmenter(folder: Path, photographs: Tensor) -> float:
     description, weights = load_checkpoint(folder / "lraspp.pth")
     module = TASKS["lraspp"].module(description)
     module.model = load_model(description, weights)
-    return relative_difference(module(photographs), peer(description.preprocessing.normalize(photographs))["out"])
+    return relative_difference(module(photographs), peer(normalize(photographs, description.preprocessing))["out"])
 
 
 @torch.no_grad()

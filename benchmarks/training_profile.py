@@ -23,11 +23,12 @@ from benchmarks.timing import save, seconds
 from benchmarks.training_speed import OPTIONS
 from tasks.cli.options import to_plain
 from tasks.loaders import build_train_loader, describe, open_split
-from tasks.models.architecture import build_model
+from tasks.models.network import build_model
+from tasks.models.normalization import normalize
 from tasks.profiling.counting import CONVENTIONS, count_madds
 from tasks.train.callbacks import AveragedWeights
 from tasks.train.command import build_module
-from tests.tasks.runs import load_config
+from tests.support.runs import load_config
 
 DATA = {"bccd": "ssdlite", "camvid": "lraspp"}
 REPEATS = 5
@@ -60,7 +61,7 @@ def measure_forward(module: Any, images: Tensor) -> tuple[dict[str, float], Any]
         stages[stage] = time.perf_counter() - start
         return result
 
-    x = timed("normalize", module.description.preprocessing.normalize, images)
+    x = timed("normalize", normalize, images, module.description.preprocessing)
     features = timed("backbone", module.model.backbone, x)
     return stages, timed("head", module.model.head, features)
 

@@ -38,7 +38,7 @@ from tasks.files import write_json
 from tasks.loaders import build_train_loader, describe, open_split
 from tasks.train.callbacks import AveragedWeights
 from tasks.train.command import build_module
-from tests.tasks.runs import load_config
+from tests.support.runs import load_config
 
 WARMUP, STEPS = 3, 12
 OPTIONS = {

@@ -8,11 +8,12 @@ import numpy as np
 from data.errors import InputError
 from data.findings import Finding, Report, fault
 from data.folders import report_left_out
-from data.image_headers import Header, Size, describe_size
+from data.image_headers import Header, describe_size
 from data.images import inspect_image
 from data.labels import BoxList, Labels
 from data.orientation import choose_upright
 from data.reading import read_all
+from data.sizes import Size
 
 BEYOND_ONE = 0.01  # that shares of a side may leave 0..1 by: rounding, and boxes drawn over the border
 

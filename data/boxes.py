@@ -19,8 +19,8 @@ from data.images import load_image, read_decoded_size
 from data.labels import Labels
 from data.readers import Tally
 from data.reading import read_all
-from data.resizing import Size
 from data.samples import DetectionSample
+from data.sizes import Size
 
 
 class BoxDataset:

@@ -1,7 +1,7 @@
 """The classes of a data set: index, name, the id that its files use, category and colour."""
 
 import colorsys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -92,3 +92,18 @@ class ClassTable:
         if wrong:
             expected = ", ".join(f"{n!r} (id {i})" for n, i in list(known.items())[:20])
             raise InputError(f"{source}: unknown classes {', '.join(wrong[:20])}; the model knows {expected}")
+
+
+def find_classes(table: ClassTable, names: str | Collection[str] | None) -> list[int]:
+    """Return the indices of classes, one or several; of all where no names are given.
+
+    Raises:
+        InputError: if a name is unknown.
+    """
+    if names is None:
+        return list(range(len(table)))
+    names = [names] if isinstance(names, str) else names
+    unknown = [name for name in names if name not in table.names]
+    if unknown:
+        raise InputError(f"classes: unknown {', '.join(map(repr, unknown))}; choose from {', '.join(table.names)}")
+    return [table.names.index(name) for name in names]

@@ -1,7 +1,8 @@
 """The configuration of a data set; checked before anything slow is imported."""
 
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from data.samples import IGNORE
 from data.splits import Part, Role
@@ -54,6 +55,8 @@ class DatasetConfig:
     cache: str = "none"
 
     def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 0:
+            raise ValueError(f"workers: {self.workers}; expected an integer from 0, or null")
         if self.cache not in CACHES:
             raise ValueError(f"cache: unknown {self.cache!r}; choose from {', '.join(CACHES)}")
         if self.least_side is not None and not (type(self.least_side) is int and self.least_side >= 1):
@@ -64,3 +67,12 @@ class DatasetConfig:
     def part(self, role: Role) -> Part:
         """Return which images a run trains on, or is evaluated on."""
         return Part(role, self.train if role == "train" or self.val_share else self.val, self.val_share)
+
+    def whole(self) -> "DatasetConfig":
+        """Return the same data set, its images decoded whole."""
+        return replace(self, least_side=None)
+
+    def count_workers(self) -> int:
+        """Return the number of loading processes: as configured, or one a core, at most 8."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return min(8, cores) if self.workers is None else self.workers

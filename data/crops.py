@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from albumentations.augmentations.crops.transforms import BaseCrop
 
-from data.resizing import Size
 from data.samples import IGNORE
+from data.sizes import Size
 
 CROWD_COLUMN = 5  # of the boxes inside a pipeline: 4 coordinates, position, crowd
 

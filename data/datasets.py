@@ -1,6 +1,6 @@
 """From a data set's configuration to its reader: which formats there are, of boxes and of masks."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -94,23 +94,6 @@ MASK_FORMATS: dict[str, Callable[[DatasetConfig, Part, ClassTable | None], MaskF
     "masks": read_mask_files,
     "synthetic": read_synthetic_files,
 }
-
-
-def check_serves(name: str, formats: Collection[str], *, purpose: str, others: Mapping[str, Collection[str]]) -> None:
-    """Check that a data set is of a format that serves.
-
-    Args:
-        name: of its format.
-        formats: that serve: `BOX_FORMATS` or `MASK_FORMATS`.
-        purpose: what they are to serve, for the message.
-        others: what to advise for other formats: an option -> the formats that serve with it.
-
-    Raises:
-        InputError: naming the formats that serve, or what serves this one.
-    """
-    if name not in formats:
-        hint = next((f", or {option}" for option, fitting in others.items() if name in fitting), "")
-        raise InputError(f"dataset={name} does not serve {purpose}; choose from {', '.join(sorted(formats))}{hint}")
 
 
 def read_labels(config: DatasetConfig, role: Role, *, report: Report = refuse) -> Labels:

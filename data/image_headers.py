@@ -5,20 +5,20 @@ Pillow refuses a truncated file, where OpenCV returns grey silently.
 
 import struct
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from data.errors import InputError
 from data.findings import fault
-
-Size = tuple[int, int]  # (height, width)
+from data.sizes import Size
 
 SUFFIXES = {  # by the format's name in Pillow; no others are read: Pillow hands EPS files to Ghostscript
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -42,6 +42,9 @@ PNG_ORIENTATION = ("exif", "Raw profile type exif", "XML:com.adobe.xmp")  # chun
 BITS_PER_SAMPLE = 258  # tag of TIFF
 JPEG2000_START = b"\xff\x4f\xff\x51"  # of a codestream: the markers SOC and SIZ
 JPEG2000_HEAD = 4096  # bytes that the codestream begins within
+MOST_PIXELS = 178_956_970  # that Pillow opens unasked: of more, few bytes of a file may fill the memory
+
+_guard = Lock()
 
 
 class Header(NamedTuple):
@@ -53,6 +56,7 @@ class Header(NamedTuple):
         turned: whether it turns or mirrors the picture, though the size may stay.
         format: "JPEG", as Pillow says it.
         mode: how a pixel is kept, as Pillow says it: "RGB".
+        pictures: that the file holds; of a photo from a phone the first alone counts.
     """
 
     raw: Size
@@ -60,6 +64,7 @@ class Header(NamedTuple):
     turned: bool
     format: str
     mode: str
+    pictures: int
 
 
 def describe_size(size: Size) -> str:
@@ -69,7 +74,7 @@ def describe_size(size: Size) -> str:
 
 @contextmanager
 def open_image(
-    file: Path | BytesIO, *, modes: Collection[str], expected: str, name: str | None = None
+    file: Path | BytesIO, *, modes: Collection[str], expected: str, name: str | None = None, guarded: bool = True
 ) -> Iterator[Image.Image]:
     """Open an image lazily; whatever Pillow raises, now or while decoding, becomes a fault that names the file.
 
@@ -78,6 +83,7 @@ def open_image(
         modes: Pillow's names of the pixel formats that can be used.
         expected: what to expect, for the message.
         name: of the file, where it is content.
+        guarded: whether an image of more than MOST_PIXELS is refused.
 
     Raises:
         InputError: a fault, if it is no readable image of these modes, or has more than 8 bits a colour: Pillow would
@@ -85,7 +91,9 @@ def open_image(
     """
     name = name or str(file)
     try:
-        with Image.open(file, formats=list_formats()) as image:
+        with nullcontext() if guarded else _without_guard():
+            opened = Image.open(file, formats=list_formats())
+        with opened as image:
             if image.mode not in modes:
                 raise fault("pixel format", name, f"pixel format is {image.mode!r}", expected)
             if is_deep(image):
@@ -96,6 +104,17 @@ def open_image(
     except (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as error:
         kind, found = _reason(file, error)
         raise fault(kind, name, found, expected) from error
+
+
+@contextmanager
+def _without_guard() -> Iterator[None]:
+    """Let Pillow open an image of any size; in one thread at a time, as its limit is a variable of its module."""
+    with _guard:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
 
 
 @cache
@@ -109,7 +128,8 @@ def read_header(image: Image.Image) -> Header:
     """Return what the header of an image says."""
     raw, orientation = (image.height, image.width), find_orientation(image)
     upright = raw[::-1] if orientation in SIDEWAYS else raw
-    return Header(raw, upright, orientation != 1, str(image.format), image.mode)
+    pictures = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
+    return Header(raw, upright, orientation != 1, str(image.format), image.mode, pictures)
 
 
 def find_orientation(image: Image.Image) -> int:

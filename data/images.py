@@ -8,7 +8,8 @@ from PIL import Image, ImageOps
 
 from data.errors import InputError
 from data.findings import fault
-from data.image_headers import SUFFIXES, Header, Size, describe_size, find_orientation, open_image, read_header
+from data.image_headers import SUFFIXES, Header, describe_size, find_orientation, open_image, read_header
+from data.sizes import Size
 
 EXTENSIONS = tuple(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
 COLOR_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
@@ -37,7 +38,12 @@ def is_image(path: Path) -> bool:
 
 
 def load_image(
-    path: Path, *, upright: bool = True, size: Size | None = None, least_side: int | None = None
+    path: Path,
+    *,
+    upright: bool = True,
+    size: Size | None = None,
+    least_side: int | None = None,
+    guarded: bool = True,
 ) -> np.ndarray:
     """Load an image as RGB.
 
@@ -47,6 +53,7 @@ def load_image(
         size: (height, width) that it must have then; None: any.
         least_side: where given, a JPEG file is decoded at 1/2, 1/4 or 1/8 of its size, the least that leaves both sides
             so many pixels: the decoder does less then.
+        guarded: whether an image of more than `data.image_headers.MOST_PIXELS` is refused.
 
     Returns:
         (H, W, 3) uint8, RGB.
@@ -54,7 +61,7 @@ def load_image(
     Raises:
         InputError: if the file is missing, truncated or no image of 8 bits a channel, or its size is another.
     """
-    with open_image(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE) as image:
+    with open_image(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE, guarded=guarded) as image:
         header = read_header(image)
         found = header.upright if upright else header.raw
         if size is not None and size != found:
@@ -154,13 +161,13 @@ def read_size(path: Path) -> Size:
     return inspect_image(path).upright
 
 
-def inspect_image(path: Path) -> Header:
-    """Read the header of an image alone.
+def inspect_image(path: Path, *, guarded: bool = True) -> Header:
+    """Read the header of an image alone; of one of any size, unless it is guarded as by `load_image`.
 
     Raises:
         InputError: as `load_image`, but for damage behind the header.
     """
-    with open_image(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE) as image:
+    with open_image(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE, guarded=guarded) as image:
         return read_header(image)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from data.classes import ClassTable
-from data.image_headers import Size
+from data.sizes import Size
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,8 @@ class DetectionBatch(NamedTuple):
     boxes: Tensor  # (N, G, 4) float32, xyxy in pixels
     labels: Tensor  # (N, G) int64; -1 where padded
     crowd: Tensor  # (N, G) bool
-    indices: Tensor  # (N,) int64, positions in the reader
+    image_ids: Tensor  # (N,) int64, in the data set's own files
+    sizes: Tensor  # (N, 2) int64, height and width in pixels of the images before they were resized
 
 
 class SegmentationBatch(NamedTuple):
@@ -40,7 +41,7 @@ class SegmentationBatch(NamedTuple):
 
     images: Tensor  # (N, 3, H, W) uint8, or float32 where the resize does not round; channels last in memory
     masks: Tensor  # (N, h, w) uint8, class indices or IGNORE
-    indices: Tensor  # (N,) int64, positions in the reader
+    names: tuple[str, ...]  # N, of the samples
 
 
 class Transformed(Dataset):
@@ -54,10 +55,10 @@ class Transformed(Dataset):
     def __len__(self) -> int:
         return len(self.reader)
 
-    def __getitem__(self, key: Key) -> tuple[int, Any]:
-        """Return the index and the transformed sample of key = (epoch, index)."""
+    def __getitem__(self, key: Key) -> Any:
+        """Return the transformed sample of key = (epoch, index)."""
         state = np.random.SeedSequence((self.seed, *key)).generate_state(1)
-        return key[1], self.transform(self.reader[key[1]], int(state[0]))
+        return self.transform(self.reader[key[1]], int(state[0]))
 
 
 class EpochSampler(Sampler[Key]):
@@ -94,9 +95,8 @@ def stack_images(images: Sequence[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
 
 
-def collate_detection(samples: Sequence[tuple[int, DetectionItem]]) -> DetectionBatch:
+def collate_detection(items: Sequence[DetectionItem]) -> DetectionBatch:
     """Stack images of one size and pad their boxes."""
-    indices, items = zip(*samples, strict=True)
     n, longest = len(items), max(len(item.boxes) for item in items)
     boxes = torch.zeros(n, longest, 4)
     labels = torch.full((n, longest), -1, dtype=torch.int64)
@@ -106,14 +106,15 @@ def collate_detection(samples: Sequence[tuple[int, DetectionItem]]) -> Detection
         boxes[row, :count] = torch.from_numpy(item.boxes)
         labels[row, :count] = torch.from_numpy(item.labels)
         crowd[row, :count] = torch.from_numpy(item.crowd)
-    return DetectionBatch(stack_images([item.image for item in items]), boxes, labels, crowd, torch.tensor(indices))
+    image_ids, sizes = torch.tensor([item.image_id for item in items]), torch.tensor([item.size for item in items])
+    return DetectionBatch(stack_images([item.image for item in items]), boxes, labels, crowd, image_ids, sizes)
 
 
-def collate_segmentation(samples: Sequence[tuple[int, SegmentationItem]]) -> SegmentationBatch:
+def collate_segmentation(items: Sequence[SegmentationItem]) -> SegmentationBatch:
     """Stack images and masks of one size."""
-    indices, items = zip(*samples, strict=True)
     masks = torch.from_numpy(np.stack([item.mask for item in items]))
-    return SegmentationBatch(stack_images([item.image for item in items]), masks, torch.tensor(indices))
+    names = tuple(item.name for item in items)
+    return SegmentationBatch(stack_images([item.image for item in items]), masks, names)
 
 
 def build_loader(

@@ -8,11 +8,12 @@ import numpy as np
 
 from data.findings import Finding, Report, fault
 from data.folders import report_left_out
-from data.image_headers import Header, Size, describe_size
+from data.image_headers import Header, describe_size
 from data.images import inspect_image, read_mask_size
 from data.labels import MaskFiles
 from data.orientation import choose_upright
 from data.reading import read_all
+from data.sizes import Size
 
 LOSSY = (".jpg", ".jpeg", ".webp")  # formats that masks may have been written in by mistake
 

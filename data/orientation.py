@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from data.findings import Finding, Level, Report
-from data.image_headers import Header, Size
+from data.image_headers import Header
+from data.sizes import Size
 
 CURE = "look at the samples, whose boxes or masks must lie on the objects"
 

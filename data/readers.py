@@ -8,8 +8,8 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from data.classes import ClassTable
-from data.resizing import Size
 from data.samples import DetectionSample, SegmentationSample
+from data.sizes import Size
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-Size = tuple[int, int]  # (height, width)
+from data.sizes import Size
 
 
 def resize_area(image: np.ndarray, size: Size) -> np.ndarray:

@@ -32,6 +32,11 @@ class DetectionSample:
     crowd: "np.ndarray"
     image_id: int
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the image in pixels."""
+        return self.image.shape[0], self.image.shape[1]
+
 
 @dataclass
 class SegmentationSample:
@@ -46,3 +51,8 @@ class SegmentationSample:
     image: "np.ndarray"
     mask: "np.ndarray"
     name: str
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the image in pixels."""
+        return self.image.shape[0], self.image.shape[1]

@@ -12,12 +12,14 @@ from typing import Any, NamedTuple
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # no look for updates at import
 
 import albumentations as A
+import cv2
 import numpy as np
 
 from data.colors import ColorChange
 from data.crops import ScaledCrop, SSDRandomCrop
-from data.resizing import Size, resize_image
+from data.resizing import resize_image
 from data.samples import IGNORE, DetectionSample, SegmentationSample
+from data.sizes import Size
 
 MIN_SIDE = 1.0  # pixels of the network's input; smaller boxes are left out of training
 
@@ -29,6 +31,8 @@ class DetectionItem(NamedTuple):
     boxes: np.ndarray  # (G, 4) float32, xyxy in pixels of `image`
     labels: np.ndarray  # (G,) int64
     crowd: np.ndarray  # (G,) bool
+    image_id: int  # in the data set's own files
+    size: Size  # (height, width) of the sample's image in pixels
 
 
 class SegmentationItem(NamedTuple):
@@ -36,6 +40,7 @@ class SegmentationItem(NamedTuple):
 
     image: np.ndarray  # (H, W, 3), RGB, 0 to 255: uint8, or float32 where the resize does not round
     mask: np.ndarray  # (H, W) uint8 in training; (h, w), at the label's own size, in evaluation
+    name: str  # of the sample
 
 
 class RuleResize(A.Resize):
@@ -81,7 +86,8 @@ class DetectionTransform:
         kept = np.asarray(out["kept"], dtype=np.int64)
         visible = (boxes[:, 2:] - boxes[:, :2] >= MIN_SIDE).all(axis=1)
         kept = kept[visible]
-        return DetectionItem(out["image"], boxes[visible], sample.labels[kept], sample.crowd[kept])
+        labels, crowd = sample.labels[kept], sample.crowd[kept]
+        return DetectionItem(out["image"], boxes[visible], labels, crowd, sample.image_id, sample.size)
 
 
 class SegmentationTransform:
@@ -117,7 +123,7 @@ class SegmentationTransform:
         """Transform one sample; the same seed does the same."""
         self.pipeline.set_random_state(np.random.default_rng(seed), random.Random(seed))
         out = self.pipeline(image=sample.image, mask=sample.mask)
-        return SegmentationItem(out["image"], out["mask"])
+        return SegmentationItem(out["image"], out["mask"], sample.name)
 
 
 class DetectionResize:
@@ -137,7 +143,7 @@ class DetectionResize:
         image = resize_image(sample.image, self.size, rule=self.rule)
         scale = np.array([image.shape[1] / sample.image.shape[1], image.shape[0] / sample.image.shape[0]] * 2)
         boxes = (sample.boxes * scale).astype(np.float32)  # (G, 4)
-        return DetectionItem(image, boxes, sample.labels, sample.crowd)
+        return DetectionItem(image, boxes, sample.labels, sample.crowd, sample.image_id, sample.size)
 
 
 class SegmentationResize:
@@ -154,4 +160,22 @@ class SegmentationResize:
 
     def __call__(self, sample: SegmentationSample, seed: int) -> SegmentationItem:
         """Resize one sample; the seed changes nothing."""
-        return SegmentationItem(resize_image(sample.image, self.size, rule=self.rule), sample.mask)
+        return SegmentationItem(resize_image(sample.image, self.size, rule=self.rule), sample.mask, sample.name)
+
+
+class WholeImage:
+    """For learning by heart: resize image and mask to one size.
+
+    Args:
+        size: (height, width) in pixels.
+        rule: of the image's resize, key of `data.resizing.RESIZES`.
+    """
+
+    def __init__(self, size: Size, *, rule: str) -> None:
+        self.size = size
+        self.rule = rule
+
+    def __call__(self, sample: SegmentationSample, seed: int) -> SegmentationItem:
+        """Resize one sample; the seed changes nothing."""
+        mask = cv2.resize(sample.mask, self.size[::-1], interpolation=cv2.INTER_NEAREST)
+        return SegmentationItem(resize_image(sample.image, self.size, rule=self.rule), mask, sample.name)

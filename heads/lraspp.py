@@ -1,39 +1,18 @@
 """LR-ASPP (arXiv:1905.02244, section 6.4 and figure 10), as TensorFlow DeepLab builds it, and as torchvision does."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from backbones.blocks import ConvNormAct, init_kaiming, make_norm
 from backbones.taps import Tap
+from heads.lraspp_conventions import CONVENTIONS
 
 BN_EPS = 0.00001  # of the heads' norms, in TensorFlow and in torchvision, whatever the backbone's
 POOL_KERNEL = 49  # covers the whole map of a 769-pixel crop at stride 16
 POOL_STRIDE = (16, 20)
-
-
-class Convention(NamedTuple):
-    """What differs between the two.
-
-    Attributes:
-        gate_bias: whether the gate's convolution has a bias.
-        gate: its non-linearity.
-        windows: whether the gate pools 49 x 49 windows; the whole map otherwise.
-        align_corners: of every bilinear resize.
-    """
-
-    gate_bias: bool
-    gate: type[nn.Module]
-    windows: bool
-    align_corners: bool
-
-
-CONVENTIONS = {
-    "tensorflow": Convention(gate_bias=True, gate=nn.Hardsigmoid, windows=True, align_corners=True),
-    "torchvision": Convention(gate_bias=False, gate=nn.Sigmoid, windows=False, align_corners=False),
-}
+GATES: dict[str, type[nn.Module]] = {"hard sigmoid": nn.Hardsigmoid, "sigmoid": nn.Sigmoid}
 
 
 def resize(x: Tensor, size: tuple[int, int], *, align_corners: bool = True) -> Tensor:
@@ -48,7 +27,7 @@ class LRASPP(nn.Module):
         taps: of the backbone; C5 and skip are used.
         num_classes: K.
         filters: width F of the two branches, 128 or 256 in the paper.
-        convention: key of `CONVENTIONS`.
+        convention: key of `heads.lraspp_conventions.CONVENTIONS`.
         bn_momentum: 1 - TensorFlow's decay.
 
     Attributes:
@@ -73,7 +52,7 @@ class LRASPP(nn.Module):
         norm = make_norm(eps=BN_EPS, momentum=bn_momentum)
         self.windows, self.align_corners = rules.windows, rules.align_corners
         self.project = ConvNormAct(c5.channels, filters, kernel=1, norm=norm, act=nn.ReLU)
-        self.gate = nn.Sequential(nn.Conv2d(c5.channels, filters, 1, bias=rules.gate_bias), rules.gate())
+        self.gate = nn.Sequential(nn.Conv2d(c5.channels, filters, 1, bias=rules.gate_bias), GATES[rules.gate]())
         self.classify = nn.Conv2d(filters, num_classes, 1)
         self.classify_skip = nn.Conv2d(skip.channels, num_classes, 1)
         init_kaiming(self)

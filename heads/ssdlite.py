@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from backbones.blocks import ConvNormAct, Norm, make_norm
 from backbones.taps import Tap
-from heads.anchors import TENSORFLOW, Layout, build_anchors
+from heads.anchor_layouts import TENSORFLOW, Layout
+from heads.anchors import build_anchors
 
 EXTRAS = (512, 256, 256, 128)  # channels of the levels after C5, each at half the resolution of the one before
 MIN_EXTRA = 16  # channels that a narrow network keeps there

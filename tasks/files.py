@@ -5,10 +5,13 @@ import math
 from pathlib import Path
 from typing import Any
 
-ANALYSIS = "analysis.json"  # what an evaluation writes beside its metrics
+Metrics = dict[str, Any]  # numbers by name, and dicts of them by class
+
+METRICS = "metrics.json"  # what an evaluation writes
+ANALYSIS = "analysis.json"  # and what it found out beside
 
 
-def write_json(path: Path, values: Any) -> None:
+def write_json(path: Path, values: object) -> None:
     """Write plain values as JSON; NaN and infinity are refused, as no JSON reader takes them."""
     part = path.with_suffix(".part")
     part.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n", encoding="utf-8")

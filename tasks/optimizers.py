@@ -1,8 +1,6 @@
-"""Optimizers and learning-rate schedules, as the paper and TensorFlow's recipes have them."""
+"""Optimizers, as the paper and TensorFlow's recipes have them."""
 
-import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -10,51 +8,15 @@ from torch import nn
 from torch.optim import SGD, Optimizer, RMSprop
 from torch.optim.lr_scheduler import LambdaLR
 
+from tasks.optimization import Optimization, lr_factor
+
 # TensorFlow adds its epsilon inside the square root: sqrt(x + .001) there is close to sqrt(x) + sqrt(.001) here.
 RMSPROP_EPS = 0.0316
 RMSPROP_DECAY = 0.9
 
-
-@dataclass(frozen=True)
-class Optimization:
-    """How weights are changed.
-
-    Attributes:
-        name: "sgd" or "rmsprop" (the paper's, for ImageNet).
-        lr: highest learning rate, after the warm-up.
-        momentum: of the optimizer.
-        weight_decay: of the weights that take it, see `split_parameters`.
-        schedule: "cosine", or "poly" (DeepLab, arXiv:1606.00915, section 4.1.1).
-        warmup: share of all steps over which the rate rises linearly.
-        steps: optimizer steps in all.
-    """
-
-    name: str
-    lr: float
-    momentum: float
-    weight_decay: float
-    schedule: str
-    warmup: float
-    steps: int
-
-    def __post_init__(self) -> None:
-        for field, choices in (("name", OPTIMIZERS), ("schedule", SCHEDULES)):
-            if getattr(self, field) not in choices:
-                raise ValueError(f"{field}: unknown {getattr(self, field)!r}; choose from {sorted(choices)}")
-        if not 0 < self.lr < math.inf:
-            raise ValueError(f"lr: {self.lr!r}; expected a number above 0")
-        for field in ("momentum", "weight_decay", "warmup"):
-            if not 0 <= getattr(self, field) < 1:
-                raise ValueError(f"{field}: {getattr(self, field)!r}; expected 0 to below 1")
-
-
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     "sgd": SGD,
     "rmsprop": partial(RMSprop, alpha=RMSPROP_DECAY, eps=RMSPROP_EPS),
-}
-SCHEDULES = {
-    "cosine": lambda progress: (1 + math.cos(math.pi * progress)) / 2,
-    "poly": lambda progress: (1 - progress) ** 0.9,
 }
 
 
@@ -71,14 +33,6 @@ def split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Para
     chosen = {id(parameter) for parameter in decayed}
     trained = (parameter for parameter in model.parameters() if parameter.requires_grad)
     return decayed, [parameter for parameter in trained if id(parameter) not in chosen]
-
-
-def lr_factor(step: int, *, schedule: str, warmup_steps: int, steps: int) -> float:
-    """Return the learning rate at an optimizer step as a share of the highest."""
-    if step < warmup_steps:
-        return (step + 1) / (warmup_steps + 1)
-    progress = (step - warmup_steps) / max(1, steps - warmup_steps)
-    return SCHEDULES[schedule](min(progress, 1.0))
 
 
 def free_gradients(optimizer: Optimizer, *_: Any) -> None:

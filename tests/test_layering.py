@@ -49,6 +49,20 @@ def test_heads_import_torch_and_backbones_alone():
     assert imports_of("heads") <= {"torch", "backbones", "heads"}
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        "backbones/tables.py",
+        "backbones/baselines.py",
+        "backbones/taps.py",
+        "heads/anchor_layouts.py",
+        "heads/lraspp_conventions.py",
+    ],
+)
+def test_tables_import_the_standard_library_alone(table):
+    assert not imported(ROOT / table)
+
+
 def test_data_knows_nothing_of_models():
     assert imports_of("data") & OURS == {"data"}
     assert "lightning" not in imports_of("data")

@@ -7,7 +7,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
 from data.findings import Finding, fault, parse_all
-from data.image_headers import Size
+from data.sizes import Size
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 LIMIT = 1e9  # pixels; beyond any image

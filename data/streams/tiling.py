@@ -3,7 +3,7 @@
 from math import ceil
 from typing import NamedTuple
 
-Size = tuple[int, int]  # (height, width)
+from data.sizes import Size
 
 
 class Tile(NamedTuple):

@@ -6,17 +6,16 @@ Usage:
     python -m tasks.benchmark checkpoint=RUN/model.safetensors
 """
 
-from omegaconf import DictConfig
-
+from tasks.benchmark.config import BenchmarkConfig
 from tasks.cli.entry import command
 
 
 @command("benchmark")
-def main(cfg: DictConfig) -> None:
+def main(config: BenchmarkConfig) -> None:
     """Run the command with its configuration, conf/benchmark.yaml."""
     from tasks.benchmark.command import benchmark  # late, so that --help takes a second
 
-    benchmark(cfg)
+    benchmark(config)
 
 
 if __name__ == "__main__":

@@ -3,123 +3,101 @@
 import logging
 import platform
 import sys
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 import torch
-from omegaconf import DictConfig
 
 from data.classes import ClassTable
-from data.errors import InputError
+from data.config import DatasetConfig
+from data.sizes import Size, to_size
+from tasks.benchmark.config import BenchmarkConfig
 from tasks.benchmark.paper_tables import compare, list_versions, markdown, render_table
-from tasks.cli.options import Size, check_least, parse_size, to_plain
-from tasks.evaluate.command import make_trainer
 from tasks.files import write_json
-from tasks.loaders import DETECTION, describe, find_task
-from tasks.models.architecture import Arch, build_model
-from tasks.models.checkpoint import load_checkpoint, load_model
-from tasks.models.description import Description
+from tasks.hardware import choose_device, name_processor
+from tasks.inference.loading import load
+from tasks.models.architecture import Arch
+from tasks.models.network import build_model
 from tasks.profiling.counting import CONVENTIONS, count_madds, count_parameters, count_stages, measure_activations
-from tasks.profiling.latency import STEPS, Module, measure_latency, name_processor, summarize
+from tasks.profiling.latency import STEPS, default_image, measure_latency, summarize
+
+if TYPE_CHECKING:
+    from tasks.task import Model
 
 logger = logging.getLogger(__name__)
 
-CLASSES = {"detection": 80, "segmentation": 19}  # of COCO and of Cityscapes
-PHOTO: Size = (480, 640)  # a usual size in COCO
-CITYSCAPES: Size = (1024, 2048)
+NO_DATA = DatasetConfig(name="", root="", train="", val="")
 MEBIBYTE = 2**20
 
 
-def benchmark(cfg: DictConfig) -> dict[str, Any]:
-    """Build cfg.table, or count and time the configuration; print it, and write cfg.json where given.
+def benchmark(config: BenchmarkConfig) -> dict[str, Any]:
+    """Build config.table, or count and time the network; print it, and write config.json where given.
 
     Returns:
         What is in the JSON.
 
     Raises:
-        InputError: if an option or the checkpoint cannot be used.
+        InputError: if the checkpoint cannot be used, or there is no such table.
     """
-    config = to_plain(cfg)
-    out = None if config["json"] is None else Path(str(config["json"]))
-    if out is not None and out.is_dir():
-        raise InputError(f"json: {out} is a folder; expected the name of a file")
-    if config["table"] is None:
+    if config.table is None:
         results = measure(config)
         text = render_configuration(results)
     else:
-        results = compare(config["table"])
+        results = compare(config.table)
         text = render_table(results)
     sys.stdout.write(text)
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_json(out, results)
-        logger.info("written to %s", out)
+    if config.json is not None:
+        config.json.parent.mkdir(parents=True, exist_ok=True)
+        write_json(config.json, results)
+        logger.info("written to %s", config.json)
     return results
 
 
-def measure(config: dict[str, Any]) -> dict[str, Any]:
+def measure(config: BenchmarkConfig) -> dict[str, Any]:
     """Count and time what a configuration describes.
 
     Raises:
-        InputError: if an option or the checkpoint cannot be used.
+        InputError: if the checkpoint or the accelerator cannot be used.
     """
-    for field in ("warmup_runs", "repeats", "threads", "num_classes"):
-        if config[field] is not None or field in ("warmup_runs", "repeats"):
-            check_least(config[field], 1, field)
-    image = None if config["image"] is None else parse_size(config["image"], "image")
-    module = build_module(config)
-    description = module.description
-    image = image or default_image(description)
-    module.to(make_trainer(accelerator=config["accelerator"], logger=False).strategy.root_device)
-    latency = measure_latency(
-        module, image, warmup=config["warmup_runs"], repeats=config["repeats"], threads=config["threads"]
-    )
+    device = choose_device(config.accelerator)
+    model = build(config).to(device)
+    description = model.description
+    image = default_image(description) if config.image is None else to_size(config.image, "image")
+    latency = measure_latency(model, image, warmup=config.warmup_runs, repeats=config.repeats, threads=config.threads)
     steps = dict(zip(STEPS, latency.steps.T, strict=True))
     steps["together"] = latency.steps.sum(axis=1)
     return {
         "arch": asdict(description.arch),
-        "weights": "random" if config["checkpoint"] is None else str(config["checkpoint"]),
+        "weights": "random" if config.checkpoint is None else str(config.checkpoint),
         "image": list(image),
         "input": list(latency.input),
         **count_costs(description.arch, latency.input),
         "latency_ms": {name: summarize(times)._asdict() for name, times in steps.items()},
         "timing": {
-            "device": name_processor(module.device),
+            "device": name_processor(device),
             "threads": latency.threads,
             "channels_last": latency.channels_last,
-            "warmup_runs": config["warmup_runs"],
-            "repeats": config["repeats"],
+            "warmup_runs": config.warmup_runs,
+            "repeats": config.repeats,
         },
         "versions": {"python": platform.python_version(), **list_versions()},
     }
 
 
-def build_module(config: dict[str, Any]) -> Module:
-    """Return the configured or saved model with all that is around it, in evaluation mode."""
-    if config["checkpoint"] is None:
-        kind = find_task(config["model"]["head"]).kind
-        if config["eval_size"] is None:
-            config = {**config, "eval_size": config["size"]}
-        description = describe(config, name_classes(config["num_classes"] or CLASSES[kind]))
-        return find_task(description.arch.head).module(description).eval()
-    description, weights = load_checkpoint(Path(str(config["checkpoint"])))
-    module = find_task(description.arch.head).module(description).eval()
-    module.model = load_model(description, weights)
-    return module
+def build(config: BenchmarkConfig) -> "Model":
+    """Return the configured or saved model, in evaluation mode."""
+    if config.checkpoint is not None:
+        return load(config.checkpoint)
+    recipe = config.recipe
+    if recipe.own.input_size(recipe.input_size) is None:
+        recipe = replace(recipe, own=recipe.own.at_one_size(recipe.input_size))
+    classes = name_classes(config.num_classes or recipe.task.usual_classes)
+    return recipe.task.parts.build(recipe.describe(classes, NO_DATA)).eval()
 
 
 def name_classes(count: int) -> ClassTable:
     """Return classes with numbers for names."""
     return ClassTable.create([str(index) for index in range(count)], range(count))
-
-
-def default_image(description: Description) -> Size:
-    """Return the size of the image that a model is timed on, unless another is asked for."""
-    if find_task(description.arch.head) is DETECTION:
-        return PHOTO
-    size = description.preprocessing.size
-    return size if isinstance(size, tuple) else CITYSCAPES
 
 
 def count_costs(arch: Arch, size: Size) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from tasks.cli.options import Size
+from data.sizes import Size
 from tasks.models.architecture import Arch
 
 

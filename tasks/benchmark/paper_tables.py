@@ -6,22 +6,24 @@ from typing import Any
 import torch
 from torch import nn
 
-from backbones.zoo import BASELINES, import_timm
+from backbones.baselines import BASELINES
+from backbones.zoo import import_timm
 from data.errors import InputError
 from tasks.benchmark.paper import TABLES, Row, Table
-from tasks.models.architecture import Arch, build_model
+from tasks.models.architecture import Arch
+from tasks.models.network import build_model
 from tasks.profiling.counting import CONVENTIONS, count_madds, count_parameters
 
 UNITS = {"M": 1e6, "B": 1e9}
 
 
-def compare(number: Any) -> dict[str, Any]:
+def compare(number: int) -> dict[str, Any]:
     """Build every row of a table of the paper and set its figures beside the printed ones.
 
     Raises:
         InputError: if it is not one of `TABLES`.
     """
-    if not isinstance(number, int) or number not in TABLES:
+    if number not in TABLES:
         raise InputError(f"table: {number!r}; expected one of {list(TABLES)}")
     table = TABLES[number]
     convention = CONVENTIONS[table.convention]

@@ -86,7 +86,7 @@ def explain_system(error: OSError) -> str:
 
 
 def find_place(error: BaseException) -> str:
-    """Return the last line of this program that an error went through: "tasks/models/architecture.py:12"."""
+    """Return the last line of this program that an error went through: "tasks/models/network.py:12"."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [
         frame for frame in frames if Path(frame.filename).is_relative_to(OURS) and "site-packages" not in frame.filename

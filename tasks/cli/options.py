@@ -1,155 +1,152 @@
-"""Options as plain values: resolved, and checked by type and range before anything runs."""
+"""From what Hydra composed to a command's configuration; and options that stay the text that was typed."""
 
-import os
-import shutil
-from typing import Any, get_type_hints
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin
 
-import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import QuotedString
+from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from data.errors import InputError
+from tasks.parsing import SPREAD, Partial, choices, parse, typed_fields
+from tasks.task import check_serves, find_task
 
-Size = tuple[int, int]  # (height, width)
-COMPILERS = ("g++", "clang++", "c++")
-SMALLEST = 32  # pixels: the stride of C5
-NAMES_OF_TYPES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+Config = TypeVar("Config")
 
 
-def to_plain(cfg: DictConfig) -> dict[str, Any]:
-    """Return the configuration as plain values.
+def read_options(kind: type[Config], cfg: DictConfig) -> Config:
+    """Return the configuration of a command, checked.
+
+    Args:
+        kind: its dataclass.
+        cfg: as Hydra composed it.
 
     Raises:
-        InputError: naming the option that is missing or cannot be resolved.
+        InputError: naming the option that is missing, cannot be resolved, or is of the wrong type or range.
     """
+    if takes_recipe(kind) and "name" in cfg.dataset:  # first: options of the other kind of data may not resolve
+        check_serves(find_task(cfg.model.head), cfg.dataset.name)
     try:
-        return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+        values: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as error:
         raise InputError(f"{error.full_key}: none given; expected {error.full_key}=VALUE") from error
     except OmegaConfBaseException as error:
         raise InputError(f"option {error.full_key}: {str(error).splitlines()[0]}") from error
+    return replace(parse_command(kind, values), typed=tuple(given_options()))  # type: ignore[type-var]
 
 
-def parse_size(value: Any, field: str) -> Size:
-    """Turn N or [height, width] into a size.
-
-    Raises:
-        InputError: if it is neither, or a side is below 32.
-    """
-    sides = [value, value] if isinstance(value, int) else value
-    if not (isinstance(sides, list) and len(sides) == 2 and all(isinstance(s, int) and s >= SMALLEST for s in sides)):
-        raise InputError(f"{field}: {value!r}; expected N or [height, width], whole numbers from {SMALLEST}")
-    return sides[0], sides[1]
-
-
-def parse_eval_size(value: Any, field: str) -> Size | int | None:
-    """Check the size of a segmenter's input: N for the shorter side, [height, width], or None for each image's own.
+def parse_command(kind: type[Config], values: Mapping[str, Any]) -> Config:
+    """Build the configuration of a command from plain values; a recipe's head says which task it is for.
 
     Raises:
-        InputError: if it is none of these, or a side is below 32.
+        InputError: naming the option that is missing, unknown, or of the wrong type or range.
     """
-    if value is None:
-        return None
-    size = parse_size(value, field)
-    return size[0] if isinstance(value, int) else size
+    if not takes_recipe(kind):
+        return parse(kind, values)
+    model = values.get("model")
+    head = model.get("head") if isinstance(model, Mapping) else None
+    return parse(kind, values, kinds={"own": find_task(str(head)).options})
 
 
-def parse(build: Any, values: dict[str, Any], field: str) -> Any:
-    """Call a constructor with a part of the configuration.
+def takes_recipe(kind: type) -> bool:
+    """Tell whether a command's options hold a training recipe."""
+    return "recipe" in {field.name for field in fields(kind)}
 
-    Raises:
-        InputError: naming the part and the field, if a value is of the wrong type or the constructor refuses it.
+
+def given_options() -> list[str]:
+    """Return the options of the command line as they were typed; none where there is no command line."""
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+
+
+def keep_text(argument: str, kind: type) -> str:
+    """Quote what Hydra would take for a number or a truth value where an option is a text, such as out=2024_05_18.
+
+    Args:
+        argument: of the command line.
+        kind: dataclass of the command's options.
     """
-    hints = get_type_hints(build.__init__)
-    for name, value in values.items():
-        check_type(value, hints.get(name), f"{field}.{name}")
+    name, equals, value = argument.partition("=")
+    option = find_option(kind, name.lstrip("+"))
+    if not equals or option is None:
+        return argument
+    quoted = _quote(value, option)
+    return argument if quoted == value else f"{name}={quoted}"
+
+
+def find_option(kind: type, name: str) -> Any:
+    """Return the type of an option by its dotted name; None where a dataclass has none of that name."""
+    first, _, rest = name.partition(".")
+    for own, annotated in typed_fields(kind):
+        found = None
+        if own.metadata.get(SPREAD):
+            found = next(filter(None, (find_option(choice, name) for choice in choices(annotated))), None)
+        elif own.name == first:
+            found = _look_inside(annotated, rest) if rest else annotated
+        if found is not None:
+            return found
+    return None
+
+
+def _look_inside(annotated: Any, name: str) -> Any:
+    """Return the type of what has a name inside a dataclass, changes to one, or a dictionary."""
+    for choice in choices(annotated):
+        origin, arguments = get_origin(choice), get_args(choice)
+        if origin in (dict, Mapping):
+            return arguments[1]
+        inner = arguments[0] if origin is Partial else choice
+        if is_dataclass(inner):
+            return find_option(inner, name)  # type: ignore[arg-type]
+    return None
+
+
+def _quote(value: str, kind: Any) -> str:
+    """Quote a value, or what it lists, where its type is a text."""
+    kinds = choices(kind)
+    listed = next((choice for choice in kinds if get_origin(choice) in (tuple, Sequence)), None)
+    named = next((choice for choice in kinds if get_origin(choice) in (dict, Mapping)), None)
+    if value.startswith("[") and value.endswith("]") and listed is not None:
+        (entry, *_) = get_args(listed)
+        return f"[{','.join(_quote(part, entry) for part in _split(value[1:-1]))}]"
+    if value.startswith("{") and value.endswith("}") and named is not None:
+        key_kind, entry = get_args(named)
+        pairs = [part.partition(":") for part in _split(value[1:-1])]
+        quoted = [f"{_quote(key.strip(), key_kind)}:{_quote(rest.strip(), entry)}" for key, _, rest in pairs]
+        return f"{{{','.join(quoted)}}}"
+    if not {str, Path} & set(kinds) or {int, float, bool} & set(kinds):
+        return value
+    return _quote_text(value, nullable=type(None) in kinds)
+
+
+def _quote_text(value: str, *, nullable: bool) -> str:
+    stripped = value.strip()
+    if not stripped or (nullable and stripped == "null"):
+        return value
     try:
-        return build(**values)
-    except (TypeError, ValueError) as error:
-        said = str(error)
-        raise InputError(said if said.startswith(f"{field}.") else f"{field}: {said}") from error
+        parsed = OverridesParser.create().parse_override(f"x={stripped}").value()
+    except OverrideParseException:
+        return value
+    if isinstance(parsed, str | QuotedString | list | dict):
+        return value
+    escaped = stripped.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
-def check_type(value: Any, expected: Any, field: str) -> None:
-    """Check a plain value against its annotation; other annotations than those of plain values pass.
-
-    Raises:
-        InputError: naming the field and the type.
-    """
-    allowed = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}.get(expected)
-    if allowed and (not isinstance(value, allowed) or (isinstance(value, bool) and expected is not bool)):
-        raise InputError(f"{field}: {value!r}; expected {NAMES_OF_TYPES[expected]}")
-
-
-def check_numbers(config: dict[str, Any]) -> None:
-    """Check the numbers of a training configuration that no constructor sees.
-
-    Raises:
-        InputError: naming the field and its least value.
-    """
-    trainer, dataset = config["trainer"], config["dataset"]
-    for field, value, least in (
-        ("batch_size", config["batch_size"], 1),
-        ("seed", config["seed"], 0),
-        ("trainer.max_epochs", trainer["max_epochs"], 1),
-        ("trainer.check_val_every_n_epoch", trainer["check_val_every_n_epoch"], 1),
-        ("trainer.accumulate_grad_batches", trainer["accumulate_grad_batches"], 1),
-        ("dataset.workers", count_workers(dataset), 0),
-    ):
-        check_least(value, least, field)
-    for field, kind in (("progress_bar", bool), ("ema_decay", float), ("gradient_clip_val", float)):
-        check_type(trainer[field], kind, f"trainer.{field}")
-    for field in ("early_stopping", "log_images"):
-        if trainer.get(field) is not None:
-            check_least(trainer[field], 0, f"trainer.{field}")
-    check_type(trainer["precision"], str, "trainer.precision")
-
-
-def check_compiler(wanted: Any) -> None:
-    """Check that there is what torch.compile needs, where it is wanted.
-
-    Raises:
-        InputError: if there is no C++ compiler.
-    """
-    check_type(wanted, bool, "trainer.compile")
-    names = [os.environ.get("CXX", ""), *COMPILERS]
-    if wanted and not any(shutil.which(name) for name in names if name):
-        raise InputError(f"trainer.compile: no C++ compiler; expected CXX or one of {', '.join(COMPILERS)} in PATH")
-
-
-def check_accelerator(wanted: Any, field: str) -> None:
-    """Check that this machine has the accelerator that is wanted.
-
-    Raises:
-        InputError: naming the option, and what there is.
-    """
-    there = {"auto": True, "cpu": True, "mps": torch.backends.mps.is_available()}
-    there["gpu"] = torch.cuda.is_available() or there["mps"]
-    there["cuda"] = torch.cuda.is_available()
-    if wanted not in there:
-        raise InputError(f"{field}: unknown {wanted!r}; choose from {', '.join(sorted(there))}")
-    if not there[wanted]:
-        reason = (
-            "is built without CUDA"
-            if torch.version.cuda is None
-            else "sees no GPU; nvidia-smi says whether one is there"
-        )
-        raise InputError(f"{field}={wanted}: torch {torch.__version__} {reason}; expected auto or cpu")
-
-
-def check_least(value: Any, least: int, field: str) -> None:
-    """Check a whole number.
-
-    Raises:
-        InputError: naming the field and its least value.
-    """
-    check_type(value, int, field)
-    if value < least:
-        raise InputError(f"{field}: {value}; expected a whole number from {least}")
-
-
-def count_workers(dataset: dict[str, Any]) -> int:
-    """Return the number of loading processes: as configured, or one a core, at most 8."""
-    workers = dataset["workers"]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(8, cores) if workers is None else workers
+def _split(text: str) -> list[str]:
+    """Split at the commas that stand in no brackets and no quotes."""
+    parts, depth, quote = [""], 0, ""
+    for index, sign in enumerate(text):
+        if quote:
+            quote = "" if sign == quote and text[index - 1] != "\\" else quote
+        elif sign in "'\"":
+            quote = sign
+        depth += 0 if quote else (sign in "[{(") - (sign in "]})")
+        if sign == "," and not depth and not quote:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return parts if text.strip() else []

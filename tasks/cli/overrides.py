@@ -1,7 +1,7 @@
 """What is wrong with a command line, in one line: the option that is meant, the choices that there are."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,10 +139,11 @@ def list_options(line: CommandLine) -> list[str]:
             config = compose(line.name, chosen)
         except (HydraException, OmegaConfBaseException):
             config = compose(line.name)
-    return [*groups, *flatten(OmegaConf.to_container(config, resolve=False))]
+    values: Any = OmegaConf.to_container(config, resolve=False)
+    return [*groups, *flatten(values)]
 
 
-def flatten(values: Any, prefix: str = "") -> Iterator[str]:
+def flatten(values: Mapping[str, object], prefix: str = "") -> Iterator[str]:
     """Yield the dotted name of every plain value, and of the dictionaries on the way."""
     for key, value in values.items():
         yield f"{prefix}{key}"

@@ -10,7 +10,7 @@ import logging
 from pathlib import Path
 from typing import NoReturn
 
-from tasks.cli.entry import clear_errors, quiet_libraries
+from tasks.cli.entry import clear_errors
 
 
 class Parser(argparse.ArgumentParser):
@@ -39,6 +39,7 @@ def main(words: list[str] | None = None) -> None:
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     with clear_errors(debug=given.debug):
         from tasks.compare.command import compare_to  # late, so that --help is instant
+        from tasks.trainer import quiet_libraries
 
         quiet_libraries()
         compare_to(

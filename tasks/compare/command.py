@@ -11,11 +11,13 @@ from tasks.compare.rows import Row
 from tasks.compare.tables import Comparison, print_comparison, write_comparison
 from tasks.files import write_json
 from tasks.report.defaults import flatten
-from tasks.report.sections import CLASS_METRICS, list_metrics
-from tasks.runs.reading import HEADLINE, Run, read_run
+from tasks.report.sections import list_metrics
+from tasks.runs.reading import Run, read_run
+from tasks.task import KINDS
 
 logger = logging.getLogger(__name__)
 
+UNSET = "null"  # an option that a run of another version does not have is one that is not set
 UNIMPORTANT = ("out", "resume", "debug", "trainer.progress_bar")  # options that change no result
 
 
@@ -180,7 +182,7 @@ def compare_metrics(runs: Sequence[Run]) -> list[Row]:
     found = [{e["name"]: e["value"] for part in list_metrics(run) for e in part} for run in runs]
     names = dict.fromkeys(name for numbers in found for name in numbers)
     rows = [Row(name, [numbers.get(name) for numbers in found], "metric", +1) for name in names]
-    headline = HEADLINE[str(runs[0].task)]
+    headline = KINDS[str(runs[0].task)].metric
     logged = [run.series.get(f"val/{headline}") for run in runs]
     if any(logged):
         values = [float(points[1].max()) if points else None for points in logged]
@@ -190,9 +192,7 @@ def compare_metrics(runs: Sequence[Run]) -> list[Row]:
 
 def compare_classes(runs: Sequence[Run]) -> list[Row]:
     """Return a row for each class: its AP or IoU."""
-    found: list[dict[str, Any]] = [
-        next((run.metrics[key] for key in CLASS_METRICS if key in run.metrics), {}) for run in runs
-    ]
+    found: list[dict[str, Any]] = [run.metrics.get(KINDS[str(run.task)].per_class[0]) or {} for run in runs]
     names = dict.fromkeys(name for values in found for name in values)
     return [Row(name, [values.get(name) for values in found], "metric", +1) for name in names]
 
@@ -204,4 +204,4 @@ def compare_options(runs: Sequence[Run]) -> list[Row]:
     found = [flatten(run.config) for run in runs]
     names = dict.fromkeys(name for options in found for name in options if name not in UNIMPORTANT)
     rows = [Row(name, [options.get(name) for options in found]) for name in names]
-    return [row for row in rows if len(set(row.values)) > 1]
+    return [row for row in rows if len({UNSET if value is None else value for value in row.values}) > 1]

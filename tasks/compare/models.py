@@ -3,24 +3,28 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from data.errors import InputError
-from tasks.benchmark.command import default_image
-from tasks.cli.options import Size
+from data.sizes import Size
 from tasks.compare.rows import Row
-from tasks.loaders import find_task
-from tasks.models.checkpoint import load_checkpoint, load_model
-from tasks.profiling.latency import STEPS, Module, measure_latency, name_processor, summarize
+from tasks.hardware import name_processor
+from tasks.inference.loading import load
+from tasks.models.checkpoint import load_checkpoint
+from tasks.profiling.latency import STEPS, default_image, find_device, measure_latency, summarize
+from tasks.profiling.summary import describe_model
 from tasks.report.numbers import number
+from tasks.runs.folder import CHECKPOINTS, WEIGHTS
 from tasks.runs.reading import Run
-from tasks.runs.recording import describe_model
+
+if TYPE_CHECKING:
+    from tasks.task import Model
 
 logger = logging.getLogger(__name__)
 
-WEIGHTS = ("model.safetensors", "checkpoints/best.ckpt", "checkpoints/last.ckpt")
+FILES = (WEIGHTS, f"{CHECKPOINTS}/best.ckpt", f"{CHECKPOINTS}/last.ckpt")
 ROUNDS = 15  # in each, every model takes one image to warm up and one that counts
 MEGABYTE = 1e6
 
@@ -28,7 +32,7 @@ MEGABYTE = 1e6
 def find_weights(run: Run) -> Path | None:
     """Return the file with a run's weights; an evaluation's is the checkpoint that it names."""
     named = [str(run.config["checkpoint"])] if run.config.get("checkpoint") else []
-    paths = [run.folder / name for name in (*WEIGHTS, *named)]  # an absolute name stays as it is
+    paths = [run.folder / name for name in (*FILES, *named)]  # an absolute name stays as it is
     paths += [Path(start["folder"]) / name for start in run.starts for name in named]
     return next((path for path in paths if path.is_file()), None)
 
@@ -50,7 +54,7 @@ def describe_models(runs: Sequence[Run]) -> tuple[list[dict[str, Any]], list[str
 
 def weigh_files(runs: Sequence[Run]) -> list[float | None]:
     """Return the megabytes of each run's model.safetensors."""
-    paths = [run.folder / WEIGHTS[0] for run in runs]
+    paths = [run.folder / WEIGHTS for run in runs]
     return [round(path.stat().st_size / MEGABYTE, 2) if path.is_file() else None for path in paths]
 
 
@@ -63,14 +67,19 @@ def time_models(runs: Sequence[Run]) -> tuple[list[Row], dict[str, Any]]:
     Raises:
         InputError: if a run has no weights, or they cannot be loaded.
     """
-    modules = [load_module(run) for run in runs]
-    image = choose_image(runs[0], modules[0])
+    models = [load_model(run) for run in runs]
+    image = choose_image(runs[0], models[0])
     logger.info("timing %d models on an image of %d x %d, %d rounds", len(runs), *image, ROUNDS)
-    rounds = [[time_once(module, image) for module in modules] for _ in range(ROUNDS)]
+    rounds = [[time_once(model, image) for model in models] for _ in range(ROUNDS)]
     steps = np.array(rounds)  # (rounds, runs, steps)
     parts = {"latency, ms": steps.sum(axis=2), "network alone, ms": steps[:, :, STEPS.index("network")]}
     rows = [row for name, milliseconds in parts.items() for row in spread_rows(name, milliseconds)]
-    return rows, {"image": list(image), "threads": 1, "rounds": ROUNDS, "device": name_processor(modules[0].device)}
+    return rows, {
+        "image": list(image),
+        "threads": 1,
+        "rounds": ROUNDS,
+        "device": name_processor(find_device(models[0])),
+    }
 
 
 def spread_rows(name: str, milliseconds: np.ndarray) -> list[Row]:
@@ -84,29 +93,26 @@ def spread_rows(name: str, milliseconds: np.ndarray) -> list[Row]:
     ]
 
 
-def choose_image(run: Run, module: Module) -> Size:
+def choose_image(run: Run, model: "Model") -> Size:
     """Return the (height, width) that most images of a run's data have; a usual one where that is unknown."""
     if "image" not in run.model:
-        return default_image(module.description)
+        return default_image(model.description)
     height, width = run.model["image"]
     return height, width
 
 
-def time_once(module: Module, image: Size) -> list[float]:
+def time_once(model: "Model", image: Size) -> list[float]:
     """Return the milliseconds of each step for one image, after one to warm up: the other models had the caches."""
-    return measure_latency(module, image, warmup=1, repeats=1, threads=1).steps[0].tolist()
+    return measure_latency(model, image, warmup=1, repeats=1, threads=1).steps[0].tolist()
 
 
-def load_module(run: Run) -> Module:
-    """Return a run's model with all that is around it, in evaluation mode.
+def load_model(run: Run) -> "Model":
+    """Return a run's model.
 
     Raises:
         InputError: if the run has no weights, or they cannot be loaded.
     """
     path = find_weights(run)
     if path is None:
-        raise InputError(f"{run.folder}: none of {', '.join(WEIGHTS)}; expected weights to time")
-    description, weights = load_checkpoint(path)
-    module = find_task(description.arch.head).module(description).eval()
-    module.model = load_model(description, weights)
-    return module
+        raise InputError(f"{run.folder}: none of {', '.join(FILES)}; expected weights to time")
+    return load(path)

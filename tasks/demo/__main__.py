@@ -4,17 +4,16 @@ Usage:
     python -m tasks.demo checkpoint=RUN/model.safetensors
 """
 
-from omegaconf import DictConfig
-
 from tasks.cli.entry import command
+from tasks.demo.config import DemoConfig
 
 
 @command("demo")
-def main(cfg: DictConfig) -> None:
+def main(config: DemoConfig) -> None:
     """Run the command with its configuration, conf/demo.yaml."""
     from tasks.demo.command import demo  # late, so that --help takes a second
 
-    demo(cfg)
+    demo(config)
 
 
 if __name__ == "__main__":

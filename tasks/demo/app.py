@@ -15,6 +15,7 @@ from tasks.demo.samples import find_samples, make_thumbnail
 from tasks.models.architecture import name_network
 from tasks.models.description import Description
 from tasks.predict.predictor import DRAWN_SCORE
+from tasks.task import find_task
 
 PAGE = Path(__file__).parent / "page"
 TYPES = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -67,7 +68,7 @@ def describe_model(description: Description) -> dict[str, Any]:
     thresholds = description.thresholds or (DRAWN_SCORE,) * len(table)
     classes = zip(table.names, table.colors, thresholds, strict=True)
     return {
-        "task": "detection" if arch.head == "ssdlite" else "segmentation",
+        "task": find_task(arch.head).kind,
         "name": name_network(arch.head, arch.backbone),
         "input": list(size) if isinstance(size, tuple) else size,
         "chosen": description.thresholds is not None,

@@ -9,15 +9,14 @@ import sys
 import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 from aiohttp import web
-from omegaconf import DictConfig
 
 from data.errors import InputError
-from tasks.cli.options import check_type, to_plain
 from tasks.demo.app import build_app
+from tasks.demo.config import DemoConfig
 from tasks.demo.guards import is_loopback
 from tasks.demo.inference import Inference
 from tasks.predict.predictor import Predictor
@@ -25,42 +24,24 @@ from tasks.predict.predictor import Predictor
 logger = logging.getLogger(__name__)
 
 EVERYWHERE = ("0.0.0.0", "::")
-LAST_PORT = 65535
 WARM_UP = (480, 640, 3)  # height, width and channels of an empty image, as cameras give them
 
 
-def demo(cfg: DictConfig) -> None:
+def demo(config: DemoConfig) -> None:
     """Serve the page until it is interrupted.
 
     Raises:
         InputError: if the checkpoint cannot be used, or the address cannot be had.
     """
-    config = to_plain(cfg)
-    check_address(config["host"], config["port"])
-    check_type(config["open"], bool, "open")
+    listen(config.host, config.port).close()  # before a model is loaded
     try:
-        app = load_app(str(config["checkpoint"]), host=config["host"], accelerator=config["accelerator"])
-        asyncio.run(serve(app, config["host"], config["port"], show=config["open"]))
+        app = load_app(config.checkpoint, host=config.host, accelerator=config.accelerator)
+        asyncio.run(serve(app, config.host, config.port, show=config.open))
     except KeyboardInterrupt:
         logger.info("stopped")
 
 
-def check_address(host: Any, port: Any) -> None:
-    """Check the address, before a model is loaded.
-
-    Raises:
-        InputError: naming the option.
-    """
-    check_type(host, str, "host")
-    check_type(port, int, "port")
-    if not host:
-        raise InputError("host: ''; expected 127.0.0.1 for this machine alone, or 0.0.0.0 for its whole network")
-    if not 0 <= port <= LAST_PORT:
-        raise InputError(f"port: {port}; expected 1 to {LAST_PORT}, or 0 for any that is free")
-    listen(host, port).close()
-
-
-def load_app(checkpoint: str, *, host: str, accelerator: str) -> web.Application:
+def load_app(checkpoint: Path, *, host: str, accelerator: str) -> web.Application:
     """Load a model, run it once, and build the application around it.
 
     Raises:
@@ -69,7 +50,7 @@ def load_app(checkpoint: str, *, host: str, accelerator: str) -> web.Application
     predictor = Predictor(checkpoint, accelerator=accelerator)
     for _ in predictor(np.zeros(WARM_UP, np.uint8)):  # the first run is slow: here nobody waits for it
         pass
-    return build_app(Inference(predictor), checkpoint=checkpoint, host=host)
+    return build_app(Inference(predictor), checkpoint=str(checkpoint), host=host)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -1,17 +1,14 @@
 """From the content of an image file to what the page draws, by one model that takes one image at a time."""
 
 import asyncio
-import base64
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Any, TypeVar
 
-import numpy as np
 from PIL import Image
 
-from data.classes import ClassTable
 from data.errors import InputError
 from data.image_headers import describe_size
 from data.images import decode_image
@@ -60,9 +57,8 @@ def predict(predictor: Predictor, content: bytes, name: str) -> dict[str, Any]:
     """Predict for the content of an image file.
 
     Returns:
-        Plain values: `width` and `height` of the upright image in pixels, `seconds` of inference; from a detector
-        `detections` (`label`: class index, `score`, `box`: xyxy in pixels), from a segmenter `mask` (a PNG file of
-        class indices as a data address) and `pixels` (how many of each class).
+        Plain values: `width` and `height` of the upright image in pixels, `seconds` of inference, and what was found,
+        see `to_message` of the task's predictions.
 
     Raises:
         InputError: if the content is no image, or too large.
@@ -72,28 +68,12 @@ def predict(predictor: Predictor, content: bytes, name: str) -> dict[str, Any]:
     (prediction,) = predictor(image, report=refuse)
     seconds = time.perf_counter() - start
     shared = {"width": image.shape[1], "height": image.shape[0], "seconds": seconds}
-    if prediction.mask is not None:
-        classes = predictor.description.classes
-        pixels = np.bincount(prediction.mask.ravel(), minlength=len(classes))[: len(classes)]
-        return {**shared, "mask": encode_mask(prediction.mask, classes), "pixels": pixels.tolist()}
-    found = zip(prediction.labels.tolist(), prediction.scores.tolist(), prediction.boxes.tolist(), strict=True)
-    return {**shared, "detections": [{"label": label, "score": score, "box": box} for label, score, box in found]}
+    return {**shared, **prediction.to_message()}
 
 
 def refuse(error: InputError) -> None:
     """Raise what the predictor would only log."""
     raise error
-
-
-def encode_mask(mask: np.ndarray, classes: ClassTable) -> str:
-    """Turn class indices (H, W) into a PNG file with the classes' colours as its palette, as a data address."""
-    palette = np.zeros((256, 3), np.uint8)  # whole: with fewer colours a pixel would not be one byte
-    palette[: len(classes)] = classes.colors
-    image = Image.fromarray(mask.astype(np.uint8)).convert("P")
-    image.putpalette(palette.tobytes())
-    file = BytesIO()
-    image.save(file, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def convert(content: bytes, name: str) -> bytes:

@@ -2,10 +2,10 @@
 
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
+from data.config import DatasetConfig
 from data.images import find_images, load_image
 from data.splits import Part
 
@@ -23,17 +23,14 @@ PLACES = (  # of a split's images, under the data set's root, as the common tree
 SIDE = 224  # pixels of a thumbnail's longer side
 
 
-def find_samples(dataset: dict[str, Any]) -> list[Path]:
+def find_samples(dataset: DatasetConfig) -> list[Path]:
     """Return up to `MOST` images of the evaluation split, evenly spread; none where the data set is not there.
 
     Args:
-        dataset: the configuration of the data that a checkpoint holds.
+        dataset: of the data that the model was trained on.
     """
-    root, split = dataset.get("root"), dataset.get("val")
-    if not root or not split:
-        return []
-    for place, name in product(PLACES, Part("val", str(split)).names):
-        images = list_images(Path(str(root), place.format(split=name)))
+    for place, name in product(PLACES, Part("val", dataset.val).names):
+        images = list_images(Path(dataset.root, place.format(split=name)))
         if images:
             count = min(MOST, len(images))
             return [images[index * len(images) // count] for index in range(count)]

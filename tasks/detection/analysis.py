@@ -8,14 +8,8 @@ import numpy as np
 from tasks.detection.errors import Errors, find_errors, measure_gains
 from tasks.detection.evaluation_matching import Matches, match_detections
 from tasks.detection.metrics import DetectionMetrics
-from tasks.detection.thresholds import (
-    NAMES,
-    ScoreCurve,
-    ThresholdRule,
-    choose_thresholds,
-    draw_score_curves,
-    fill_unmeasured,
-)
+from tasks.detection.thresholds import NAMES, ScoreCurve, choose_thresholds, draw_score_curves, fill_unmeasured
+from tasks.evaluation_settings import ThresholdRule
 from tasks.files import to_number
 
 GRID = np.linspace(0, 1, 101)  # scores that the curves are written at

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from heads.anchors import Layout, Shape, Shapes
+from heads.anchor_layouts import Layout, Shape, Shapes
 from tasks.detection.iou_assignment import overlaps
 
 REACH_IOU = 0.5  # from which an anchor counts as reaching a box

@@ -7,8 +7,8 @@ import numpy as np
 
 from data.classes import ClassTable
 from data.findings import Finding, Report
+from data.sizes import Size
 from data.transforms import MIN_SIDE
-from tasks.cli.options import Size
 from tasks.detection.coco_arrays import measure_iou
 from tasks.examination.counts import Counts
 

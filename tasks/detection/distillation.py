@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from heads.ssdlite import RawDetections
 from tasks.detection.postprocess import read_scores
-from tasks.distillation.teacher import Distillation
+from tasks.distillation.settings import Distillation
 
 
 def choose_classes(class_logits: Tensor, places: Tensor | None, *, scores: str) -> Tensor:

@@ -1,23 +1,26 @@
 """The labels of a detector's data set, looked at as training and its network see them."""
 
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from data.boxes import BoxDataset
 from data.findings import Finding, Report
-from tasks.detection.anchor_reach import Anchors, check_reach, describe_reach, find_anchors
+from data.readers import BoxReader
+from tasks.detection.anchor_fit import Anchors, check_reach, describe_reach, find_anchors
+from tasks.detection.box_plots import plot_box_sizes
 from tasks.detection.box_table import BoxTable, check_repeats, check_sizes, count_boxes, measure_sizes
+from tasks.detection.limits import check_evaluation
 from tasks.examination.examined import Examined
-from tasks.examination.plots import plot_box_sizes
-from tasks.loaders import FOLLOW_DATA, describe
+from tasks.examination.orphans import check_lone_labels, check_orphans
+from tasks.models.description import Description
 
 NO_PIXELS = np.zeros((0, 0, 3), np.uint8)
 
 
-def read_table(reader: BoxDataset) -> BoxTable:
+def read_table(reader: BoxReader) -> BoxTable:
     """Gather the boxes of all images of a reader, without a look at the images."""
     samples = [reader.make_sample(index, NO_PIXELS) for index in range(len(reader))]
     rows = np.repeat(np.arange(len(reader)), [len(sample.boxes) for sample in samples])
@@ -27,16 +30,7 @@ def read_table(reader: BoxDataset) -> BoxTable:
     return BoxTable(reader.image_paths, reader.sizes, rows, labels, boxes, crowd)
 
 
-def choose_anchors(config: dict[str, Any], reader: BoxDataset) -> Anchors:
-    """Return the anchors that a run of this configuration would have on this training data."""
-    anchors = find_anchors(describe(config, reader.classes))
-    boxes, labels = (torch.from_numpy(values) for values in reader.boxes_at(anchors.size))
-    if config["model"].get("shapes") != FOLLOW_DATA or not len(boxes):
-        return anchors
-    return anchors.follow(boxes, labels)
-
-
-def check_teaching(reader: BoxDataset, report: Report) -> None:
+def check_teaching(reader: BoxReader, report: Report) -> None:
     """Report training data that a detector cannot learn from: none but crowds."""
     boxes, _ = reader.boxes_at((1, 1))
     if not len(boxes):
@@ -44,22 +38,33 @@ def check_teaching(reader: BoxDataset, report: Report) -> None:
         report(Finding("error", "nothing to learn", "train", found, "expected boxes: a detector learns from them"))
 
 
-def examine_boxes(readers: dict[str, BoxDataset], config: dict[str, Any], report: Report) -> dict[str, Examined]:
-    """Count and check the boxes of each split.
+def examine(
+    readers: Mapping[str, BoxReader],
+    description: Description,
+    *,
+    report: Report,
+    workers: int,
+    advance: Callable[[int], object],
+) -> dict[str, Examined]:
+    """Count and check the boxes of each split; no image is opened for it.
 
     Args:
         readers: of the splits, which agree on their classes.
-        config: as for training.
+        description: of the detector that is to be trained.
         report: takes the findings.
+        workers: threads; none are needed here.
+        advance: told how many images were looked at.
     """
+    anchors = find_anchors(description)
     first, *_ = readers.values()
-    anchors, names, examined = choose_anchors(config, first), first.classes.names, {}
+    names, examined = first.classes.names, {}
     if "train" in readers:
         check_teaching(readers["train"], report)
     for role, reader in readers.items():
         table = read_table(reader)
         check_repeats(table, reader.classes, report)
         check_sizes(table, anchors.size, report, split=role)
+        check_evaluation(description, reader, report=report, split=role)
         presence = np.zeros((len(reader), len(names)), dtype=bool)
         presence[table.rows, table.labels] = True
         values = {
@@ -67,10 +72,11 @@ def examine_boxes(readers: dict[str, BoxDataset], config: dict[str, Any], report
             "reach": _measure_reach(anchors, reader, report, split=role),
         }
         examined[role] = Examined(count_boxes(table, reader.classes), presence, values)
+        advance(len(reader))
     return examined
 
 
-def _measure_reach(anchors: Anchors, reader: BoxDataset, report: Report, *, split: str) -> dict[str, Any] | None:
+def _measure_reach(anchors: Anchors, reader: BoxReader, report: Report, *, split: str) -> dict[str, Any] | None:
     """Measure the reach of the anchors, and report what they miss of the boxes to train on; None without boxes."""
     boxes, labels = (torch.from_numpy(values) for values in reader.boxes_at(anchors.size))
     if not len(boxes):
@@ -82,12 +88,17 @@ def _measure_reach(anchors: Anchors, reader: BoxDataset, report: Report, *, spli
     return describe_reach(reach, reader.classes.names)
 
 
-def plot_boxes(readers: dict[str, BoxDataset], config: dict[str, Any], path: Path) -> None:
-    """Draw the sizes of the boxes of each split beside the anchors."""
+def check_files(name: str, readers: Collection[BoxReader], *, blamed: set[Path], report: Report) -> None:
+    """Report images that no label names, and label files without an image; see `tasks.examination.orphans`."""
+    check_orphans(readers, blamed, report)
+    check_lone_labels(name, readers, report)
+
+
+def plot_labels(readers: Mapping[str, BoxReader], description: Description, out: Path) -> None:
+    """Draw boxes.png: the sizes of the boxes of each split beside the anchors."""
     first, *_ = readers.values()
-    anchors = choose_anchors(config, first)
-    sides, labels = {}, {}
+    anchors, sides, labels = find_anchors(description), {}, {}
     for role, reader in readers.items():
         boxes, labels[role] = reader.boxes_at(anchors.size)
         sides[role] = boxes[:, 2:] - boxes[:, :2]
-    plot_box_sizes(sides, labels, classes=first.classes, anchors=anchors.sides().numpy(), path=path)
+    plot_box_sizes(sides, labels, classes=first.classes, anchors=anchors.sides().numpy(), path=out / "boxes.png")

@@ -6,8 +6,6 @@ over the positives and the hardest negatives (SSD, arXiv:1512.02325, section 2.2
 with the quality of the match as the target.
 """
 
-import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -18,6 +16,7 @@ from torchvision.ops import sigmoid_focal_loss
 from heads.box_coder import decode, encode
 from heads.ssdlite import RawDetections
 from tasks.detection.iou_assignment import BACKGROUND, IGNORED, Assignment
+from tasks.detection.settings import LossSettings
 
 NEGATIVES_PER_POSITIVE = 3
 EPS = 1e-7  # square pixels
@@ -28,49 +27,6 @@ class DetectionLoss(NamedTuple):
 
     classification: Tensor
     box: Tensor
-
-
-@dataclass(frozen=True)
-class LossSettings:
-    """How the detector is taught; by default as in SSD.
-
-    Attributes:
-        assignment: which anchors learn a box: by their "iou" with it, as in SSD, or "task_aligned", by what the network
-            predicts there (`tasks.detection.task_aligned_assignment`).
-        matching_iou: overlap from which an anchor takes a box; for "iou".
-        candidates: anchors that a box may have at most; for "task_aligned".
-        box: "smooth_l1" of the offsets, or "giou" of the boxes (arXiv:1902.09630).
-        box_weight: factor of the box loss; 1 / 4 in TensorFlow, which goes with the focal loss there.
-        min_negatives: hardest negatives that an image without a match gives all the same, for softmax scores: it still
-            teaches what is background; 0 in torchvision.
-
-    Raises:
-        ValueError: if one is out of range.
-    """
-
-    assignment: str = "iou"
-    box: str = "smooth_l1"
-    box_weight: float = 1.0
-    matching_iou: float = 0.5
-    candidates: int = 13
-    min_negatives: int = 3
-
-    def __post_init__(self) -> None:
-        for field, choices in (("assignment", ("iou", "task_aligned")), ("box", tuple(BOX_LOSSES))):
-            if getattr(self, field) not in choices:
-                raise ValueError(f"loss.{field}: unknown {getattr(self, field)!r}; choose from {list(choices)}")
-        if not 0 < self.matching_iou <= 1:
-            raise ValueError(f"loss.matching_iou: {self.matching_iou!r}; expected above 0, up to 1")
-        if not 0 < self.box_weight < math.inf:
-            raise ValueError(f"loss.box_weight: {self.box_weight!r}; expected a number above 0")
-        for field, least in (("candidates", 1), ("min_negatives", 0)):
-            if getattr(self, field) < least:
-                raise ValueError(f"loss.{field}: {getattr(self, field)!r}; expected a whole number from {least}")
-        unused = {"iou": "candidates", "task_aligned": "matching_iou"}[self.assignment]
-        if getattr(self, unused) != type(self).__dataclass_fields__[unused].default:
-            raise ValueError(
-                f"loss.{unused}: does nothing with loss.assignment={self.assignment}; expected it left out"
-            )
 
 
 def assign_slots(matches: Tensor, labels: Tensor) -> Tensor:

@@ -76,7 +76,7 @@ def _merge_once(found: Found, size: tuple[int, int]) -> Found:
     nowhere = cut & (area(found.boxes) == 0)
     kept = np.zeros(len(cut), dtype=bool)
     for row in range(len(cut)):
-        near = _find_near(found, nowhere, row, kept)
+        near = find_near(found, nowhere, row, kept)
         same = near[_is_same(found, cut, row, near)] if near.size else near
         if not same.size:
             kept[row] = True
@@ -89,7 +89,7 @@ def _merge_once(found: Found, size: tuple[int, int]) -> Found:
     return found.take(kept)
 
 
-def _find_near(found: Found, nowhere: np.ndarray, row: int, kept: np.ndarray) -> np.ndarray:
+def find_near(found: Found, nowhere: np.ndarray, row: int, kept: np.ndarray) -> np.ndarray:
     """Return the kept rows that may be the same as `row`: of other tiles, where they intersect or one is `nowhere`.
 
     Boxes of one tile are never the same; cut boxes without area, `nowhere`, are part of any other.

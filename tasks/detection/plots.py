@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from tasks.detection.analysis import Analysis
 from tasks.detection.metrics import DetectionMetrics
 from tasks.detection.thresholds import NAMES
-from tasks.drawing.figures import ACCENT, INK, new_figure, style_axes
+from tasks.drawing.figures import ACCENT, INK, literal, new_figure, save_figure, style_axes
 
 MOST_NAMED = 10  # classes; more are drawn as one pale bundle around their mean
 PALE = "#a9bcd6"
@@ -29,7 +29,7 @@ def plot_precision_recall(metrics: DetectionMetrics, path: Path) -> None:
     _draw_curves(
         right, metrics, precision=metrics.precision.mean(axis=0), title="Precision, mean over IoU 0.50 to 0.95"
     )
-    figure.savefig(path)
+    save_figure(figure, path)
 
 
 def _draw_curves(axes: Axes, metrics: DetectionMetrics, *, precision: np.ndarray, title: str) -> None:
@@ -38,7 +38,7 @@ def _draw_curves(axes: Axes, metrics: DetectionMetrics, *, precision: np.ndarray
     named = len(drawn) <= MOST_NAMED
     for index, (name, curve) in enumerate(drawn):
         color = matplotlib.colormaps["tab10"](index) if named else PALE
-        label = f"{name}  {curve.mean():.3f}" if named else "one class" if index == 0 else None
+        label = f"{literal(name)}  {curve.mean():.3f}" if named else "one class" if index == 0 else None
         axes.plot(metrics.recall_thresholds, curve, color=color, linewidth=1.4 if named else 0.6, label=label)
     if drawn:
         mean = np.mean([curve for _, curve in drawn], axis=0)
@@ -63,7 +63,7 @@ def plot_thresholds(analysis: Analysis, path: Path) -> None:
     for axes, part, title in zip(figure.subplots(1, 3), (2, 0, 1), ("F1", "Precision", "Recall"), strict=True):
         for index, (name, curve, threshold) in enumerate(drawn):
             color = matplotlib.colormaps["tab10"](index) if named else PALE
-            label = f"{name}  {threshold:.2f}" if named else "one class" if index == 0 else None
+            label = f"{literal(name)}  {threshold:.2f}" if named else "one class" if index == 0 else None
             axes.plot(SCORES, curve.measure(SCORES)[part], color=color, linewidth=1.4 if named else 0.6, label=label)
             axes.plot(threshold, curve.measure(np.array([threshold]))[part], ".", color=color, markersize=9)
         if len(drawn) > 1:
@@ -73,7 +73,7 @@ def plot_thresholds(analysis: Analysis, path: Path) -> None:
         axes.set(xlim=(0, 1), ylim=(0, 1.02))
         if drawn and part == NAMES.index("F1"):
             axes.legend(title="threshold chosen (dot)", fontsize=8, title_fontsize=8, framealpha=0.9)
-    figure.savefig(path)
+    save_figure(figure, path)
 
 
 def plot_errors(analysis: Analysis, path: Path) -> None:

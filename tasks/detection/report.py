@@ -3,56 +3,73 @@
 from pathlib import Path
 from typing import Any
 
+import lightning as L
 import numpy as np
 
-from data.boxes import BoxDataset
 from data.classes import ClassTable
+from data.readers import BoxReader
 from data.samples import spread
 from tasks.detection.analysis import analyse
 from tasks.detection.confusion import confusion_matrix
+from tasks.detection.detector import Detector
+from tasks.detection.metrics import DetectionMetric
 from tasks.detection.module import DetectionModule
 from tasks.detection.plots import plot_errors, plot_precision_recall, plot_thresholds
-from tasks.detection.thresholds import ThresholdRule
 from tasks.detection.worst import draw_worst
 from tasks.drawing.figures import plot_confusion_matrix
 from tasks.drawing.images import draw_boxes, save_image, side_by_side
-from tasks.files import ANALYSIS, write_json
+from tasks.evaluation_settings import EvaluationSettings
+from tasks.files import ANALYSIS, METRICS, write_json
 
 SAMPLES = 8  # images drawn
 
 
-def write_report(out: Path, module: DetectionModule, reader: BoxDataset, *, rule: ThresholdRule) -> dict[str, Any]:
-    """Write the numbers, results.json, the plots, samples/ and worst/ of a module's last validation.
+class DetectionEvaluation:
+    """A detector on its way over a reader, and the report of it.
 
     Args:
-        out: the folder.
-        module: that was validated.
-        reader: on which.
-        rule: how the thresholds are chosen that pictures and counts go by.
+        out: folder of the report.
+        model: the detector.
+        reader: of the images and their boxes.
+        settings: how the thresholds are chosen that pictures and counts go by.
 
-    Returns:
-        The metrics as written.
+    Attributes:
+        module: to be validated before the report is written.
+        callbacks: that look on.
     """
-    if module.metrics is None:
-        raise ValueError("the module was not validated yet")
-    truth, stored = reader.ground_truth(), module.description.thresholds
-    analysis = analyse(module.metrics, truth, module.results, rule=rule, stored=stored)
-    matrix = confusion_matrix(truth, module.results, score_threshold=analysis.thresholds)
-    plot_confusion_matrix(matrix, out / "confusion_matrix.png", names=[*reader.classes.names, "background"])
-    plot_precision_recall(module.metrics, out / "precision_recall.png")
-    plot_thresholds(analysis, out / "f1.png")
-    plot_errors(analysis, out / "errors.png")
-    draw_samples(out / "samples", module.results, reader, thresholds=analysis.thresholds)
-    worst = draw_worst(out, analysis, reader)
-    write_json(out / "results.json", module.results)
-    write_json(out / ANALYSIS, {**analysis.to_dict(), "worst": worst})
-    metrics = module.metrics.to_dict()
-    write_json(out / "metrics.json", metrics)
-    return metrics
+
+    def __init__(self, out: Path, model: Detector, reader: BoxReader, *, settings: EvaluationSettings) -> None:
+        self.out, self.model, self.reader, self.rule = out, model, reader, settings.threshold
+        self.metric = DetectionMetric(reader)
+        self.module = DetectionModule(model, metric=self.metric)
+        self.callbacks: list[L.Callback] = []
+
+    def write(self) -> dict[str, Any]:
+        """Write the numbers, results.json, the plots, samples/ and worst/.
+
+        Returns:
+            The metrics as written.
+        """
+        out, reader, results, metrics = self.out, self.reader, self.metric.results, self.module.metrics
+        if metrics is None:
+            raise ValueError("the module was not validated yet")
+        truth, stored = reader.ground_truth(), self.model.description.thresholds
+        analysis = analyse(metrics, truth, results, rule=self.rule, stored=stored)
+        matrix = confusion_matrix(truth, results, score_threshold=analysis.thresholds)
+        plot_confusion_matrix(matrix, out / "confusion_matrix.png", names=[*reader.classes.names, "background"])
+        plot_precision_recall(metrics, out / "precision_recall.png")
+        plot_thresholds(analysis, out / "f1.png")
+        plot_errors(analysis, out / "errors.png")
+        draw_samples(out / "samples", results, reader, thresholds=analysis.thresholds)
+        worst = draw_worst(out, analysis, reader)
+        write_json(out / "results.json", results)
+        write_json(out / ANALYSIS, {**analysis.to_dict(), "worst": worst})
+        write_json(out / METRICS, metrics.to_dict())
+        return metrics.to_dict()
 
 
 def draw_samples(
-    folder: Path, results: list[dict[str, Any]], reader: BoxDataset, *, thresholds: tuple[float, ...]
+    folder: Path, results: list[dict[str, Any]], reader: BoxReader, *, thresholds: tuple[float, ...]
 ) -> None:
     """Draw images spread over the data set, with their boxes left and what was found right."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -6,34 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.detection.evaluation_matching import Matches
+from tasks.evaluation_settings import FALSE_POSITIVES, UNMEASURED, ThresholdRule
 
-F1, FALSE_POSITIVES = "f1", "false_positives"
-RULES = (F1, FALSE_POSITIVES)
-UNMEASURED = 0.5  # threshold of a class without boxes or without detections to choose from
 NAMES = ("precision", "recall", "F1")
-
-
-@dataclass(frozen=True)
-class ThresholdRule:
-    """How the threshold of each class is chosen.
-
-    Attributes:
-        rule: "f1" takes the threshold of the best F1, "false_positives" the lowest that lets at most `limit` of them
-            through; None takes the thresholds that the checkpoint holds, or "f1" where it holds none.
-        limit: false positives of one class an image, on average.
-
-    Raises:
-        ValueError: if there is no such rule, or the limit is no number from 0.
-    """
-
-    rule: str | None = None
-    limit: float = 0.1
-
-    def __post_init__(self) -> None:
-        if self.rule is not None and self.rule not in RULES:
-            raise ValueError(f"rule: unknown {self.rule!r}; choose from {', '.join(RULES)}, or null")
-        if isinstance(self.limit, bool) or not isinstance(self.limit, int | float) or not 0 <= self.limit < np.inf:
-            raise ValueError(f"limit: {self.limit!r}; expected a number from 0, of false positives an image")
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from data.boxes import BoxDataset
 from data.classes import ClassTable
+from data.escapes import to_utf8
+from data.readers import BoxReader
 from tasks.detection.analysis import Analysis
 from tasks.detection.errors import DETECTION_KINDS
+from tasks.drawing.fonts import brief
 from tasks.drawing.images import draw_boxes, draw_legend, save_image, side_by_side
 
 FOLDER = "worst"
@@ -38,7 +40,7 @@ def rank_images(analysis: Analysis) -> list[int]:
     return order[mistakes[order] > 0].tolist()
 
 
-def draw_worst(out: Path, analysis: Analysis, reader: BoxDataset) -> list[dict[str, str]]:
+def draw_worst(out: Path, analysis: Analysis, reader: BoxReader) -> list[dict[str, str]]:
     """Draw the worst images into out/worst, ground truth left and detections right.
 
     Args:
@@ -55,14 +57,15 @@ def draw_worst(out: Path, analysis: Analysis, reader: BoxDataset) -> list[dict[s
     images = reader.ground_truth()["images"]
     entries = []
     for rank, index in enumerate(chosen, start=1):
-        picture = f"{FOLDER}/{rank:02d}_{images[index]['id']}.jpg"
         truth_said, found_said = describe_image(analysis, index)
         image = reader[index].image
         panes = _draw_truth(image, analysis, index), _draw_found(image, analysis, index)
         pair = side_by_side(*panes, titles=(f"ground truth: {truth_said}", f"detections: {found_said}"))
         legend = draw_legend(np.array([RIGHT, FALSE, MISSED]), classes=STATES, width=pair.shape[1])
-        save_image(np.vstack([pair, legend]), out / picture)
-        entries.append({"image": images[index]["file_name"], "picture": picture, "why": f"{truth_said}; {found_said}"})
+        path = save_image(np.vstack([pair, legend]), out / FOLDER / f"{rank:02d}_{images[index]['id']}.jpg")
+        picture = path.relative_to(out).as_posix()
+        name, why = to_utf8(images[index]["file_name"]), f"{truth_said}; {found_said}"
+        entries.append({"image": name, "picture": picture, "why": why})
     return entries
 
 
@@ -89,7 +92,7 @@ def _draw_truth(image: np.ndarray, analysis: Analysis, index: int) -> np.ndarray
     matches = analysis.matches
     own = np.flatnonzero(matches.truth.images == index)
     states = np.where(matches.boxes_found(analysis.keep)[own], RIGHT, MISSED)
-    texts = [matches.names[label] for label in matches.truth.labels[own]]
+    texts = [brief(matches.names[label]) for label in matches.truth.labels[own]]
     said = ["missed" if state == MISSED else "" for state in states]
     return _draw(image, matches.truth.xywh[own], states, texts=texts, said=said)
 
@@ -99,7 +102,7 @@ def _draw_found(image: np.ndarray, analysis: Analysis, index: int) -> np.ndarray
     own = np.flatnonzero(analysis.keep & (matches.found.images == index))
     states = np.select([matches.right[own], matches.ignored[own]], [RIGHT, CROWD], FALSE)
     rows = zip(matches.found.labels[own], matches.found.scores[own], strict=True)
-    texts = [f"{matches.names[label]} {score:.2f}" for label, score in rows]
+    texts = [f"{brief(matches.names[label])} {score:.2f}" for label, score in rows]
     said = ["" if kind < 0 else DETECTION_KINDS[kind] for kind in analysis.errors.kinds[own]]
     said = ["on a crowd" if state == CROWD else kind for state, kind in zip(states, said, strict=True)]
     return _draw(image, matches.found.xywh[own], states, texts=texts, said=said)
@@ -108,8 +111,5 @@ def _draw_found(image: np.ndarray, analysis: Analysis, index: int) -> np.ndarray
 def _draw(image: np.ndarray, xywh: np.ndarray, states: np.ndarray, *, texts: list[str], said: list[str]) -> np.ndarray:
     """Draw boxes in the colours of their states, each with its text and what is said of it."""
     tags = [f"{text}, {word}" if word else text for text, word in zip(texts, said, strict=True)]
-    colors = {tag: STATES.colors[state] for tag, state in zip(tags, states, strict=True)}
-    table = ClassTable.create(tuple(colors), range(len(colors)), colors=tuple(colors.values()))
     boxes = np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1)
-    labels = np.array([table.names.index(tag) for tag in tags], dtype=np.int64)
-    return draw_boxes(image, boxes, labels, classes=table)
+    return draw_boxes(image, boxes, states, classes=STATES, tags=tags)

@@ -1,43 +1,12 @@
 """A teacher in a training step: a trained network that answers for the student's images and is never changed."""
 
-import math
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-
-@dataclass(frozen=True)
-class Distillation:
-    """How a student learns from a teacher.
-
-    Attributes:
-        teacher: checkpoint, "coco", "voc", "torchvision:NAME" or "timm:NAME"; None for none.
-        weights: file with the tensors of torchvision's or timm's network.
-        weight: factor of the loss, beside that of the labels.
-        temperature: that the logits of both are divided by; the loss takes its square as a factor, so that gradients
-            keep their size (arXiv:1503.02531, section 2).
-        box_weight: factor of a detector's offsets in the loss.
-
-    Raises:
-        ValueError: naming the field, what it held and what is allowed.
-    """
-
-    teacher: str | None = None
-    weights: str | None = None
-    weight: float = 1.0
-    temperature: float = 1.0
-    box_weight: float = 1.0
-
-    def __post_init__(self) -> None:
-        for field in ("weight", "box_weight"):
-            if not 0 <= getattr(self, field) < math.inf:
-                raise ValueError(f"distill.{field}: {getattr(self, field)!r}; expected a number from 0")
-        if not 0 < self.temperature < math.inf:
-            raise ValueError(f"distill.temperature: {self.temperature!r}; expected a number above 0")
-        if self.weights is not None and self.teacher is None:
-            raise ValueError(f"distill.weights: {self.weights!r} of no network; give distill.teacher too")
+from tasks.distillation.settings import Distillation
 
 
 class Teacher:
@@ -47,8 +16,10 @@ class Teacher:
     it.
 
     Args:
-        network: images (N, 3, H, W) uint8 -> what the student predicts for them, or a feature map.
+        network: that answers.
         settings: how the student learns from it.
+        answer: images (N, 3, H, W) uint8 -> what the student predicts for them, or a feature map; by default the
+            network itself.
         places: (K,) int64, where each class of the student stands among the teacher's; None: at its own place.
         projection: of the student's C5 to the channels of the teacher's map; None if it gives no map. It alone learns.
     """
@@ -58,11 +29,13 @@ class Teacher:
         network: nn.Module,
         settings: Distillation,
         *,
+        answer: Callable[[Tensor], Any] | None = None,
         places: Tensor | None = None,
         projection: nn.Conv2d | None = None,
     ) -> None:
         self.network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
         self.settings = settings
+        self.answer = answer or network
         self.places = places
         self.projection = projection
 
@@ -72,7 +45,7 @@ class Teacher:
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Any:
         """Answer for images (N, 3, H, W) uint8."""
-        return self.network(images)
+        return self.answer(images)
 
     def to(self, device: torch.device) -> None:
         """Move all tensors to a device, in place."""

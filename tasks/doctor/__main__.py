@@ -7,17 +7,16 @@ Usage:
 Its exit status is 0 where training may start, 1 where errors were found, 2 where an option is wrong.
 """
 
-from omegaconf import DictConfig
-
 from tasks.cli.entry import command
+from tasks.doctor.config import DoctorConfig
 
 
 @command("doctor")
-def main(cfg: DictConfig) -> None:
+def main(config: DoctorConfig) -> None:
     """Run the command with its configuration, conf/doctor.yaml."""
     from tasks.doctor.command import diagnose  # late, so that --help takes a second
 
-    if not diagnose(cfg).may_train:
+    if not diagnose(config).may_train:
         raise SystemExit(1)
 
 

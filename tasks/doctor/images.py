@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 
 from data.findings import EntryError, Finding, Report
-from data.image_headers import SUFFIXES, Size, describe_size
+from data.image_headers import SUFFIXES, describe_size
 from data.images import inspect_image, load_image
+from data.sizes import Size
 from tasks.doctor.duplicates import THUMBNAIL, hash_differences
 
 LEAST_SIDE = 32  # pixels that a JPEG file is decoded at: all of its data are read, most of the arithmetic is saved

@@ -1,17 +1,21 @@
 """Many pictures on one sheet: samples with their labels, and the pictures that two splits share."""
 
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from data.classes import ClassTable
 from data.errors import InputError
 from data.images import load_image
-from data.samples import DetectionSample
+from data.sizes import Size
 from tasks.doctor.leaks import Pair
-from tasks.drawing.images import PAPER, add_title, draw_boxes, draw_legend, draw_mask, side_by_side
+from tasks.drawing.images import PAPER, add_title, draw_legend, resize, side_by_side
+from tasks.task import Task
+
+if TYPE_CHECKING:
+    from tasks.task import Reader
 
 SAMPLES = 20  # on a sheet
 COLUMNS = 4
@@ -45,12 +49,13 @@ def choose_samples(presence: np.ndarray, count: int = SAMPLES) -> list[int]:
     return sorted([*chosen, *(int(index) for index in spread)])
 
 
-def draw_samples(reader: Any, rows: Sequence[int]) -> np.ndarray | None:
+def draw_samples(reader: "Reader", rows: Sequence[int], task: Task) -> np.ndarray | None:
     """Draw images with their labels on one sheet; files that cannot be read are left out.
 
     Args:
         reader: of a split.
         rows: positions of the images.
+        task: that the labels are for.
 
     Returns:
         (H, W, 3) uint8, with a legend of the classes below; None if no image can be read.
@@ -61,10 +66,9 @@ def draw_samples(reader: Any, rows: Sequence[int]) -> np.ndarray | None:
             sample = reader[row]
         except InputError:  # reported elsewhere
             continue
-        boxes = isinstance(sample, DetectionSample)
-        name = str(reader.names[row]) if boxes else sample.name
-        cells.append(add_title(_draw_sample(sample, reader.classes), name))
-        seen.append(np.unique(sample.labels if boxes else sample.mask))
+        picture = task.parts.draw_sample(sample, classes=reader.classes, size=_fit_size(sample.size))
+        cells.append(add_title(picture, Path(reader.image_paths[row]).name))
+        seen.append(task.parts.list_classes(sample))
     if not cells:
         return None
     sheet = tile(cells, columns=COLUMNS)
@@ -96,19 +100,12 @@ def tile(cells: Sequence[np.ndarray], *, columns: int) -> np.ndarray:
     return sheet
 
 
-def _draw_sample(sample: Any, classes: ClassTable) -> np.ndarray:
-    """Draw a sample's boxes or mask on its image, of its size on a sheet: lines and letters keep their size so."""
-    image = _fit(sample.image)
-    height, width = image.shape[:2]
-    if isinstance(sample, DetectionSample):
-        scale = np.array([width, height] * 2) / np.array([*sample.image.shape[1::-1]] * 2)
-        return draw_boxes(image, sample.boxes * scale, sample.labels, classes=classes)
-    mask = cv2.resize(sample.mask, (width, height), interpolation=cv2.INTER_NEAREST)
-    return draw_mask(image, mask, classes=classes)
+def _fit_size(size: Size) -> Size:
+    """Return the (height, width) of a picture whose longer side is SIDE."""
+    scale = SIDE / max(size)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def _fit(image: np.ndarray) -> np.ndarray:
     """Resize an image so that its longer side is SIDE."""
-    scale = SIDE / max(image.shape[:2])
-    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    return resize(image, _fit_size((image.shape[0], image.shape[1])))

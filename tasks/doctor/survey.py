@@ -1,67 +1,90 @@
 """Look at every file and every label of a data set, and list what is wrong."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from data.boxes import BoxDataset
+from data.config import DatasetConfig
 from data.errors import InputError
 from data.findings import EntryError, Finding, Report
 from data.splits import Role
-from tasks.cli.options import count_workers
-from tasks.detection.examination import examine_boxes
+from tasks.doctor.config import DoctorConfig
 from tasks.doctor.images import ImageFacts, check_images, look_at_all
 from tasks.doctor.leaks import Pair, check_copies, check_pairs, find_pairs
 from tasks.examination.counts import check_classes, check_empty
 from tasks.examination.examined import Examined
-from tasks.examination.orphans import check_lone_labels, check_lone_masks, check_orphans, list_images
-from tasks.loaders import DETECTION, find_task, open_split
-from tasks.segmentation.examination import examine_masks
+from tasks.examination.orphans import list_images
+from tasks.loaders import open_split
+from tasks.models.description import Description
+from tasks.task import Task
+
+if TYPE_CHECKING:
+    from tasks.task import Reader
 
 ROLES: tuple[Role, ...] = ("train", "val")
 
 
 class Survey(NamedTuple):
-    """What was seen of a data set, by role of the split."""
+    """What was seen of a data set, by role of the split.
 
-    readers: dict[str, Any]
+    Attributes:
+        readers: of the splits that could be opened.
+        description: of the model that would be trained on them; None where none could.
+        facts: of the images.
+        examined: the labels.
+        pairs: images that splits share.
+        findings: what is wrong.
+    """
+
+    readers: "dict[str, Reader]"
+    description: Description | None
     facts: dict[str, list[ImageFacts]]
     examined: dict[str, Examined]
     pairs: list[Pair]
     findings: list[Finding]
 
 
-def look(config: dict[str, Any]) -> Survey:
+def look(config: DoctorConfig) -> Survey:
     """Look at every file and every label of a data set."""
     findings: list[Finding] = []
-    readers = open_readers(config, findings.append)
+    task, workers = config.recipe.task, max(1, config.dataset.count_workers())
+    readers = open_readers(task, config.dataset, findings.append)
+    description = describe(config, readers)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     screen = Console(stderr=True)
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
-        facts = look_at_images(readers, config, progress)
-        examined = examine_labels(readers, config, progress, findings.append)
+        facts = look_at_images(readers, progress, decode=config.decode, workers=workers)
+        examined: dict[str, Examined] = {}
+        if description is not None:
+            labels = progress.add_task("labels", total=sum(map(len, readers.values())))
+            examined = task.parts.examine(
+                readers,
+                description,
+                report=findings.append,
+                workers=workers,
+                advance=lambda count: progress.advance(labels, count),
+            )
     pairs = find_pairs(facts)
-    check_files(config["dataset"]["name"], readers, facts, pairs=pairs, findings=findings)
+    check_files(task, config.dataset.name, readers, facts, pairs=pairs, findings=findings)
     check_labels(readers, examined, findings.append)
-    return Survey(readers, facts, examined, pairs, findings)
+    return Survey(readers, description, facts, examined, pairs, findings)
 
 
-def open_readers(config: dict[str, Any], report: Report) -> dict[str, Any]:
+def open_readers(task: Task, dataset: DatasetConfig, report: Report) -> "dict[str, Reader]":
     """Open what can be opened: readers by role, without those that have no image left."""
-    readers: dict[str, Any] = {}
-    dataset = {**config["dataset"], "least_side": None}  # sizes are those of whole images
+    readers: dict[str, Reader] = {}
     for role in ROLES:
         classes = readers["train"].classes if "train" in readers else None
         try:
-            reader = open_split(config["model"]["head"], dataset, role, classes=classes, report=report)
-        except EntryError as error:
-            report(error.finding)
-            continue
+            # Whole: sizes are those of whole images.
+            reader = open_split(task, dataset.whole(), role, classes=classes, report=report)
         except InputError as error:
             cure = "mend this first: nothing else of this split was looked at"
-            report(Finding("error", "split that cannot be opened", f"dataset.{role}", str(error), cure))
+            lost = Finding("error", "split that cannot be opened", f"dataset.{role}", str(error), cure)
+            report(error.finding if isinstance(error, EntryError) else lost)
             continue
         if len(reader):
             readers[role] = reader
@@ -71,34 +94,36 @@ def open_readers(config: dict[str, Any], report: Report) -> dict[str, Any]:
     return readers
 
 
-def look_at_images(readers: dict[str, Any], config: dict[str, Any], progress: Progress) -> dict[str, list[ImageFacts]]:
+def describe(config: DoctorConfig, readers: "dict[str, Reader]") -> Description | None:
+    """Describe the model that a run of this configuration would train on the first of these readers."""
+    if not readers:
+        return None
+    first, *_ = readers.values()
+    description = config.recipe.describe(first.classes, config.dataset)
+    if config.recipe.own.follows_data:
+        try:
+            arch = config.recipe.task.parts.follow_data(description, first)
+        except InputError:  # there is nothing to follow, which is found out again with the labels
+            return description
+        return replace(description, arch=arch)
+    return description
+
+
+def look_at_images(
+    readers: "dict[str, Reader]", progress: Progress, *, decode: bool, workers: int
+) -> dict[str, list[ImageFacts]]:
     """Look at every image of every split."""
-    task = progress.add_task("images", total=sum(map(len, readers.values())))
-    workers = max(1, count_workers(config["dataset"]))
+    images = progress.add_task("images", total=sum(map(len, readers.values())))
     return {
-        role: look_at_all(
-            list_images(reader), decode=config["decode"], workers=workers, advance=lambda: progress.advance(task)
-        )
+        role: look_at_all(list_images(reader), decode=decode, workers=workers, advance=lambda: progress.advance(images))
         for role, reader in readers.items()
     }
 
 
-def examine_labels(
-    readers: dict[str, Any], config: dict[str, Any], progress: Progress, report: Report
-) -> dict[str, Examined]:
-    """Look at every label of every split."""
-    if not readers:
-        return {}
-    if find_task(config["model"]["head"]) is DETECTION:
-        return examine_boxes(readers, config, report)
-    task = progress.add_task("masks", total=sum(map(len, readers.values())))
-    workers = max(1, count_workers(config["dataset"]))
-    return examine_masks(readers, report, workers=workers, advance=lambda: progress.advance(task))
-
-
 def check_files(
+    task: Task,
     name: str,
-    readers: dict[str, Any],
+    readers: "dict[str, Reader]",
     facts: dict[str, list[ImageFacts]],
     *,
     pairs: list[Pair],
@@ -108,16 +133,12 @@ def check_files(
     for images in facts.values():
         check_images(images, findings.append)
     blamed = {Path(finding.where) for finding in findings}
-    if any(isinstance(reader, BoxDataset) for reader in readers.values()):
-        check_orphans(readers.values(), blamed, findings.append)
-        check_lone_labels(name, readers.values(), findings.append)
-    else:
-        check_lone_masks(readers.values(), findings.append)
+    task.parts.check_files(name, readers.values(), blamed=blamed, report=findings.append)
     check_copies(facts, findings.append)
     check_pairs(pairs, findings.append)
 
 
-def check_labels(readers: dict[str, Any], examined: dict[str, Examined], report: Report) -> None:
+def check_labels(readers: "dict[str, Reader]", examined: dict[str, Examined], report: Report) -> None:
     """Report classes that are missing, rare or out of balance, and images without labels."""
     for role, split in examined.items():
         check_empty(split.counts, report, split=role)

@@ -1,22 +1,51 @@
-"""Figures of both tasks: their style and the confusion matrix."""
+"""Figures of both tasks: their style, names in them, and the confusion matrix."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
+from matplotlib.ft2font import FT2Font
+from matplotlib.text import Text
 from matplotlib.ticker import PercentFormatter
+
+from tasks.drawing.fonts import DEJAVU, brief, find_font
 
 INK, FAINT, ACCENT = "#222222", "#d9d9d9", "#1f5fa8"
 DPI = 150
+NO_SPACE = "\u200b"  # a space of no width
 MOST_WITH_TEXT = 25  # classes; cells of larger matrices are too small to read
 
 
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure of a size in inches, apart from pyplot's global state."""
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+
+
+def literal(name: str) -> str:
+    """Return a name as matplotlib shows it, letter by letter: `$` begins no formula, `_` hides it from no legend."""
+    shown = brief(name).replace("$", r"\$")
+    return f"{NO_SPACE}{shown}" if shown.startswith("_") else shown
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure, its texts in fonts that have their letters."""
+    for text in figure.findobj(Text):
+        fonts = {font for letter in text.get_text() if (font := find_font(letter)) not in (None, DEJAVU)}
+        if fonts:
+            text.set_fontfamily([*text.get_fontfamily(), *map(_register_font, sorted(fonts))])
+    figure.savefig(path)
+
+
+@cache
+def _register_font(path: str) -> str:
+    """Tell matplotlib of a font, and return the name of its family."""
+    fontManager.addfont(path)
+    return FT2Font(path).family_name
 
 
 def style_axes(axes: Axes, *, title: str, xlabel: str, ylabel: str) -> None:
@@ -53,8 +82,9 @@ def plot_confusion_matrix(matrix: np.ndarray, path: Path, *, names: Sequence[str
     if size <= MOST_WITH_TEXT + 1:
         _write_cells(axes, shares, matrix)
     fontsize = 9 if size <= MOST_WITH_TEXT + 1 else 6
-    rows = [f"{name}  ({_short(int(total))})" for name, total in zip(names, totals[:, 0], strict=True)]
-    axes.set_xticks(range(size), names, rotation=45, ha="right", rotation_mode="anchor", fontsize=fontsize)
+    columns = [literal(name) for name in names]
+    rows = [f"{name}  ({_short(int(total))})" for name, total in zip(columns, totals[:, 0], strict=True)]
+    axes.set_xticks(range(size), columns, rotation=45, ha="right", rotation_mode="anchor", fontsize=fontsize)
     axes.set_yticks(range(size), rows, fontsize=fontsize)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
@@ -63,7 +93,7 @@ def plot_confusion_matrix(matrix: np.ndarray, path: Path, *, names: Sequence[str
     axes.set_ylabel("ground truth (count)", color=INK)
     bar = figure.colorbar(image, ax=axes, shrink=0.7, aspect=30, pad=0.02, format=PercentFormatter(xmax=1))
     bar.outline.set_visible(False)
-    figure.savefig(path)
+    save_figure(figure, path)
 
 
 def _write_cells(axes: Axes, shares: np.ndarray, matrix: np.ndarray) -> None:

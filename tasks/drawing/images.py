@@ -1,21 +1,28 @@
 """Boxes, masks and captions on images: uint8 RGB in, a new uint8 RGB out."""
 
-from functools import lru_cache
+import logging
+from bisect import bisect_left
+from collections.abc import Collection
 from pathlib import Path
 
 import cv2
-import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from data.classes import ClassTable, Color
+from data.classes import ClassTable, Color, find_classes
 from data.errors import InputError
 from data.samples import IGNORE
+from data.sizes import Size
+from tasks.drawing.fonts import brief
+from tasks.drawing.lettering import measure, write
+
+logger = logging.getLogger(__name__)
 
 PAPER, INK = (255, 255, 255), (20, 20, 20)
 SMALLEST = 8  # pixels: the height of letters that can be read
 MOST_TAGS = 0.1  # share of the image that the tags of boxes may cover before they shrink
 SUFFIXES = (".jpeg", ".jpg", ".png")
+LONGEST_JPEG = 65_500  # pixels of a side
 Place = tuple[int, int, int, int]  # left, top, right, bottom of a tag, in pixels
 
 
@@ -26,6 +33,7 @@ def draw_boxes(
     *,
     classes: ClassTable,
     scores: np.ndarray | None = None,
+    tags: list[str] | None = None,
 ) -> np.ndarray:
     """Draw boxes in their classes' colours, each with a tag; the highest score, or else the smallest box, on top.
 
@@ -35,6 +43,7 @@ def draw_boxes(
         labels: (G,) class indices.
         classes: the K classes.
         scores: (G,), 0 to 1; written into the tags.
+        tags: G texts; the names of the classes by default.
 
     Returns:
         (H, W, 3) uint8: a new image.
@@ -42,7 +51,7 @@ def draw_boxes(
     drawn, line = image.copy(), max(1, round(_font_size(image) / 7))
     height, width = image.shape[:2]
     edges = np.clip(np.round(boxes), 0, (width - 1, height - 1, width - 1, height - 1)).astype(int)
-    names = [classes.names[int(label)] for label in labels]
+    names = tags or [brief(classes.names[int(label)]) for label in labels]
     texts = names if scores is None else [f"{name} {score:.2f}" for name, score in zip(names, scores, strict=True)]
     areas = (edges[:, 2] - edges[:, 0]) * (edges[:, 3] - edges[:, 1])
     first_to_last = np.argsort(areas if scores is None else -scores, kind="stable")
@@ -96,22 +105,43 @@ def draw_legend(mask: np.ndarray, *, classes: ClassTable, width: int) -> np.ndar
         (height, width, 3) uint8; as many lines as the names need, at least one.
     """
     size = int(np.clip(width / 75, 10, 64))
-    font, row = _font(size), round(size * 1.7)
+    row = round(size * 1.7)
     places, x, y = [], size // 2, 0
     for index in _present(mask):
-        step = round(size * 1.3 + font.getlength(classes.names[index]) + size)
+        name = brief(classes.names[index])
+        step = round(size * 1.3 + measure(name, size) + size)
         if x > size // 2 and x + step > width:
             x, y = size // 2, y + row
-        places.append((index, x, y))
+        places.append((index, name, x, y))
         x += step
     strip = Image.new("RGB", (width, y + row), PAPER)
     draw = ImageDraw.Draw(strip)
-    for index, left, top in places:
+    for index, name, left, top in places:
         middle = top + row / 2
         swatch = (left, middle - size / 2, left + size, middle + size / 2)
         draw.rectangle(swatch, fill=classes.colors[index], outline=INK)
-        draw.text((left + size * 1.3, middle), classes.names[index], fill=INK, font=font, anchor="lm")
+        write(draw, name, left=left + size * 1.3, middle=middle, size=size, color=INK)
     return np.array(strip)
+
+
+def add_legend(
+    picture: np.ndarray, found: np.ndarray, *, classes: ClassTable, names: Collection[str] | None
+) -> np.ndarray:
+    """Set a legend under a picture (H, W, 3): of the classes of these names, or of those found where None are given.
+
+    Args:
+        picture: uint8, RGB.
+        found: class indices in any shape, of boxes or of pixels.
+        classes: the K classes.
+        names: of the classes to list.
+
+    Returns:
+        (H + legend, W, 3) uint8; the picture itself where there is nothing to list.
+    """
+    shown = found if names is None else np.array(find_classes(classes, names), dtype=np.int64)
+    if not (shown != IGNORE).any():
+        return picture
+    return np.vstack([picture, draw_legend(shown, classes=classes, width=picture.shape[1])])
 
 
 def side_by_side(
@@ -144,31 +174,57 @@ def add_title(image: np.ndarray, title: str) -> np.ndarray:
         (H + title, W, 3) uint8.
     """
     size, width = _font_size(image), image.shape[1]
-    font = _font(round(size * 1.15))
-    shown = title
-    while shown and font.getlength(shown) > width:
-        shown = f"…{shown.lstrip('…')[1:]}" if shown != "…" else ""
+    letters = round(size * 1.15)
+    shown = _keep_end(title, width, size=letters)
     bar = Image.new("RGB", (width, round(size * 1.8)), PAPER)
-    middle = (width / 2, bar.height / 2)
-    ImageDraw.Draw(bar).text(middle, shown, fill=INK, font=font, anchor="mm")
+    left = width / 2 - round(measure(shown, letters) / 2)
+    write(ImageDraw.Draw(bar), shown, left=left, middle=bar.height / 2, size=letters, color=INK)
     return np.vstack([np.array(bar), image])
 
 
-def save_image(image: np.ndarray, path: Path) -> None:
-    """Write a uint8 RGB image as PNG or JPEG, by the path's suffix.
+def _keep_end(text: str, width: int, *, size: int) -> str:
+    """Return a text, or as much of its end as fits into `width` pixels."""
+    if measure(text, size) <= width:
+        return text
+    start = bisect_left(range(len(text)), True, lo=1, key=lambda start: measure(f"…{text[start:]}", size) <= width)
+    return f"…{text[start:]}"
+
+
+def fit(size: Size, longest: int) -> Size:
+    """Return a (height, width) whose longer side is at most `longest` pixels; smaller ones stay."""
+    factor = min(1.0, longest / max(size))
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+def resize(image: np.ndarray, size: Size) -> np.ndarray:
+    """Resize an image (H, W, 3) to (height, width), for people to look at."""
+    smaller = size[0] < image.shape[0]
+    return cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+
+
+def save_image(image: np.ndarray, path: Path) -> Path:
+    """Write a uint8 RGB image as PNG or JPEG, by the path's suffix; as PNG where a side is too long for JPEG.
+
+    Returns:
+        The path of what was written.
 
     Raises:
         InputError: if the suffix is another one.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"{path}: cannot write images as {path.suffix!r}; choose from {', '.join(SUFFIXES)}")
+    if path.suffix.lower() != ".png" and max(image.shape[:2]) > LONGEST_JPEG:
+        height, width = image.shape[:2]
+        logger.warning("%s: JPEG has no room for %d x %d pixels; written as PNG", path, height, width)
+        path = path.with_suffix(".png")
     Image.fromarray(image).save(path, quality=92)  # PNG takes no notice of the quality
+    return path
 
 
 def _tag_size(texts: list[str], image: np.ndarray) -> int:
     """Return the font's height in pixels: as `_font_size`, but down to half where the tags would hide the image."""
     size = _font_size(image)
-    area = sum((_font(size).getlength(text) + 2 * _padding(size)) * size * 1.3 for text in texts)
+    area = sum((measure(text, size) + 2 * _padding(size)) * size * 1.3 for text in texts)
     share = area / (image.shape[0] * image.shape[1])
     return size if share <= MOST_TAGS else max(SMALLEST, size // 2, round(size * float(np.sqrt(MOST_TAGS / share))))
 
@@ -180,7 +236,7 @@ def _place_tags(texts: list[str], edges: np.ndarray, *, size: int, image_size: t
     """
     places: list[Place] = []
     for text, (left, top, _, bottom) in zip(texts, edges.tolist(), strict=True):
-        width, height = round(_font(size).getlength(text)) + 2 * _padding(size), round(size * 1.3)
+        width, height = round(measure(text, size)) + 2 * _padding(size), round(size * 1.3)
         x = max(0, min(left, image_size[1] - width))
         low = bottom - top < 3 * height
         tops = (top - height, bottom, top) if low else (top - height, top, bottom)
@@ -201,8 +257,8 @@ def _draw_tag(canvas: Image.Image, text: str, *, place: Place, color: Color, siz
     left, top, right, bottom = place
     draw = ImageDraw.Draw(canvas)
     draw.rectangle((left, top, right - 1, bottom - 1), fill=color)
-    middle = (left + _padding(size), (top + bottom) / 2)
-    draw.text(middle, text, fill=_contrasting(color), font=_font(size), anchor="lm")
+    middle = (top + bottom) / 2
+    write(draw, text, left=left + _padding(size), middle=middle, size=size, color=_contrasting(color))
 
 
 def _padding(size: int) -> int:
@@ -223,9 +279,3 @@ def _present(mask: np.ndarray) -> np.ndarray:
 def _font_size(image: np.ndarray) -> int:
     """Return a height in pixels that reads alike on images of any size: 8 at the least, 13 on 640 x 480."""
     return max(SMALLEST, round(0.024 * float(np.sqrt(image.shape[0] * image.shape[1]))))
-
-
-@lru_cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    """Load matplotlib's DejaVu Sans: class names need more letters than OpenCV's fonts have."""
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), size)

@@ -7,17 +7,16 @@ Usage:
     python -m tasks.evaluate checkpoint=RUN/model.safetensors threshold.rule=f1 store_thresholds=true
 """
 
-from omegaconf import DictConfig
-
 from tasks.cli.entry import command
+from tasks.evaluate.config import EvaluateConfig
 
 
 @command("evaluate")
-def main(cfg: DictConfig) -> None:
+def main(config: EvaluateConfig) -> None:
     """Run the command with its configuration, conf/evaluate.yaml."""
     from tasks.evaluate.command import evaluate  # late, so that --help takes a second
 
-    evaluate(cfg)
+    evaluate(config)
 
 
 if __name__ == "__main__":

@@ -2,41 +2,40 @@
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import lightning as L
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from data.errors import InputError
-from tasks.cli.entry import check_new, quiet_libraries
-from tasks.cli.options import check_accelerator, check_least, check_type, count_workers, parse, to_plain
-from tasks.detection.report import write_report as write_detection_report
-from tasks.detection.thresholds import ThresholdRule, fill_unmeasured
-from tasks.files import ANALYSIS
-from tasks.loaders import SEGMENTATION, build_eval_loader, check_dataset, find_task, open_split
-from tasks.models.architecture import Model
-from tasks.models.checkpoint import check_rewritable, load_checkpoint, load_model, store_thresholds
+from data.findings import refuse
+from tasks.cli.folders import check_new
+from tasks.evaluate.config import EvaluateConfig
+from tasks.evaluate.progress import EvaluationProgress
+from tasks.evaluation_settings import UNMEASURED, EvaluationSettings
+from tasks.files import ANALYSIS, Metrics
+from tasks.hardware import check_accelerator
+from tasks.inference.loading import load
+from tasks.loaders import build_eval_loader, open_split
+from tasks.models.checkpoint import check_rewritable, store_thresholds
 from tasks.models.description import Description
+from tasks.parsing import to_plain
 from tasks.report.page import REPORT, write_page
 from tasks.runs.environment import record_end
-from tasks.runs.folder import CONFIG, given_options
-from tasks.runs.recording import record_run
-from tasks.segmentation.analysis import Inspection
-from tasks.segmentation.module import SegmentationModule
-from tasks.segmentation.report import SavePredictions
-from tasks.segmentation.report import write_report as write_segmentation_report
-from tasks.segmentation.tta import Averaging
-from tasks.train.progress import EvaluationProgress
+from tasks.runs.folder import CONFIG
+from tasks.runs.recording import record_model, record_run
+from tasks.task import check_serves, find_task
+from tasks.trainer import make_trainer
+
+if TYPE_CHECKING:
+    from tasks.task import Model, Reader
 
 logger = logging.getLogger(__name__)
 
-BEST_F1 = ThresholdRule()
 
-
-def evaluate(cfg: DictConfig) -> dict[str, Any]:
-    """Evaluate cfg.checkpoint and write cfg.out.
+def evaluate(config: EvaluateConfig) -> Metrics:
+    """Evaluate config.checkpoint and write config.out.
 
     Returns:
         The metrics, as in metrics.json.
@@ -44,177 +43,113 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         InputError: if the checkpoint or the data cannot be used.
     """
-    config = to_plain(cfg)
-    check_least(config["batch_size"], 1, "batch_size")
-    check_accelerator(config["accelerator"], "accelerator")
-    out = Path(str(config["out"]))
+    check_accelerator(config.accelerator, "accelerator")
+    out = config.out
     check_new(out)
-    checkpoint = Path(str(config["checkpoint"]))
-    description, weights = load_checkpoint(checkpoint)
-    model = load_model(description, weights)
-    averaging = parse_averaging(config["scales"], config["flip"], head=description.arch.head)
-    rule = parse_rule(config, description)
-    dataset = choose_dataset(config["dataset"], description)
-    check_least(count_workers(dataset), 0, "dataset.workers")
-    reader = open_split(description.arch.head, dataset, "val", classes=description.classes)
-    logger.info("%s: %s on %d images", config["checkpoint"], description.arch.head, len(reader))
+    model = load(config.checkpoint)
+    description = model.description
+    check_settings(config, description)
+    task, dataset = find_task(description.arch.head), config.choose_dataset(description.dataset)
+    reader = open_split(task, dataset, "val", classes=description.classes)
+    task.parts.check_evaluation(description, reader, report=refuse, split="val")
+    logger.info("%s: %s on %d images", config.checkpoint, description.arch.head, len(reader))
     out.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(config, out / CONFIG)
-    record_run(out, description, dataset=dataset, readers={"val": reader}, accelerator=config["accelerator"])
+    OmegaConf.save(to_plain(config), out / CONFIG)
+    record_run(out, description, dataset=dataset, readers={"val": reader}, accelerator=config.accelerator)
     metrics = evaluate_to(
         out,
-        description,
-        model=model,
+        model,
         reader=reader,
-        batch_size=config["batch_size"],
-        workers=count_workers(dataset),
-        accelerator=config["accelerator"],
-        averaging=averaging,
-        rule=rule,
+        batch_size=config.batch_size,
+        workers=dataset.count_workers(),
+        accelerator=config.accelerator,
+        settings=config.settings,
     )
+    if config.store_thresholds:
+        thresholds = read_thresholds(out / ANALYSIS, description)
+        store_thresholds(config.checkpoint, thresholds)
+        record_model(out, replace(description, thresholds=thresholds), reader=reader)
+        named = zip(description.classes.names, thresholds, strict=True)
+        logger.info("stored in %s: %s", config.checkpoint, ", ".join(f"{name} {value:.2f}" for name, value in named))
     record_end(out)
     write_page(out)
     log_metrics(metrics, out)
-    if config["store_thresholds"]:
-        thresholds = read_thresholds(out / ANALYSIS, description)
-        store_thresholds(checkpoint, thresholds)
-        named = zip(description.classes.names, thresholds, strict=True)
-        logger.info("stored in %s: %s", checkpoint, ", ".join(f"{name} {value:.2f}" for name, value in named))
     return metrics
 
 
-def parse_averaging(scales: Any, flip: Any, *, head: str) -> Averaging | None:
-    """Check what a segmenter's scores are averaged over, and say it; None where it is each image alone.
+def check_settings(config: EvaluateConfig, description: Description) -> None:
+    """Check that the model has what the settings are for, and that its file can hold thresholds, where it is to.
 
     Raises:
-        InputError: if it is of another form, or the head is no segmenter's.
+        InputError: naming the option.
     """
-    try:
-        averaging = Averaging(tuple(scales) if isinstance(scales, list) else scales, flip)
-    except ValueError as error:
-        raise InputError(str(error)) from error
-    if averaging.trivial:
-        return None
-    if find_task(head) is not SEGMENTATION:
-        raise InputError(f"scales={scales} flip={flip}: {head} is no segmenter; expected scales=[1.0] flip=false")
-    logger.info("scores averaged over scales %s%s", scales, ", each mirrored too" if flip else "")
-    return averaging
-
-
-def parse_rule(config: dict[str, Any], description: Description) -> ThresholdRule:
-    """Check how thresholds are to be chosen, and whether the checkpoint can hold them.
-
-    Raises:
-        InputError: if they cannot be chosen so, the model is no detector, or they cannot be stored.
-    """
-    given = config["threshold"]
-    if not isinstance(given, dict):
-        expected = "threshold.rule=f1 or false_positives: evaluation chooses them, tasks.predict takes a number"
-        raise InputError(f"threshold: {given!r}; expected {expected}")
-    rule = parse(ThresholdRule, given, "threshold")
-    store, head = config["store_thresholds"], description.arch.head
-    check_type(store, bool, "store_thresholds")
-    if find_task(head) is SEGMENTATION and (store or rule.rule is not None):
+    head, averaging, rule = description.arch.head, config.averaging, config.threshold
+    task = find_task(head)
+    dataset = config.dataset.changes.get("name") or description.dataset.name
+    check_serves(task, str(dataset))
+    if not averaging.trivial:
+        scales = list(averaging.scales)
+        if not task.averages:
+            flip = str(averaging.flip).lower()
+            raise InputError(f"scales={scales} flip={flip}: {head} is no segmenter; expected scales=[1.0] flip=false")
+        logger.info("scores averaged over scales %s%s", scales, ", each mirrored too" if averaging.flip else "")
+    if not task.scores and (config.store_thresholds or rule.rule is not None):
         raise InputError(f"threshold, store_thresholds: {head} is no detector, its classes need no threshold")
-    if store:
-        check_rewritable(Path(str(config["checkpoint"])))
+    if config.store_thresholds:
+        check_rewritable(config.checkpoint)
         if rule.rule is None and description.thresholds is not None:
             raise InputError(
                 "store_thresholds: the checkpoint holds some already; say by threshold.rule= how to choose"
             )
-    return rule
 
 
 def read_thresholds(path: Path, description: Description) -> tuple[float, ...]:
     """Return the threshold of each class that an evaluation chose, from its analysis.json."""
     entries = json.loads(path.read_text(encoding="utf-8"))["per_class"]
-    return fill_unmeasured([entries[name]["threshold"] for name in description.classes.names])
-
-
-def choose_dataset(given: dict[str, Any], description: Description) -> dict[str, Any]:
-    """Return the data set that was asked for: another one, or the checkpoint's own with what was given changed."""
-    name = given["name"] or description.dataset["name"]
-    check_dataset(name, description.arch.head)
-    if name != description.dataset["name"]:
-        return given
-    root = given["root"] or description.dataset["root"]
-    if given["name"] is None and name == "synthetic" and not Path(str(root)).is_dir():
-        raise InputError(f"dataset: the scenes in {root} are gone; dataset=synthetic draws them")
-    changed = {key: value for key, value in given.items() if value is not None}
-    typed = {option.partition("=")[0] for option in given_options()}
-    if "dataset" in typed:  # named again: what its yaml says by default is no wish to differ from the checkpoint
-        changed = {key: value for key, value in changed.items() if f"dataset.{key}" in typed}
-    if "val" in changed:  # these say where the earlier split is
-        changed = {"val_share": None, "annotations": None, **changed}
-    return {**description.dataset, **changed}
+    chosen = (entries[name]["threshold"] for name in description.classes.names)
+    return tuple(UNMEASURED if threshold is None else threshold for threshold in chosen)
 
 
 def evaluate_to(
     out: Path,
-    description: Description,
+    model: "Model",
     *,
-    model: Model,
-    reader: Any,
+    reader: "Reader",
     batch_size: int,
     workers: int,
     accelerator: str,
-    averaging: Averaging | None = None,
-    rule: ThresholdRule = BEST_F1,
-) -> dict[str, Any]:
+    settings: EvaluationSettings,
+) -> Metrics:
     """Evaluate a model on a reader and write the report into `out`.
 
     Args:
         out: folder of the results.
-        description: of the model.
-        model: with its weights.
+        model: in use.
         reader: of the images and their ground truth.
-        batch_size: of a detector; a segmenter takes one image at a time.
+        batch_size: images at once, where all have one size.
         workers: processes that load data.
         accelerator: Lightning's name of the device.
-        averaging: what a segmenter's scores are averaged over.
-        rule: how a detector's thresholds are chosen.
+        settings: how it is evaluated.
 
     Returns:
         The metrics, as in metrics.json.
     """
-    task = find_task(description.arch.head)
-    inspection = Inspection(len(description.classes))
-    settings: dict[str, Any] = {} if averaging is None else {"averaging": averaging}
-    module = task.module(description, **settings)
-    module.model = model
+    description = model.description
+    evaluation = find_task(description.arch.head).parts.evaluate(out, model, reader, settings=settings)
     loader = build_eval_loader(reader, description, batch_size=batch_size, workers=workers)
-    callbacks: list[L.Callback] = [EvaluationProgress()]
-    if task is SEGMENTATION:
-        callbacks += [SavePredictions(out, reader, description.classes), inspection]
     trainer = make_trainer(
         accelerator=accelerator,
-        callbacks=callbacks,
+        callbacks=[EvaluationProgress(), *evaluation.callbacks],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
     )
     out.mkdir(parents=True, exist_ok=True)
-    trainer.validate(module, loader, verbose=False)
-    if isinstance(module, SegmentationModule):
-        return write_segmentation_report(out, module, reader, inspection)
-    return write_detection_report(out, module, reader, rule=rule)
+    trainer.validate(evaluation.module, loader, verbose=False)
+    return evaluation.write()
 
 
-def make_trainer(**settings: Any) -> L.Trainer:
-    """Build Lightning's trainer for one device.
-
-    Raises:
-        InputError: if Lightning refuses a setting, such as an accelerator that this machine lacks.
-    """
-    check_accelerator(settings["accelerator"], "accelerator")
-    quiet_libraries()
-    try:
-        return L.Trainer(devices=1, enable_model_summary=False, use_distributed_sampler=False, **settings)
-    except (MisconfigurationException, TypeError, ValueError) as error:
-        raise InputError(f"trainer: {error}") from error
-
-
-def log_metrics(metrics: dict[str, Any], out: Path) -> None:
+def log_metrics(metrics: Metrics, out: Path) -> None:
     """Say the numbers and where everything is."""
     numbers = {name: value for name, value in metrics.items() if not isinstance(value, dict)}
     logger.info(" ".join(f"{name} {'-' if value is None else f'{value:.4f}'}" for name, value in numbers.items()))

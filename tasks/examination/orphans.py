@@ -2,17 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-from data.boxes import BoxDataset
 from data.findings import Finding, Report
 from data.formats.yolo_layout import find_label_folder
 from data.images import find_images
+from data.readers import BoxReader, MaskReader, Reader
 
 LABEL_SUFFIXES = {"yolo": ".txt", "voc": ".xml"}  # of formats with a file an image
 
 
-def check_orphans(readers: Iterable[BoxDataset], blamed: set[Path], report: Report) -> None:
+def check_orphans(readers: Iterable[BoxReader], blamed: set[Path], report: Report) -> None:
     """Report image files that no split has, in the folders of those that they have.
 
     Args:
@@ -29,7 +28,7 @@ def check_orphans(readers: Iterable[BoxDataset], blamed: set[Path], report: Repo
                 report(Finding("note", "image that no label names", str(path), "no split has it", cure))
 
 
-def check_lone_labels(name: str, readers: Iterable[BoxDataset], report: Report) -> None:
+def check_lone_labels(name: str, readers: Iterable[BoxReader], report: Report) -> None:
     """Report label files without an image, of formats that have a label file for each image.
 
     Args:
@@ -51,7 +50,7 @@ def check_lone_labels(name: str, readers: Iterable[BoxDataset], report: Report) 
                 report(Finding("note", "label file without an image", str(path), f"no {path.stem} in {images}", cure))
 
 
-def check_lone_masks(readers: Iterable[Any], report: Report) -> None:
+def check_lone_masks(readers: Iterable[MaskReader], report: Report) -> None:
     """Report masks without an image, among the files that are named as those of the readers are."""
     pairs: dict[Path, list[tuple[Path, Path]]] = {}
     for reader in readers:
@@ -70,7 +69,7 @@ def check_lone_masks(readers: Iterable[Any], report: Report) -> None:
                 report(Finding("note", "mask without an image", str(path), "no image of that name", cure))
 
 
-def list_images(reader: Any) -> list[Path]:
+def list_images(reader: Reader) -> list[Path]:
     """Return the paths of the images that a reader reads."""
     return [Path(path) for path in reader.image_paths.tolist()]
 

@@ -10,15 +10,13 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
 from data.errors import InputError
-from tasks.models.architecture import Model, build_model
-from tasks.models.description import Description
+from tasks.models.description import Description, read_description
 from tasks.models.pretrained.identification import read_state
 from tasks.models.pretrained.layouts import LAYOUTS, recognize
 from tasks.models.pretrained.published import GUESSES, WHOLE, describe_whole, fetch, with_classes
@@ -32,7 +30,7 @@ def load_checkpoint(path: Path) -> tuple[Description, dict[str, Tensor]]:
         path: of the file; "coco" and "voc" are torchvision's published weights.
 
     Returns:
-        The description, and the (averaged) weights by name, for `load_model`.
+        The description, and the (averaged) weights by name, for `tasks.inference.loading.assemble`.
 
     Raises:
         InputError: if the file is missing, is no checkpoint of these kinds, or holds more than plain values.
@@ -48,18 +46,6 @@ def load_checkpoint(path: Path) -> tuple[Description, dict[str, Tensor]]:
     return read_description(path, file.values), file.tensors
 
 
-def read_description(path: Path, values: dict[str, Any]) -> Description:
-    """Rebuild the description that a file holds.
-
-    Raises:
-        InputError: naming the field that is missing or wrong.
-    """
-    try:
-        return Description.from_dict(values)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: the description of the model is not readable: {error}") from error
-
-
 def _read_whole(path: Path, state: dict[str, Tensor]) -> tuple[Description, dict[str, Tensor]]:
     heads = {name: layout.head for name, layout in LAYOUTS.items() if layout.head in GUESSES}
     try:
@@ -70,20 +56,6 @@ def _read_whole(path: Path, state: dict[str, Tensor]) -> tuple[Description, dict
         raise InputError(f"{path}: weights of a classifier; for training: weights={path}")
     weights = with_classes(read_state(str(path), state, arch=GUESSES[head]), path=path)
     return describe_whole(weights), weights.tensors
-
-
-def load_model(description: Description, weights: dict[str, Tensor]) -> Model:
-    """Build the model and load its weights.
-
-    Raises:
-        InputError: naming the first weights that are missing, unknown or of another shape.
-    """
-    model = build_model(description.arch)
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        raise InputError(f"checkpoint: its weights do not fit its architecture: {str(error)[:500]}") from error
-    return model.eval()
 
 
 def save_safetensors(path: Path, description: Description, weights: dict[str, Tensor]) -> None:

@@ -4,17 +4,16 @@ Usage:
     python -m tasks.predict checkpoint=RUN/model.safetensors source=FILE|DIR|GLOB
 """
 
-from omegaconf import DictConfig
-
 from tasks.cli.entry import command
+from tasks.predict.config import PredictConfig
 
 
 @command("predict")
-def main(cfg: DictConfig) -> None:
+def main(config: PredictConfig) -> None:
     """Run the command with its configuration, conf/predict.yaml."""
     from tasks.predict.command import predict  # late, so that --help takes a second
 
-    predict(cfg)
+    predict(config)
 
 
 if __name__ == "__main__":

@@ -5,41 +5,30 @@ import time
 from collections.abc import Generator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from data.errors import InputError
-from tasks.cli.entry import check_new
-from tasks.cli.options import to_plain
+from tasks.cli.folders import check_new
 from tasks.files import write_json
-from tasks.predict.prediction import Prediction
+from tasks.predict.config import PredictConfig
 from tasks.predict.predictor import Predictor
-from tasks.predict.writers import (
-    MOST_NAMES,
-    CsvResults,
-    JsonResults,
-    LabelMasks,
-    Pictures,
-    Videos,
-    Writer,
-)
-from tasks.segmentation.report import PREDICTIONS
+from tasks.predict.writers import Pictures, Videos
+from tasks.task import Writer
+
+if TYPE_CHECKING:
+    from tasks.task import Prediction
 
 logger = logging.getLogger(__name__)
 
-CHOICES = {
-    "pictures": ("jpg", "png", "none"),
-    "videos": ("mp4", "frames", "none"),
-    "results": ("coco", "csv", "png", "none"),
-}
+MOST_NAMES = 20  # classes in the legend of a video; more would hide it
 INTERRUPTED = 130  # exit status of a command that was stopped by Ctrl-C
 
 
-def predict(cfg: DictConfig) -> int:
-    """Predict for every image of cfg.source and write cfg.out.
+def predict(config: PredictConfig) -> int:
+    """Predict for every image of config.source and write config.out.
 
     Returns:
         The number of images.
@@ -48,17 +37,18 @@ def predict(cfg: DictConfig) -> int:
         InputError: if an option, the checkpoint or the source cannot be used; at the end, if single images could not.
         SystemExit: if it was interrupted; what was done until then is written.
     """
-    config = to_plain(cfg)
-    for field, allowed in CHOICES.items():
-        if config[field] not in (*allowed, None):
-            raise InputError(f"{field}: unknown {config[field]!r}; choose from {', '.join(allowed)}")
-    out, source = Path(str(config["out"])), config["source"]
+    out = config.out
     check_new(out)
     predictor = Predictor(
-        str(config["checkpoint"]),
-        **{name: config[name] for name in ("threshold", "classes", "tile", "overlap", "batch_size", "accelerator")},
+        config.checkpoint,
+        threshold=config.threshold,
+        classes=config.classes,
+        tile=config.tile,
+        overlap=config.overlap,
+        batch_size=config.batch_size,
+        accelerator=config.accelerator,
     )
-    results = choose_results(config["results"], predictor)
+    results = choose_results(config.results, predictor)
     skipped: list[InputError] = []
     console = Console(stderr=True, soft_wrap=True)
 
@@ -66,38 +56,46 @@ def predict(cfg: DictConfig) -> int:
         skipped.append(error)
         console.print(f"skipped: {error}", markup=False, highlight=False)
 
-    predictions = predictor(source if type(source) is int else str(source), every=config["every"], report=report)
+    predictions = predictor(find_source(config.source), every=config.every, report=report)
     out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        writers = open_writers(out, predictor, {**config, "results": results}, stack=stack)
+        tally = predictor.task.parts.Tally()
+        writers = [*open_writers(config, predictor, results=results, stack=stack), tally]
         count, stopped = write_all(predictions, writers, console)
-    logger.info("%d images, written to %s%s", count, out, "; stopped before the end" if stopped else "")
+    images = "1 image" if count == 1 else f"{count} images"
+    logger.info("%s, %s, written to %s%s", images, tally, out, "; stopped before the end" if stopped else "")
     if stopped:
         raise SystemExit(INTERRUPTED)
     if skipped:
-        raise InputError(f"source: {len(skipped)} could not be read, as said above; {out} holds all the others")
+        others = f"{out} holds all the others" if count else "there are no others"
+        raise InputError(f"source: {len(skipped)} could not be read, as said above; {others}")
     return count
 
 
+def find_source(typed: str) -> str | int:
+    """Return what was typed as a source: the number of a camera, unless a file or folder has it for a name."""
+    return int(typed) if typed.isdecimal() and not Path(typed).exists() else typed
+
+
 def choose_results(wanted: str | None, predictor: Predictor) -> str:
-    """Return how results are written: as wanted, or else COCO's JSON for boxes and PNG for masks.
+    """Return how results are written: as wanted, or else in the first form that the task has.
 
     Raises:
         InputError: if the model does not give what the form is for.
     """
-    forms = ("coco", "csv", "none") if predictor.detects else ("png", "none")
+    forms = (*predictor.task.parts.RESULTS, "none")
     if wanted is not None and wanted not in forms:
-        gives = "boxes" if predictor.detects else "masks"
-        raise InputError(f"results: {wanted}, but the checkpoint gives {gives}; choose from {', '.join(forms)}")
+        finds = predictor.task.finds
+        raise InputError(f"results: {wanted}, but the checkpoint gives {finds}; choose from {', '.join(forms)}")
     return wanted or forms[0]
 
 
-def open_writers(out: Path, predictor: Predictor, config: dict[str, Any], *, stack: ExitStack) -> list[Writer]:
-    """Make what writes into `out`, as the options say, and have `stack` close each, even if a later one cannot be made.
+def open_writers(config: PredictConfig, predictor: Predictor, *, results: str, stack: ExitStack) -> list[Writer]:
+    """Make what writes into config.out, and have `stack` close each, even if a later one cannot be made.
 
     What results hold numbers for is in classes.json.
     """
-    table = predictor.description.classes
+    out, table = config.out, predictor.description.classes
     columns = zip(table.ids, table.names, table.colors, strict=True)
     write_json(out / "classes.json", [{"id": i, "name": name, "color": list(color)} for i, name, color in columns])
     writers: list[Writer] = []
@@ -105,21 +103,18 @@ def open_writers(out: Path, predictor: Predictor, config: dict[str, Any], *, sta
     def add(writer: Writer) -> None:
         writers.append(stack.enter_context(closing(writer)))
 
-    if config["results"] == "coco":
-        add(JsonResults(out / "results.json"))
-    if config["results"] == "csv":
-        add(CsvResults(out / "results.csv"))
-    if config["results"] == "png":
-        add(LabelMasks(out / PREDICTIONS))
-    if config["pictures"] != "none":
-        add(Pictures(out / "pictures", config["pictures"], frames=config["videos"] == "frames"))
-    if config["videos"] == "mp4":
+    if results != "none":
+        name, write = predictor.task.parts.RESULTS[results]
+        add(write(out / name))
+    if config.pictures != "none":
+        add(Pictures(out / "pictures", config.pictures, frames=config.videos == "frames"))
+    if config.videos == "mp4":
         names = predictor.class_names
         add(Videos(out / "videos", names=names if len(names) <= MOST_NAMES else ()))
     return writers
 
 
-def write_all(predictions: Generator[Prediction], writers: list[Writer], console: Console) -> tuple[int, bool]:
+def write_all(predictions: "Generator[Prediction]", writers: list[Writer], console: Console) -> tuple[int, bool]:
     """Write each prediction as it comes, and show how many.
 
     Returns:

@@ -7,26 +7,29 @@ Usage:
 
 import logging
 import os
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 
+from data.classes import find_classes
 from data.errors import InputError
 from data.loading import stack_images
 from data.resizing import resize_image
+from data.sizes import Size, to_size
 from data.streams.sources import Read, Source, check_array, open_source
-from data.streams.tiling import Size, Tile, cut_tiles
-from tasks.cli.options import check_accelerator, check_least, check_type, parse_size
-from tasks.detection.module import DetectionModule
-from tasks.loaders import find_task
-from tasks.models.checkpoint import load_checkpoint, load_model
-from tasks.predict.assembly import Boxes, Masks, Parts
-from tasks.predict.prediction import Prediction, find_classes
+from data.streams.tiling import Tile, cut_tiles
+from tasks.hardware import choose_device
+from tasks.inference.loading import load
+from tasks.predict.config import check_share
 from tasks.predict.prefetch import run_ahead
+from tasks.task import Assembly, find_task
+
+if TYPE_CHECKING:
+    from tasks.task import Prediction
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +40,7 @@ MOST_PIXELS = 2**22  # in one batch: the scores of a segmenter are many times as
 class View(NamedTuple):
     """An image, or a tile of it, as the network takes it."""
 
-    parts: Parts  # of which image
+    assembly: Assembly  # of which image
     tile: Tile
     image: np.ndarray  # (h, w, 3)
     last: bool  # of its image
@@ -46,6 +49,16 @@ class View(NamedTuple):
 def warn(error: InputError) -> None:
     """Log what could not be read."""
     logger.warning("%s", error)
+
+
+def check_count(value: int, name: str) -> None:
+    """Check an integer that is at least one.
+
+    Raises:
+        InputError: naming it.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"{name}: {value!r}; expected an integer from 1")
 
 
 class Predictor:
@@ -78,22 +91,17 @@ class Predictor:
         batch_size: int = 8,
         accelerator: str = "auto",
     ) -> None:
-        check_least(batch_size, 1, "batch_size")
-        self.tile = None if tile is None else parse_size(tile if isinstance(tile, int) else list(tile), "tile")
+        check_count(batch_size, "batch_size")
+        self.tile = None if tile is None else to_size(tile, "tile")
         self.overlap = check_share(overlap, "overlap")
         self.batch_size = batch_size
-        self.description, weights = load_checkpoint(Path(checkpoint))
+        self.device = choose_device(accelerator)
+        self.model = load(Path(checkpoint)).to(self.device)
+        self.description = self.model.description
+        self.task = find_task(self.description.arch.head)
         self.classes = classes
         find_classes(self.description.classes, classes)
-        module = find_task(self.description.arch.head).module(self.description)
-        module.model = load_model(self.description, weights)
-        self.module = module.eval().to(choose_device(accelerator))
         self.threshold = self._choose_threshold(threshold)
-
-    @property
-    def detects(self) -> bool:
-        """Whether the model finds boxes; otherwise masks."""
-        return isinstance(self.module, DetectionModule)
 
     @property
     def class_names(self) -> list[str]:
@@ -103,7 +111,7 @@ class Predictor:
 
     def __call__(
         self, source: Source, *, every: int = 1, report: Callable[[InputError], None] = warn
-    ) -> Generator[Prediction]:
+    ) -> Generator["Prediction"]:
         """Predict for one image after the other, in the order of the source; nothing is kept.
 
         Args:
@@ -115,37 +123,35 @@ class Predictor:
         Raises:
             InputError: if there is nothing to read.
         """
-        check_least(every, 1, "every")
+        check_count(every, "every")
         if isinstance(source, np.ndarray):
             check_array(source, "given")  # at once: the caller waits for this one
-        return self._predict(open_source(source, every=every), report)
+        return self._predict(open_source(source, every=every, any_size=self.tile is not None), report)
 
-    def _predict(self, reads: Iterable[Read], report: Callable[[InputError], None]) -> Generator[Prediction]:
+    def _predict(self, reads: Iterable[Read], report: Callable[[InputError], None]) -> Generator["Prediction"]:
         workers = min(4, os.cpu_count() or 1)
         prepared = run_ahead(reads, self._prepare, ahead=self.batch_size, workers=workers)
         for batch in self._batches(prepared, report):
             for view, output in zip(batch, self._run([view.image for view in batch]), strict=True):
-                view.parts.add(view.tile, output)
+                view.assembly.add(view.tile, output)
                 if view.last:
-                    yield view.parts.finish().keep(threshold=self.threshold, classes=self.classes)
+                    yield view.assembly.finish(classes=self.classes)
 
     def _prepare(self, read: Read) -> list[View]:
         """Read an image and cut it into what the network takes."""
         frame = read()
         tiles = self._cut((frame.image.shape[0], frame.image.shape[1]))
-        parts: Parts = Masks(frame, self.description)
-        if self.detects:
-            parts = Boxes(frame, self.description, least=float(np.min(self.threshold)))
+        assembly = self.task.parts.assemble(frame, self.description, threshold=self.threshold)
         crops = (frame.image[tile.top : tile.bottom, tile.left : tile.right] for tile in tiles)
         settings = self.description.preprocessing
         inputs = [resize_image(crop, settings.size, rule=settings.resize) for crop in crops]
-        return [View(parts, tile, image, tile is tiles[-1]) for tile, image in zip(tiles, inputs, strict=True)]
+        return [View(assembly, tile, image, tile is tiles[-1]) for tile, image in zip(tiles, inputs, strict=True)]
 
     def _cut(self, size: Size) -> list[Tile]:
-        """Return the tiles of an image; a detector sees it whole too, as its largest objects fit into no tile."""
+        """Return the tiles of an image; a detector looks at it whole too, as its largest objects fit into no tile."""
         whole = Tile(0, 0, *size)
         tiles = [whole] if self.tile is None else cut_tiles(size, self.tile, overlap=self.overlap)
-        return [whole, *tiles] if self.detects and len(tiles) > 1 else tiles
+        return [whole, *tiles] if self.task.looks_whole and len(tiles) > 1 else tiles
 
     def _batches(
         self, prepared: Iterable[Future[list[View]]], report: Callable[[InputError], None]
@@ -172,40 +178,15 @@ class Predictor:
         return len(batch) < self.batch_size and batch[0].image.shape == image.shape and pixels <= MOST_PIXELS
 
     @torch.inference_mode()
-    def _run(self, images: list[np.ndarray]) -> list[Any]:
-        """Run the network: detections, or logits (K, h, w), of each input."""
-        batch = stack_images(images).to(self.module.device)
-        return list(self.module.detect(batch) if isinstance(self.module, DetectionModule) else self.module(batch))
+    def _run(self, images: list[np.ndarray]) -> Sequence[object]:
+        """Run the model: what its assembly takes, for each input."""
+        return self.task.parts.infer(self.model, stack_images(images).to(self.device))
 
     def _choose_threshold(self, threshold: float | None) -> float | tuple[float, ...]:
         if threshold is None:
             return self.description.thresholds or DRAWN_SCORE
-        if not self.detects:
-            raise InputError(f"threshold: {threshold}; {self.description.arch.head} gives masks, expected it left out")
+        if not self.task.scores:
+            raise InputError(
+                f"threshold: {threshold}; {self.description.arch.head} gives {self.task.finds}, expected it left out"
+            )
         return check_share(threshold, "threshold", most=1.0)
-
-
-def choose_device(accelerator: str) -> torch.device:
-    """Return the device of an accelerator; the best that there is for "auto".
-
-    Raises:
-        InputError: if this machine has none such.
-    """
-    check_accelerator(accelerator, "accelerator")
-    if accelerator in ("cpu", "mps"):
-        return torch.device(accelerator)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-def check_share(value: float, field: str, *, most: float = 0.9) -> float:
-    """Check a number from 0 to `most`.
-
-    Raises:
-        InputError: naming the field.
-    """
-    check_type(value, float, field)
-    if not 0 <= value <= most:
-        raise InputError(f"{field}: {value}; expected 0 to {most:g}")
-    return float(value)

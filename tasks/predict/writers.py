@@ -1,118 +1,14 @@
-"""What predictions leave behind: results, masks, pictures, videos; complete after every image, whatever comes next."""
+"""Predictions as pictures and videos; complete after every image, whatever comes next."""
 
-import csv
-import json
-import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
-import numpy as np
-from PIL import Image
-
-from data.samples import IGNORE
 from data.streams.videos import VideoFile
 from tasks.drawing.images import save_image
-from tasks.predict.prediction import Prediction
 
-MOST_NAMES = 20  # classes in the legend of a video of boxes, whose tags name them too
-
-
-class Writer(Protocol):
-    """Writes each prediction."""
-
-    def write(self, prediction: Prediction) -> None:
-        """Write one."""
-
-    def close(self) -> None:
-        """Finish the files."""
-
-
-class JsonResults:
-    """Boxes as COCO results, with the file that they are in; a valid JSON file after each image."""
-
-    END = b"\n]\n"
-
-    def __init__(self, path: Path) -> None:
-        self.file = path.open("wb")
-        self.file.write(b"[" + self.END)
-        self.images = self.entries = 0
-
-    def write(self, prediction: Prediction) -> None:
-        """Add the boxes of an image; image_id counts the images from 1."""
-        self.images += 1
-        entries = [json.dumps(entry, allow_nan=False) for entry in to_coco(prediction, image_id=self.images)]
-        if entries:
-            self.file.seek(-len(self.END), os.SEEK_END)
-            self.file.write((b",\n" if self.entries else b"\n") + ",\n".join(entries).encode() + self.END)
-        self.entries += len(entries)
-        self.file.flush()
-
-    def close(self) -> None:
-        """Close the file."""
-        self.file.close()
-
-
-def to_coco(prediction: Prediction, *, image_id: int) -> list[dict[str, Any]]:
-    """Write boxes as COCO results: boxes_xywh in pixels, the data set's own ids; and where the image is from."""
-    boxes_xywh = np.hstack([prediction.boxes[:, :2], prediction.boxes[:, 2:] - prediction.boxes[:, :2]])
-    where: dict[str, Any] = {"file_name": prediction.file or prediction.name}
-    if prediction.moment is not None:
-        where |= {"frame": prediction.moment.number, "seconds": round(prediction.moment.seconds, 3)}
-    ids = prediction.classes.ids
-    return [
-        {"image_id": image_id, "category_id": ids[label], "bbox": box, "score": score, **where}
-        for box, score, label in zip(boxes_xywh.tolist(), prediction.scores.tolist(), prediction.labels, strict=True)
-    ]
-
-
-class CsvResults:
-    """Boxes as a table, one line each."""
-
-    COLUMNS = ("file", "frame", "seconds", "class", "score", "left", "top", "right", "bottom")
-
-    def __init__(self, path: Path) -> None:
-        self.file = path.open("w", encoding="utf-8", newline="")
-        self.table = csv.writer(self.file)
-        self.table.writerow(self.COLUMNS)
-
-    def write(self, prediction: Prediction) -> None:
-        """Add the boxes of an image, to a hundredth of a pixel."""
-        moment = prediction.moment
-        where = [prediction.file or prediction.name, moment and moment.number, moment and round(moment.seconds, 3)]
-        for box, label, score in zip(prediction.boxes, prediction.labels, prediction.scores, strict=True):
-            sides = [round(side, 2) for side in box.tolist()]
-            self.table.writerow([*where, prediction.classes.names[label], round(float(score), 4), *sides])
-        self.file.flush()
-
-    def close(self) -> None:
-        """Close the file."""
-        self.file.close()
-
-
-class LabelMasks:
-    """Masks as PNG files whose values are the data set's own label ids and whose palette holds the classes' colours."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir()
-
-    def write(self, prediction: Prediction) -> None:
-        """Write NAME.png; pixels of classes that were left out are IGNORE, and white."""
-        if prediction.mask is None:
-            raise ValueError(f"{prediction.name}: no mask")
-        kind = np.min_scalar_type(max(prediction.classes.ids))
-        ids = np.full(IGNORE + 1, IGNORE, kind)
-        ids[: len(prediction.classes)] = prediction.classes.ids
-        image = Image.fromarray(ids[prediction.mask])
-        if kind == np.uint8:  # masks of 16 bits have no palette
-            palette = np.full((IGNORE + 1, 3), 255, np.uint8)
-            palette[list(prediction.classes.ids)] = prediction.classes.colors
-            image.putpalette(palette.tobytes())
-        image.save(self.folder / f"{prediction.name}.png")
-
-    def close(self) -> None:
-        """Do nothing: each file is closed."""
+if TYPE_CHECKING:
+    from tasks.task import Prediction
 
 
 class Pictures:
@@ -121,9 +17,9 @@ class Pictures:
     def __init__(self, folder: Path, suffix: str, *, frames: bool) -> None:
         self.folder, self.suffix, self.frames = folder, suffix, frames
 
-    def write(self, prediction: Prediction) -> None:
-        """Write NAME.jpg or NAME.png."""
-        if prediction.moment is None or self.frames:
+    def write(self, prediction: "Prediction") -> None:
+        """Write NAME.jpg or NAME.png; of an image too long for JPEG, see `save_image`, NAME.png always."""
+        if prediction.timestamp is None or self.frames:
             self.folder.mkdir(exist_ok=True)
             save_image(prediction.draw(), self.folder / f"{prediction.name}.{self.suffix}")
 
@@ -139,16 +35,16 @@ class Videos:
         self.video = ""
         self.file: VideoFile | None = None
 
-    def write(self, prediction: Prediction) -> None:
+    def write(self, prediction: "Prediction") -> None:
         """Add a frame to NAME.mp4."""
-        moment = prediction.moment
-        if moment is None:
+        timestamp = prediction.timestamp
+        if timestamp is None:
             return
-        if self.file is None or moment.video != self.video:
+        if self.file is None or timestamp.video != self.video:
             self.close()
-            self.video = moment.video
-            self.file = VideoFile(self.folder / f"{moment.video}.mp4", rate=moment.rate)
-        self.file.write(prediction.draw(legend=self.names), moment.seconds)
+            self.video = timestamp.video
+            self.file = VideoFile(self.folder / f"{timestamp.video}.mp4", rate=timestamp.rate)
+        self.file.write(prediction.draw(legend=self.names), timestamp.seconds)
 
     def close(self) -> None:
         """Finish the last video."""

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from tasks.cli.options import Size
+from data.sizes import Size
 
 aten = torch.ops.aten
 Shape = tuple[int, ...]

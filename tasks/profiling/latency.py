@@ -1,25 +1,23 @@
 """How long one image takes on this machine, from decoded pixels to boxes or a mask, step by step."""
 
-import platform
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from data.samples import DetectionSample, SegmentationSample
-from tasks.cli.options import Size
-from tasks.detection.module import DetectionModule
-from tasks.loaders import build_eval_loader
-from tasks.segmentation.module import SegmentationModule
+from data.loading import Transformed
+from data.sizes import Size
+from tasks.hardware import limit_threads
+from tasks.models.description import Description
+from tasks.task import find_task
+
+if TYPE_CHECKING:
+    from tasks.task import Model, Sample
 
 STEPS = ("pre-processing", "network", "post-processing")
-Module = DetectionModule | SegmentationModule
 
 
 class Latency(NamedTuple):
@@ -47,65 +45,42 @@ class Spread(NamedTuple):
 
 
 class OneImage:
-    """A reader of one image of noise, decoded already.
+    """A reader of one image, decoded already."""
 
-    Args:
-        size: (height, width) in pixels.
-        detection: whether it comes with boxes (none) or with a mask.
-    """
-
-    def __init__(self, size: Size, *, detection: bool) -> None:
-        image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
-        nothing = np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros(0, bool)
-        self.sample: DetectionSample | SegmentationSample
-        if detection:
-            self.sample = DetectionSample(image, *nothing, image_id=1)
-        else:
-            self.sample = SegmentationSample(image, np.zeros(size, np.uint8), "noise")
+    def __init__(self, sample: "Sample") -> None:
+        self.sample = sample
 
     def __len__(self) -> int:
         return 1
 
-    def __getitem__(self, index: int) -> DetectionSample | SegmentationSample:
+    def __getitem__(self, index: int) -> "Sample":
         """Return the image, whatever the index."""
         return self.sample
 
 
-@contextmanager
-def limit_threads(threads: int | None) -> Iterator[int]:
-    """Give torch this many threads for a while (None: as many as it has), and say how many it has."""
-    before = torch.get_num_threads()
-    if threads is not None:
-        torch.set_num_threads(threads)
-    try:
-        yield torch.get_num_threads()
-    finally:
-        torch.set_num_threads(before)
-
-
 @torch.inference_mode()
-def measure_latency(module: Module, size: Size, *, warmup: int, repeats: int, threads: int | None) -> Latency:
+def measure_latency(model: "Model", size: Size, *, warmup: int, repeats: int, threads: int | None) -> Latency:
     """Time a model on one image, again and again, through the code that evaluates it.
 
     Pre-processing resizes, normalises and pads the decoded image and brings it to the device; the network turns that
     into raw predictions; post-processing decodes and suppresses boxes, or enlarges logits and takes the best class.
 
     Args:
-        module: with the model, in evaluation mode, on its device.
+        model: in evaluation mode, on its device.
         size: (height, width) of the decoded image in pixels.
         warmup: runs that are not timed, at least one.
         repeats: runs that are.
         threads: of torch; None leaves them as they are.
     """
-    reader = OneImage(size, detection=isinstance(module, DetectionModule))
-    loader = build_eval_loader(reader, module.description, batch_size=1, workers=0)
+    parts, entry = find_task(model.description.arch.head).parts, model.description.preprocessing
+    data = Transformed(OneImage(parts.blank_sample(size)), parts.resize(entry.size, rule=entry.resize), seed=0)
     entered: list[Tensor] = []
     with limit_threads(threads) as used:
-        hook = module.model.register_forward_pre_hook(lambda _, images: entered.__setitem__(slice(None), images))
+        hook = model.backbone.register_forward_pre_hook(lambda _, images: entered.__setitem__(slice(None), images))
         for _ in range(warmup):
-            run_once(module, loader, size)
+            run_once(model, data, size)
         hook.remove()
-        steps = [run_once(module, loader, size) for _ in range(repeats)]
+        steps = [run_once(model, data, size) for _ in range(repeats)]
     (images,) = entered
     return Latency(
         input=(images.shape[2], images.shape[3]),
@@ -115,39 +90,37 @@ def measure_latency(module: Module, size: Size, *, warmup: int, repeats: int, th
     )
 
 
-def run_once(module: Module, loader: Any, size: Size) -> list[float]:
+def run_once(model: "Model", data: Transformed, size: Size) -> list[float]:
     """Take the image through once: milliseconds of each of `STEPS`."""
+    device, parts = find_device(model), find_task(model.description.arch.head).parts
     marks: list[float] = []
 
-    def mark(*_: Any) -> None:
-        if module.device.type != "cpu":
-            torch.accelerator.synchronize(module.device)
+    def mark(*_: object) -> None:
+        if device.type != "cpu":
+            torch.accelerator.synchronize(device)
         marks.append(time.perf_counter())
 
-    hooks = module.model.register_forward_pre_hook(mark), module.model.register_forward_hook(mark)
+    hooks = model.backbone.register_forward_pre_hook(mark), model.head.register_forward_hook(mark)
     mark()
-    images = loader.collate_fn([loader.dataset[0, 0]]).images.to(module.device)
-    if isinstance(module, DetectionModule):
-        module.detect(images)
-    else:
-        module.segment(images, size)
+    parts.predict(model, parts.collate([data[0, 0]]).images.to(device), size=size)
     mark()
     for hook in hooks:
         hook.remove()
     return [1000 * (end - start) for start, end in pairwise(marks)]
 
 
+def find_device(model: "Model") -> torch.device:
+    """Return the device that a model's weights are on."""
+    return next(model.parameters()).device
+
+
+def default_image(description: Description) -> Size:
+    """Return the size of the image that a model is timed on, unless another is asked for."""
+    size, task = description.preprocessing.size, find_task(description.arch.head)
+    return size if isinstance(size, tuple) and not task.one_size else task.usual_image
+
+
 def summarize(milliseconds: np.ndarray) -> Spread:
     """Return median and quartiles of (runs,)."""
     lower, median, upper = np.percentile(milliseconds, (25, 50, 75)).tolist()
     return Spread(median, lower, upper)
-
-
-def name_processor(device: torch.device) -> str:
-    """Return the name of the processor that a device is."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()

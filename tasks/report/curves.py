@@ -7,7 +7,8 @@ import numpy as np
 
 from tasks.drawing.curves import HEADLINES, smooth
 from tasks.report.charts import COLORS, Line, draw_lines
-from tasks.runs.reading import HEADLINE, Run
+from tasks.runs.reading import Run
+from tasks.task import KINDS
 
 Chart = dict[str, Any]
 
@@ -81,7 +82,9 @@ def draw_thresholds(analysis: dict[str, Any]) -> list[Chart]:
     return [chart for chart in charts if chart]
 
 
-def threshold_line(name: str, scores: np.ndarray, values: Any, *, color: int, threshold: float | None) -> Line:
+def threshold_line(
+    name: str, scores: np.ndarray, values: list[float | None] | None, *, color: int, threshold: float | None
+) -> Line:
     """Return the line of one class, without the scores at which nothing can be measured."""
     y = np.array([np.nan if value is None else value for value in values or []], dtype=float)
     there = np.isfinite(y) if len(y) == len(scores) else np.zeros(0, dtype=bool)
@@ -105,7 +108,7 @@ def bundle(lines: list[Line], scores: np.ndarray) -> list[Line]:
 def draw_together(runs: Sequence[Run], names: Sequence[str]) -> list[Chart]:
     """Draw the validation metric and the smoothed training loss of several runs over the steps."""
     charts, steps = [], find_steps(runs)
-    for metric in (f"val/{HEADLINE[task]}" for task in dict.fromkeys(run.task for run in runs) if task):
+    for metric in (f"val/{KINDS[task].metric}" for task in dict.fromkeys(run.task for run in runs) if task):
         lines = []
         for index, (run, name) in enumerate(zip(runs, names, strict=True)):
             x, y = run.series.get(metric, (np.zeros(0), np.zeros(0)))

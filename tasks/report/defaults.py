@@ -27,7 +27,7 @@ def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
     return options
 
 
-def write_value(value: Any) -> str:
+def write_value(value: object) -> str:
     """Return a plain value as YAML writes it on one line."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
@@ -70,6 +70,6 @@ def list_options(config: dict[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for name, value in options.items():
         default = defaults.get(name)
-        changed = bool(defaults) and name not in OWN and value != default
+        changed = name in defaults and name not in OWN and value != default
         rows.append({"name": name, "value": value, "default": default, "changed": changed})
     return rows

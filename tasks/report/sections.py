@@ -6,6 +6,7 @@ from typing import Any
 from tasks.report.numbers import NONE, count, metric
 from tasks.report.pictures import embed_photo, embed_plot
 from tasks.runs.reading import Run
+from tasks.task import KINDS
 
 MEANINGS = {
     "mAP": "average precision, mean over the classes and IoU .50 to .95",
@@ -36,8 +37,6 @@ MEANINGS = {
     "recall": "share of the boxes that are found from the threshold on",
     "F1": "harmonic mean of precision and recall",
 }
-BIG = {"detection": ("mAP", "AP50", "AP75"), "segmentation": ("mIoU", "pixel_accuracy", "boundary F1")}
-CLASS_METRICS = {"per_class": "AP", "iou": "IoU"}  # of metrics.json
 ERRORS = {
     "classification": "right place, wrong class",
     "localisation": "right class, IoU too low",
@@ -56,16 +55,16 @@ def list_metrics(run: Run) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     if "F1" in boundary:
         numbers["boundary F1"] = boundary["F1"]
     entries = [{"name": name, "value": value, "meaning": MEANINGS.get(name, "")} for name, value in numbers.items()]
-    big = BIG.get(run.task or "", ())
+    big = KINDS[run.task].big if run.task else ()
     return [e for e in entries if e["name"] in big], [e for e in entries if e["name"] not in big]
 
 
 def tabulate_classes(run: Run) -> dict[str, Any] | None:
     """Return the table of classes: of analysis.json, else what metrics.json says of each class."""
     per_class: dict[str, dict[str, Any]] = run.analysis.get("per_class") or {}
-    for key, name in CLASS_METRICS.items():
-        if not per_class and isinstance(run.metrics.get(key), dict):
-            per_class = {label: {name: value} for label, value in run.metrics[key].items()}
+    if not per_class and run.task:
+        key, name = KINDS[run.task].per_class
+        per_class = {label: {name: value} for label, value in (run.metrics.get(key) or {}).items()}
     if not per_class:
         return None
     columns = list(dict.fromkeys(column for values in per_class.values() for column in values))

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from tasks.files import write_json
-from tasks.profiling.latency import name_processor
+from tasks.hardware import measure_memory, name_device, name_processor
 
 logger = logging.getLogger(__name__)
 
@@ -31,12 +31,11 @@ PACKAGES = (
     "opencv-python-headless",
     "pillow",
     "numpy",
-    "faster-coco-eval",
+    "hotcoco",
     "cityscapesscripts",
     "timm",
 )
 GIT_PATIENCE = 10  # seconds
-GIB = 2**30
 
 
 def record_start(out: Path, *, accelerator: str) -> None:
@@ -107,22 +106,6 @@ def ask_git(root: Path, *words: str) -> str:
     """Return what a git command prints."""
     command = ["git", "-C", str(root), *words]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=GIT_PATIENCE).stdout.strip()
-
-
-def name_device(accelerator: str) -> str:
-    """Return the name of what the network runs on."""
-    current = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    if accelerator == "cpu" or current is None:
-        return "cpu"
-    return name_processor(current) if current.type == "cuda" else current.type
-
-
-def measure_memory() -> float | None:
-    """Return the memory of the machine in GiB; None where the system does not say."""
-    try:
-        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB, 1)
-    except (AttributeError, ValueError, OSError):
-        return None
 
 
 def list_packages() -> dict[str, str]:

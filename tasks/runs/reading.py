@@ -14,13 +14,11 @@ from yaml import YAMLError
 
 from data.errors import InputError
 from tasks.drawing.curves import Series, read_number, read_series
-from tasks.loaders import TASKS
 from tasks.models.architecture import name_network
 from tasks.runs.environment import read_starts
 from tasks.runs.folder import list_logs
 from tasks.runs.recording import DATA, MODEL
-
-HEADLINE = {"detection": "mAP", "segmentation": "mIoU"}  # the metric that a run is judged by
+from tasks.task import KINDS, TASKS
 
 
 @dataclass(frozen=True)
@@ -66,10 +64,10 @@ class Run:
 
     @property
     def task(self) -> str | None:
-        """Return "detection" or "segmentation"; None where nothing says which."""
-        for task, metric in HEADLINE.items():
-            if metric in self.metrics:
-                return task
+        """Return the kind of task, "detection"; None where nothing says which."""
+        for kind, task in KINDS.items():
+            if task.metric in self.metrics:
+                return kind
         head = self.arch.get("head")
         return self.analysis.get("task") or (TASKS[head].kind if head in TASKS else None)
 

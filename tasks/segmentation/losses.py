@@ -4,48 +4,15 @@ All are computed in float32, over the batch as a whole, and none makes the host 
 """
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from data.samples import IGNORE
+from tasks.segmentation.settings import LossSettings
 
 BLOCK = 4096  # pixels summed one by one
-
-
-@dataclass(frozen=True)
-class LossSettings:
-    """How the segmenter is taught.
-
-    Attributes:
-        ohem: share of the batch's counted pixels, the hardest ones, that cross-entropy averages over; 1 for all
-            (online hard example mining, arXiv:1604.03540, over pixels).
-        dice: weight of the Dice loss, of a quarter of the pixels: its sums over the batch need no more, the logits are
-            coarser than that, and crops lie anywhere.
-        lovasz: weight of the Lovasz-softmax loss.
-        label_smoothing: share of each pixel's target that is spread over all classes.
-        aux_weight: weight of the plain cross-entropy of an auxiliary head, `heads.fcn.FCN`; 0 for no such head.
-
-    Raises:
-        ValueError: if one is out of range.
-    """
-
-    ohem: float = 1.0
-    dice: float = 0.0
-    lovasz: float = 0.0
-    label_smoothing: float = 0.0
-    aux_weight: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.ohem <= 1:
-            raise ValueError(f"loss.ohem: {self.ohem!r}; expected above 0, up to 1")
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"loss.label_smoothing: {self.label_smoothing!r}; expected 0 to below 1")
-        for field in ("dice", "lovasz", "aux_weight"):
-            if not 0 <= getattr(self, field) < math.inf:
-                raise ValueError(f"loss.{field}: {getattr(self, field)!r}; expected a number from 0")
 
 
 def flatten_pixels(logits: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from data.classes import ClassTable
+from data.loading import SegmentationBatch
 from data.samples import IGNORE
 
 
@@ -75,6 +76,30 @@ class SegmentationMetrics:
         if self.iou_category:
             values["iou_category"] = dict(self.iou_category)
         return values
+
+
+class SegmentationMetric:
+    """Counts the pixels of predicted masks, and turns the counts into metrics at the end.
+
+    Attributes:
+        confusion: the counts so far.
+    """
+
+    def __init__(self, classes: ClassTable) -> None:
+        self.classes = classes
+        self.confusion = ConfusionMatrix(len(classes))
+
+    def reset(self) -> None:
+        """Forget earlier counts."""
+        self.confusion.reset()
+
+    def update(self, batch: SegmentationBatch, masks: Tensor) -> None:
+        """Count the pixels of the masks (N, h, w) of a batch, of the labels' own size."""
+        self.confusion.update(masks, batch.masks)
+
+    def compute(self) -> SegmentationMetrics:
+        """Return the metrics of all masks together."""
+        return evaluate_segmentation(self.confusion.matrix, self.classes)
 
 
 def evaluate_segmentation(matrix: Tensor | np.ndarray, classes: ClassTable) -> SegmentationMetrics:

@@ -8,60 +8,56 @@ from torch import Tensor
 
 from data.loading import SegmentationBatch
 from heads.fcn import FCN
-from heads.lraspp import LRASPP, resize
-from heads.raspp import RASPP
 from tasks.distillation.features import feature_loss
 from tasks.distillation.teacher import Teacher, with_projection
-from tasks.models.architecture import Model, build_model
-from tasks.models.description import Description
-from tasks.optimizers import Optimization, build_optimizer
+from tasks.evaluation_settings import Averaging
+from tasks.optimization import Optimization
+from tasks.optimizers import build_optimizer
 from tasks.segmentation.distillation import distillation_loss
-from tasks.segmentation.losses import LossSettings, cross_entropy_loss, flatten_pixels, segmentation_loss
-from tasks.segmentation.metrics import ConfusionMatrix, SegmentationMetrics, evaluate_segmentation
-from tasks.segmentation.postprocess import pad_to_grid, postprocess
-from tasks.segmentation.tta import Averaging, average_scores
+from tasks.segmentation.losses import cross_entropy_loss, flatten_pixels, segmentation_loss
+from tasks.segmentation.metrics import SegmentationMetric, SegmentationMetrics
+from tasks.segmentation.segmenter import Segmenter
+from tasks.segmentation.settings import LossSettings
+from tasks.segmentation.tta import average_scores
 
 
 class SegmentationModule(L.LightningModule):
     """A segmenter in training or evaluation.
 
     Args:
-        description: of the model.
+        model: the segmenter; with the maps that `heads.fcn.FCN` takes, where the loss gives an auxiliary head a weight.
         optimization: how to train; evaluation needs none.
         loss: how it is taught; plain cross-entropy by default.
-        averaging: of the scores in evaluation; none by default.
         teacher: that it imitates in training, beside its labels.
+        metric: of the images that it is evaluated on.
+        averaging: of the scores in evaluation; none by default.
 
     Attributes:
-        auxiliary: a head in training alone, where the loss gives it a weight; no part of `model`.
-        metric: what decides which checkpoint is best.
+        auxiliary: a head in training alone; no part of `model`.
+        headline: the metric that decides which checkpoint is best.
         metrics: of the last validation.
-        confusion: pixel counts of the last validation.
     """
 
-    metric = "mIoU"
+    headline = "mIoU"
 
     def __init__(
         self,
-        description: Description,
+        model: Segmenter,
         *,
         optimization: Optimization | None = None,
         loss: LossSettings | None = None,
-        averaging: Averaging | None = None,
         teacher: Teacher | None = None,
+        metric: SegmentationMetric | None = None,
+        averaging: Averaging | None = None,
     ) -> None:
         super().__init__()
-        self.description = description
+        self.model = model
         self.optimization = optimization
         self.loss = loss or LossSettings()
-        self.averaging = averaging
         self.teacher = teacher
-        self.model = build_model(description.arch, extra=FCN.TAPS if self.loss.aux_weight else ())
-        if not isinstance(self.model.head, LRASPP | RASPP):
-            raise ValueError(f"a segmenter needs the head lraspp or raspp; got {description.arch.head}")
-        self.align_corners = self.model.head.align_corners
-        self.auxiliary = build_auxiliary(description, self.model) if self.loss.aux_weight else None
-        self.confusion = ConfusionMatrix(len(description.classes))
+        self.metric = metric
+        self.averaging = averaging
+        self.auxiliary = build_auxiliary(model) if self.loss.aux_weight else None
         self.metrics: SegmentationMetrics | None = None
 
     def configure_optimizers(self) -> Any:
@@ -70,21 +66,17 @@ class SegmentationModule(L.LightningModule):
             raise ValueError("no optimization given: this module only evaluates")
         return build_optimizer(with_projection(self, self.teacher), self.optimization)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Predict logits (N, K, H, W) float32 from images (N, 3, H, W) uint8."""
-        x = self._prepare(images)
-        return self._finish(self.model(x), x, images)
-
     def training_step(self, batch: SegmentationBatch, batch_idx: int) -> Tensor:
         """Return the loss of a batch."""
         masks = batch.masks.long()
-        x = self._prepare(batch.images)
+        x = self.model.prepare(batch.images)
         features = self.model.backbone(x)
-        logits = self._finish(self.model.head(features), x, batch.images)
-        guess = None if self.auxiliary is None else self._finish(self.auxiliary(features), x, batch.images)
+        logits = self.model.finish(self.model.head(features), padded=x, images=batch.images)
         with torch.autocast(self.device.type, enabled=False):
             losses = segmentation_loss(logits, masks, settings=self.loss)
-            if guess is not None:
+        if self.auxiliary is not None:
+            guess = self.model.finish(self.auxiliary(features), padded=x, images=batch.images)
+            with torch.autocast(self.device.type, enabled=False):
                 losses["auxiliary"] = self.loss.aux_weight * cross_entropy_loss(*flatten_pixels(guess, masks))
         if self.teacher is not None:
             losses["distill"] = self._distill(self.teacher, batch.images, logits, masks=masks, features=features)
@@ -93,16 +85,6 @@ class SegmentationModule(L.LightningModule):
         if len(losses) > 1:
             self.log_dict({f"train/loss_{name}": loss for name, loss in losses.items()}, batch_size=len(masks))
         return total
-
-    def _prepare(self, images: Tensor) -> Tensor:
-        """Turn images into what the network takes."""
-        x = self.description.preprocessing.normalize(images)
-        return pad_to_grid(x, stride=self.description.arch.output_stride) if self.align_corners else x
-
-    def _finish(self, logits: Tensor, x: Tensor, images: Tensor) -> Tensor:
-        """Resize a head's logits (N, K, h, w) to its input x, and cut them to the images: (N, K, H, W) float32."""
-        size, (height, width) = (x.shape[-2], x.shape[-1]), images.shape[-2:]
-        return resize(logits.float(), size, align_corners=self.align_corners)[..., :height, :width]
 
     def _distill(
         self, teacher: Teacher, images: Tensor, logits: Tensor, *, masks: Tensor, features: dict[str, Tensor]
@@ -113,33 +95,37 @@ class SegmentationModule(L.LightningModule):
         loss = distillation_loss(logits, taught, masks, places=teacher.places, temperature=settings.temperature)
         return settings.weight * loss
 
-    def segment(self, images: Tensor, size: tuple[int, int]) -> Tensor:
-        """Classify each pixel of images (N, 3, H, W) uint8: (N, *size) int64, class indices."""
-        if self.averaging is None:
-            return postprocess(self(images), size=size)
-        return average_scores(images, predict=self, size=size, averaging=self.averaging).argmax(dim=1)
-
     def on_validation_epoch_start(self) -> None:
         """Forget earlier counts."""
-        self.confusion.reset()
+        self._metric.reset()
 
     def validation_step(self, batch: SegmentationBatch, batch_idx: int) -> Tensor:
         """Count the pixels of a batch, at the labels' own size, and return the predicted masks."""
-        height, width = batch.masks.shape[1:]
-        predictions = self.segment(batch.images, (height, width))
-        self.confusion.update(predictions, batch.masks)
-        return predictions
+        size = (batch.masks.shape[1], batch.masks.shape[2])
+        if self.averaging is None:
+            masks = self.model(batch.images, size=size)
+        else:
+            scores = average_scores(batch.images, predict=self.model.raw, size=size, averaging=self.averaging)
+            masks = scores.argmax(dim=1)
+        self._metric.update(batch, masks)
+        return masks
 
     def on_validation_epoch_end(self) -> None:
         """Compute and log the metrics."""
-        self.metrics = evaluate_segmentation(self.confusion.matrix, self.description.classes)
-        self.log_dict(
-            {f"val/{name}": value or 0.0 for name, value in self.metrics.summary.items() if name != self.metric}
-        )
-        self.log(f"val/{self.metric}", self.metrics.summary[self.metric] or 0.0, prog_bar=True)
+        self.metrics = self._metric.compute()
+        numbers = {f"val/{name}": value or 0.0 for name, value in self.metrics.summary.items()}
+        headline = numbers.pop(f"val/{self.headline}")
+        self.log_dict(numbers)
+        self.log(f"val/{self.headline}", headline, prog_bar=True)
+
+    @property
+    def _metric(self) -> SegmentationMetric:
+        if self.metric is None:
+            raise ValueError("no metric given: this module only trains")
+        return self.metric
 
 
-def build_auxiliary(description: Description, model: Model) -> FCN:
+def build_auxiliary(model: Segmenter) -> FCN:
     """Build the head that helps in training; the model gives the maps that it takes."""
-    arch = description.arch
+    arch = model.description.arch
     return FCN(model.backbone.taps, num_classes=arch.num_classes, bn_momentum=arch.bn_momentum)

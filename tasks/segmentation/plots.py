@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from tasks.drawing.figures import ACCENT, INK, new_figure, style_axes
+from tasks.drawing.figures import ACCENT, INK, literal, new_figure, save_figure, style_axes
 from tasks.segmentation.metrics import SegmentationMetrics
 
 
@@ -33,7 +33,7 @@ def plot_boundary(analysis: dict[str, Any], path: Path) -> None:
 
 def _plot_by_class(values: dict[str, float | None], mean: float | None, path: Path, *, title: str, xlabel: str) -> None:
     ranked = sorted(values.items(), key=lambda item: -1.0 if item[1] is None else item[1])
-    names = [name for name, _ in ranked]
+    names = [literal(name) for name, _ in ranked]
     figure = new_figure(7, 1.4 + 0.28 * len(ranked))
     axes = figure.subplots()
     bars = axes.barh(range(len(ranked)), [value or 0.0 for _, value in ranked], color=ACCENT, height=0.72)
@@ -47,4 +47,4 @@ def _plot_by_class(values: dict[str, float | None], mean: float | None, path: Pa
     axes.grid(visible=False, axis="y")
     axes.set_yticks(range(len(ranked)), names, fontsize=9)
     axes.set(xlim=(0, 1.08), ylim=(-0.6, len(ranked) - 0.4), xticks=[0, 0.2, 0.4, 0.6, 0.8, 1])
-    figure.savefig(path)
+    save_figure(figure, path)

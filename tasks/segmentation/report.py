@@ -12,13 +12,18 @@ from torch import Tensor
 
 from data.classes import ClassTable
 from data.images import load_mask
-from data.samples import SegmentationSample, spread
+from data.loading import SegmentationBatch
+from data.readers import MaskReader
+from data.samples import spread
 from tasks.drawing.figures import plot_confusion_matrix
 from tasks.drawing.images import draw_legend, draw_mask, save_image, side_by_side
-from tasks.files import ANALYSIS, write_json
+from tasks.evaluation_settings import EvaluationSettings
+from tasks.files import ANALYSIS, METRICS, write_json
 from tasks.segmentation.analysis import Inspection, describe_analysis
+from tasks.segmentation.metrics import SegmentationMetric
 from tasks.segmentation.module import SegmentationModule
 from tasks.segmentation.plots import plot_boundary, plot_iou
+from tasks.segmentation.segmenter import Segmenter
 from tasks.segmentation.worst import draw_worst
 
 PREDICTIONS = "predictions"  # folder of the label-id masks
@@ -32,11 +37,10 @@ def save_label_ids(mask: Tensor, path: Path, *, classes: ClassTable) -> None:
 
 
 class SavePredictions(L.Callback):
-    """Saves every mask that a validation predicts, as out/predictions/NAME.png."""
+    """Saves every mask that a validation predicts, as FOLDER/NAME.png."""
 
-    def __init__(self, out: Path, reader: Any, classes: ClassTable) -> None:
-        self.folder = out / PREDICTIONS
-        self.reader = reader
+    def __init__(self, folder: Path, classes: ClassTable) -> None:
+        self.folder = folder
         self.classes = classes
         self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -44,45 +48,62 @@ class SavePredictions(L.Callback):
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        outputs: Any,
-        batch: Any,
+        outputs: Tensor,  # type: ignore[override]  # the masks that SegmentationModule returns
+        batch: SegmentationBatch,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
         """Save the masks of a batch."""
-        for index, mask in zip(batch.indices.tolist(), outputs, strict=True):
-            name = str(self.reader.names[index])
+        for name, mask in zip(batch.names, outputs, strict=True):
             save_label_ids(mask, self.folder / f"{name}.png", classes=self.classes)
 
 
-def write_report(out: Path, module: SegmentationModule, reader: Any, inspection: Inspection) -> dict[str, Any]:
-    """Write the numbers, the plots, samples/ and worst/ of a module's last validation, whose masks are in predictions/.
+class SegmentationEvaluation:
+    """A segmenter on its way over a reader, and the report of it.
 
     Args:
-        out: the folder.
-        module: that was validated.
-        reader: on which.
-        inspection: what looked on.
+        out: folder of the report.
+        model: the segmenter.
+        reader: of the images and their masks.
+        settings: what the scores are averaged over.
 
-    Returns:
-        The metrics as written.
+    Attributes:
+        module: to be validated before the report is written.
+        callbacks: that look on.
     """
-    if module.metrics is None:
-        raise ValueError("the module was not validated yet")
-    matrix, classes = module.confusion.matrix.cpu().numpy(), module.description.classes
-    load_prediction = partial(load_class_indices, out / PREDICTIONS, classes=classes)
-    analysis = describe_analysis(module.metrics, matrix, inspection.boundary, classes=classes)
-    plot_confusion_matrix(matrix, out / "confusion_matrix.png", names=classes.names)
-    plot_iou(module.metrics, out / "iou.png")
-    plot_boundary(analysis, out / "boundary.png")
-    draw_samples(out / "samples", reader, classes=classes, load_prediction=load_prediction)
-    worst = draw_worst(out, inspection.wrong, reader, classes=classes, load_prediction=load_prediction)
-    write_json(out / ANALYSIS, {**analysis, "worst": worst})
-    metrics = module.metrics.to_dict()
-    if module.averaging is not None:
-        metrics["averaging"] = module.averaging.to_dict()
-    write_json(out / "metrics.json", metrics)
-    return metrics
+
+    def __init__(self, out: Path, model: Segmenter, reader: MaskReader, *, settings: EvaluationSettings) -> None:
+        self.out, self.reader = out, reader
+        self.averaging = None if settings.averaging.trivial else settings.averaging
+        self.classes = model.description.classes
+        self.metric = SegmentationMetric(self.classes)
+        self.module = SegmentationModule(model, metric=self.metric, averaging=self.averaging)
+        self.inspection = Inspection(len(self.classes))
+        self.callbacks: list[L.Callback] = [SavePredictions(out / PREDICTIONS, self.classes), self.inspection]
+
+    def write(self) -> dict[str, Any]:
+        """Write the numbers, the plots, samples/ and worst/; the masks are in predictions/ by now.
+
+        Returns:
+            The metrics as written.
+        """
+        out, reader, classes, metrics = self.out, self.reader, self.classes, self.module.metrics
+        if metrics is None:
+            raise ValueError("the module was not validated yet")
+        matrix = self.metric.confusion.matrix.cpu().numpy()
+        load_prediction = partial(load_class_indices, out / PREDICTIONS, classes=classes)
+        analysis = describe_analysis(metrics, matrix, self.inspection.boundary, classes=classes)
+        plot_confusion_matrix(matrix, out / "confusion_matrix.png", names=classes.names)
+        plot_iou(metrics, out / "iou.png")
+        plot_boundary(analysis, out / "boundary.png")
+        draw_samples(out / "samples", reader, classes=classes, load_prediction=load_prediction)
+        worst = draw_worst(out, self.inspection.wrong, reader, classes=classes, load_prediction=load_prediction)
+        write_json(out / ANALYSIS, {**analysis, "worst": worst})
+        written = metrics.to_dict()
+        if self.averaging is not None:
+            written["averaging"] = self.averaging.to_dict()
+        write_json(out / METRICS, written)
+        return written
 
 
 def load_class_indices(folder: Path, name: str, *, classes: ClassTable) -> np.ndarray:
@@ -93,12 +114,12 @@ def load_class_indices(folder: Path, name: str, *, classes: ClassTable) -> np.nd
 
 
 def draw_samples(
-    folder: Path, reader: Any, *, classes: ClassTable, load_prediction: Callable[[str], np.ndarray]
+    folder: Path, reader: MaskReader, *, classes: ClassTable, load_prediction: Callable[[str], np.ndarray]
 ) -> None:
     """Draw images spread over the data set, with their mask left and the predicted one right."""
     folder.mkdir(parents=True, exist_ok=True)
     for index in spread(len(reader), SAMPLES):
-        sample: SegmentationSample = reader[index]
+        sample = reader[index]
         predicted = load_prediction(sample.name)
         pair = side_by_side(
             draw_mask(sample.image, sample.mask, classes=classes),

@@ -1,50 +1,15 @@
 """Scores averaged over scales of an image and their mirror images, as DeepLab evaluates (arXiv:1606.00915)."""
 
-import math
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import reduce
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tasks.evaluation_settings import Averaging
 from tasks.segmentation.postprocess import resize_logits
-
-
-@dataclass(frozen=True)
-class Averaging:
-    """What scores are averaged over.
-
-    Attributes:
-        scales: factors of the sides of the network's input.
-        flip: whether each is mirrored too.
-
-    Raises:
-        ValueError: if there are no scales, or one is not above 0.
-    """
-
-    scales: tuple[float, ...] = (1.0,)
-    flip: bool = False
-
-    def __post_init__(self) -> None:
-        numbers = isinstance(self.scales, tuple) and all(type(scale) in (int, float) for scale in self.scales)
-        if not (numbers and self.scales and all(0 < scale < math.inf for scale in self.scales)):
-            given = list(self.scales) if isinstance(self.scales, tuple) else self.scales
-            raise ValueError(f"scales: {given!r}; expected a list of numbers above 0")
-        if type(self.flip) is not bool:
-            raise ValueError(f"flip: {self.flip!r}; expected true or false")
-
-    @property
-    def trivial(self) -> bool:
-        """Whether it is the image alone, as it is."""
-        return self.scales == (1.0,) and not self.flip
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values, as metrics.json stores them."""
-        return {"scales": list(self.scales), "flip": self.flip}
 
 
 @torch.no_grad()

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
 from data.classes import ClassTable
+from data.escapes import to_utf8
+from data.readers import MaskReader
 from data.samples import IGNORE, SegmentationSample
 from tasks.drawing.images import draw_legend, draw_mask, save_image, side_by_side
 from tasks.segmentation.boundary import build_disc, find_boundary, find_tolerance
@@ -63,7 +64,12 @@ def describe_errors(predicted: np.ndarray, truth: np.ndarray, classes: ClassTabl
 
 
 def draw_worst(
-    out: Path, wrong: Sequence[float], reader: Any, *, classes: ClassTable, load_prediction: Callable[[str], np.ndarray]
+    out: Path,
+    wrong: Sequence[float],
+    reader: MaskReader,
+    *,
+    classes: ClassTable,
+    load_prediction: Callable[[str], np.ndarray],
 ) -> list[dict[str, str]]:
     """Draw the worst images into out/worst: image and ground truth above, prediction and error map below.
 
@@ -82,12 +88,12 @@ def draw_worst(
         (out / FOLDER).mkdir(parents=True, exist_ok=True)
     entries = []
     for rank, index in enumerate(chosen, start=1):
-        sample: SegmentationSample = reader[index]
+        sample = reader[index]
         predicted = load_prediction(sample.name)
         picture = f"{FOLDER}/{rank:02d}_{sample.name}.jpg"
         save_image(draw_comparison(sample, predicted, classes=classes), out / picture)
         why = describe_errors(predicted, sample.mask, classes)
-        entries.append({"image": sample.name, "picture": picture, "why": why})
+        entries.append({"image": to_utf8(sample.name), "picture": picture, "why": why})
     return entries
 
 

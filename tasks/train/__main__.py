@@ -6,17 +6,16 @@ Usage:
     python -m tasks.train resume=DIR
 """
 
-from omegaconf import DictConfig
-
 from tasks.cli.entry import command
+from tasks.train.config import TrainConfig
 
 
 @command("train")
-def main(cfg: DictConfig) -> None:
+def main(config: TrainConfig) -> None:
     """Run the command with its configuration, conf/train.yaml."""
     from tasks.train.command import train  # late, so that --help takes a second
 
-    train(cfg)
+    train(config)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,22 @@
 """What happens around training steps: averaged weights, what checkpoints hold, parts that stay as they are."""
 
+import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, WeightAveraging
 from torch import Tensor
 
 from tasks.models.description import Description
 from tasks.models.pretrained.state_files import KEY
 from tasks.train.freezing import list_frozen
+
+if TYPE_CHECKING:
+    from tasks.task import Batch
+
+logger = logging.getLogger(__name__)
 
 PROJECTION = "projection"  # of the student's C5 to a teacher's features, in checkpoints
 
@@ -47,7 +53,7 @@ class Checkpoints(ModelCheckpoint):
     """Lightning's checkpoints, which also know the best one of a run whose folder was moved before it was resumed."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the state with its paths moved to the folder of now."""
+        """Restore the state with its paths moved to the current folder."""
 
         def here(path: str) -> str:
             return str(Path(str(self.dirpath)) / Path(path).name) if path else path
@@ -55,6 +61,16 @@ class Checkpoints(ModelCheckpoint):
         paths = {key: here(state_dict[key]) for key in ("best_model_path", "kth_best_model_path", "last_model_path")}
         scores = {here(path): score for path, score in state_dict["best_k_models"].items()}
         super().load_state_dict({**state_dict, **paths, "best_k_models": scores, "dirpath": self.dirpath})
+
+
+class StopEarly(EarlyStopping):
+    """Lightning's early stopping, which also keeps a run from going on that had stopped before it was resumed."""
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Stop at once where the checkpoint is of the epoch that was the last."""
+        if self.stopped_epoch:
+            logger.info("training had stopped early, in epoch %d; it does not go on", self.stopped_epoch + 1)
+            trainer.should_stop = True
 
 
 class Describe(L.Callback):
@@ -68,18 +84,18 @@ class Describe(L.Callback):
         checkpoint[KEY] = self.description.to_dict()
 
 
-class KeepFrozen(L.Callback):
+class FreezeBatchNorm(L.Callback):
     """Keeps the norms of frozen parts on the statistics that they came with, in training too.
 
     Args:
         freeze: as `tasks.train.freezing.list_frozen` takes it.
     """
 
-    def __init__(self, freeze: Any) -> None:
+    def __init__(self, freeze: str) -> None:
         self.freeze = freeze
 
     def on_train_batch_start(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: "Batch", batch_idx: int
     ) -> None:
         """Put the frozen parts into evaluation mode, whatever has switched them since the last step."""
         for part in list_frozen(pl_module.model, self.freeze):  # type: ignore[arg-type]

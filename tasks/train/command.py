@@ -1,88 +1,100 @@
 """One training run: check everything, train, evaluate the best checkpoint; all in one folder."""
 
 import logging
-import math
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import lightning as L
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
+from torch.utils.data import DataLoader
 
 from data.errors import InputError
-from tasks.cli.options import check_compiler, count_workers
+from data.findings import refuse
 from tasks.drawing.curves import plot_curves
 from tasks.evaluate.command import evaluate_to, log_metrics
-from tasks.loaders import build_eval_loader, report_reach
-from tasks.models.checkpoint import load_checkpoint, load_model, save_safetensors
+from tasks.evaluation_settings import EvaluationSettings
+from tasks.files import Metrics
+from tasks.hardware import check_compiler
+from tasks.inference.loading import assemble
+from tasks.loaders import build_eval_loader
+from tasks.models.checkpoint import load_checkpoint, save_safetensors
+from tasks.parsing import to_plain
 from tasks.report.page import write_page
 from tasks.runs.environment import record_end
-from tasks.runs.folder import CHECKPOINTS, CONFIG, list_logs, plan_run
+from tasks.runs.folder import CHECKPOINTS, CONFIG, WEIGHTS, list_logs
 from tasks.runs.recording import record_run
-from tasks.train.finders import check_find, find
+from tasks.train.config import TrainConfig
+from tasks.train.finders import find
 from tasks.train.loggers import TENSORBOARD
 from tasks.train.overfit import judge, prepare
-from tasks.train.preparation import build_loader, build_module, describe_start, open_data
+from tasks.train.plan import plan_run
+from tasks.train.preparation import build_loader, build_module, count_steps, open_data, prepare_start
 from tasks.train.progress import Progress
-from tasks.train.summary import WEIGHTS, find_image, log_summary, next_commands, option, task_command
+from tasks.train.summary import find_image, log_summary, next_commands, option, task_command
 from tasks.train.trainers import build_trainer, check_trainer
+
+if TYPE_CHECKING:
+    from tasks.task import Module, Reader
 
 logger = logging.getLogger(__name__)
 
 
-def train(cfg: DictConfig) -> dict[str, Any]:
-    """Train what `cfg` asks for, or go on with the run in cfg.resume.
+def train(config: TrainConfig) -> Metrics:
+    """Train what `config` asks for, or go on with the run in config.resume.
 
     Returns:
-        The metrics of the best checkpoint, as in metrics.json; with cfg.find what was found.
+        The metrics of the best checkpoint, as in metrics.json; with config.find what was found.
 
     Raises:
         InputError: before the first step, if the configuration or the data cannot be used; after the last, if with
-            cfg.overfit the images were not learned.
+            config.overfit the images were not learned.
     """
     started = time.perf_counter()
-    config, out, last = plan_run(cfg)
-    check_compiler(config["trainer"].get("compile", False))
+    config, out, last = plan_run(config)
+    check_compiler(config.trainer.compile)
     check_trainer(config)
-    check_find(config)
-    if config.get("overfit") is not None and last is None:
-        prepare(config)
+    if config.overfit is not None:
+        config = prepare(config)
     torch.set_float32_matmul_precision("high")
-    L.seed_everything(config["seed"], workers=True, verbose=False)
+    L.seed_everything(config.seed, workers=True, verbose=False)
     reader, val_reader = open_data(config)
-    description, weights = describe_start(config, reader, last=last)
-    if description.arch.head == "ssdlite":
-        report_reach(description, reader)
+    start = prepare_start(config, reader, last=last)
+    config, description = start.config, start.description
+    parts = config.recipe.task.parts
+    parts.announce(description, reader)
+    parts.check_evaluation(description, val_reader, report=refuse, split="val")
     loader = build_loader(reader, config)
-    if min(len(reader), config["batch_size"]) < 2:
-        raise InputError(f"batch_size: {config['batch_size']} of {len(reader)} images; batch norm needs at least 2")
-    workers = count_workers(config["dataset"])
-    val_loader = build_eval_loader(val_reader, description, batch_size=config["batch_size"], workers=workers)
-    steps = math.ceil(len(loader) / config["trainer"]["accumulate_grad_batches"]) * config["trainer"]["max_epochs"]
-    module = build_module(config, description, weights=weights, steps=steps)
-    if config.get("find") is not None:
+    batch_size, workers = config.recipe.batch_size, config.dataset.count_workers()
+    if min(len(reader), batch_size) < 2:
+        raise InputError(f"batch_size: {batch_size} of {len(reader)} images; batch norm needs at least 2")
+    val_loader = build_eval_loader(val_reader, description, batch_size=batch_size, workers=workers)
+    module = build_module(start, val_reader, steps=count_steps(config, len(loader)))
+    if config.find is not None:
         return find(config, out, module=module, reader=reader)
-    trainer = build_trainer(config, out, description=description, metric=f"val/{module.metric}", batches=len(loader))
+    trainer = build_trainer(config, out, description=description, batches=len(loader))
     logger.info("training on %d images, evaluating on %d; the run is in %s", len(reader), len(val_reader), out)
     out.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(config, out / CONFIG)
+    OmegaConf.save(to_plain(config), out / CONFIG)
     record_run(
         out,
         description,
-        dataset=config["dataset"],
+        dataset=config.dataset,
         readers={"train": reader, "val": val_reader},
-        accelerator=config["trainer"]["accelerator"],
+        accelerator=config.trainer.accelerator,
     )
     fit(trainer, module, loaders=(loader, val_loader), out=out, last=last)
-    metrics = finish_run(out, config, val_reader=val_reader, workers=workers)
+    metrics = finish_run(out, config, val_reader=val_reader)
     summarize(out, trainer, reader=val_reader, seconds=time.perf_counter() - started)
-    if config.get("overfit") is not None:
+    if config.overfit is not None:
         judge(metrics, config, out)
     return metrics
 
 
-def fit(trainer: L.Trainer, module: Any, *, loaders: tuple[Any, Any], out: Path, last: Path | None) -> None:
+def fit(
+    trainer: L.Trainer, module: "Module", *, loaders: tuple[DataLoader, DataLoader], out: Path, last: Path | None
+) -> None:
     """Train; whatever ends it before its time, the way to go on is said.
 
     Raises:
@@ -102,7 +114,7 @@ def fit(trainer: L.Trainer, module: Any, *, loaders: tuple[Any, Any], out: Path,
         raise
 
 
-def finish_run(out: Path, config: dict[str, Any], *, val_reader: Any, workers: int) -> dict[str, Any]:
+def finish_run(out: Path, config: TrainConfig, *, val_reader: "Reader") -> Metrics:
     """Write the best model as safetensors, evaluate it and draw the curves.
 
     Returns:
@@ -116,12 +128,12 @@ def finish_run(out: Path, config: dict[str, Any], *, val_reader: Any, workers: i
         plot_curves(numbers, out / "curves.png")
     metrics = evaluate_to(
         out,
-        description,
-        model=load_model(description, weights),
+        assemble(description, weights),
         reader=val_reader,
-        batch_size=config["batch_size"],
-        workers=workers,
-        accelerator=config["trainer"]["accelerator"],
+        batch_size=config.recipe.batch_size,
+        workers=config.dataset.count_workers(),
+        accelerator=config.trainer.accelerator,
+        settings=EvaluationSettings(),
     )
     record_end(out)
     write_page(out)
@@ -129,7 +141,7 @@ def finish_run(out: Path, config: dict[str, Any], *, val_reader: Any, workers: i
     return metrics
 
 
-def summarize(out: Path, trainer: L.Trainer, *, reader: Any, seconds: float) -> None:
+def summarize(out: Path, trainer: L.Trainer, *, reader: "Reader", seconds: float) -> None:
     """Say what was best, where everything is, how long it took and how to go on."""
     progress = next(callback for callback in trainer.callbacks if isinstance(callback, Progress))  # type: ignore[attr-defined]
     best = "unknown, as no epoch was evaluated"

@@ -8,11 +8,12 @@ import io
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, redirect_stderr
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightning as L
 import numpy as np
@@ -22,39 +23,28 @@ from torch.utils.data import DataLoader
 
 from data.errors import InputError
 from tasks.drawing.figures import ACCENT, new_figure, style_axes
-from tasks.evaluate.command import make_trainer
 from tasks.files import write_json
 from tasks.loaders import build_train_loader
-from tasks.runs.folder import given_options
+from tasks.train.config import TrainConfig
 from tasks.train.memory import limit_memory
 from tasks.train.summary import task_command
 from tasks.train.trainers import choose_precision
+from tasks.trainer import make_trainer
+
+if TYPE_CHECKING:
+    from tasks.task import Batch, Module, Reader
 
 logger = logging.getLogger(__name__)
 
 RATES = (1e-5, 10.0)  # lowest and highest learning rate that is tried
 STEPS = 100  # as many rates
 MARGIN = 3  # from the rate of the lowest loss, beyond which it grows
-LARGEST = {"cpu": 64, "cuda": 1024, "mps": 256}  # batch that is tried; on a processor larger ones bring no speed
+LARGEST = {"cpu": 64, "cuda": 1024, "mps": 256}  # batch that is tried; larger batches are no faster on a CPU
 TRIALS = 3  # steps with each batch size
-WHAT = ("lr", "batch_size")
 
 
-def check_find(config: dict[str, Any]) -> None:
-    """Check what is to be found.
-
-    Raises:
-        InputError: if there is no finder for it, or other options have no meaning with it.
-    """
-    wanted = config.get("find")
-    if wanted is not None and wanted not in WHAT:
-        raise InputError(f"find: unknown {wanted!r}; choose from {', '.join(WHAT)}")
-    if wanted is not None and config.get("overfit") is not None:
-        raise InputError(f"find={wanted} overfit={config['overfit']}: two things at once; expected one of them")
-
-
-def find(config: dict[str, Any], out: Path, *, module: Any, reader: Any) -> dict[str, Any]:
-    """Look for what config["find"] names; write a curve and a JSON file into `out`, and say how to go on.
+def find(config: TrainConfig, out: Path, *, module: "Module", reader: "Reader") -> dict[str, Any]:
+    """Look for what config.find names; write a curve and a JSON file into `out`, and say how to go on.
 
     Args:
         config: of the run that the finding is for.
@@ -65,7 +55,7 @@ def find(config: dict[str, Any], out: Path, *, module: Any, reader: Any) -> dict
     Returns:
         What was found and tried, as written.
     """
-    name = config["find"]
+    name = str(config.find)
     with TemporaryDirectory() as folder:  # Lightning keeps the weights there for as long as it looks
         trainer = build_trainer(config, folder)
         if module.teacher is not None:
@@ -75,20 +65,20 @@ def find(config: dict[str, Any], out: Path, *, module: Any, reader: Any) -> dict
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / f"find_{name}.json", found)
     plot(found, out / f"find_{name}.png", name=name)
-    again = [option for option in given_options() if not option.startswith(("find=", f"{name}=", "out="))]
+    again = [option for option in config.typed if not option.startswith(("find=", f"{name}=", "out="))]
     logger.info("%s=%s; curve: %s", name, found["suggestion"], out / f"find_{name}.png")
     logger.info("next:\n  %s", task_command("train", *again, f"{name}={found['suggestion']}"))
     return found
 
 
-def build_trainer(config: dict[str, Any], folder: str) -> L.Trainer:
+def build_trainer(config: TrainConfig, folder: str) -> L.Trainer:
     """Build a trainer that steps as the run's would, and writes nothing outside `folder`."""
-    settings = config["trainer"]
+    settings = config.trainer
     return make_trainer(
-        accelerator=settings["accelerator"],
-        precision=choose_precision(settings["precision"], settings["accelerator"]),
-        gradient_clip_val=settings["gradient_clip_val"],
-        accumulate_grad_batches=settings["accumulate_grad_batches"],
+        accelerator=settings.accelerator,
+        precision=choose_precision(settings.precision, settings.accelerator),
+        gradient_clip_val=settings.gradient_clip_val,
+        accumulate_grad_batches=settings.accumulate_grad_batches,
         max_epochs=-1,
         default_root_dir=folder,
         logger=False,
@@ -98,7 +88,7 @@ def build_trainer(config: dict[str, Any], folder: str) -> L.Trainer:
     )
 
 
-def find_rate(trainer: L.Trainer, module: Any, *, reader: Any, config: dict[str, Any]) -> dict[str, Any]:
+def find_rate(trainer: L.Trainer, module: "Module", *, reader: "Reader", config: TrainConfig) -> dict[str, Any]:
     """Try learning rates from low to high, a step each.
 
     Lightning's own losses are not used: it smooths them over fifty steps, the first ones with the wrong weight.
@@ -112,18 +102,18 @@ def find_rate(trainer: L.Trainer, module: Any, *, reader: Any, config: dict[str,
     low, high = RATES
     logger.info("trying %d learning rates from %g to %g, a step each", STEPS, low, high)
     losses: list[torch.Tensor] = []
-    step = module.training_step
+    step: Callable[..., torch.Tensor] = module.training_step
 
-    def remember(batch: Any, batch_idx: int) -> torch.Tensor:
+    def remember(batch: object, batch_idx: int) -> torch.Tensor:
         losses.append(step(batch, batch_idx))
         return losses[-1]
 
-    module.training_step = remember
-    loader = build_train_loader(reader, config)
+    module.training_step = remember  # type: ignore[method-assign]
+    loader = build_train_loader(reader, config.recipe, config.dataset, seed=config.seed)
     with hide_bar():
         finder = Tuner(trainer).lr_find(module, loader, min_lr=low, max_lr=high, num_training=STEPS, update_attr=False)
     rates = np.array(finder.results["lr"])  # type: ignore[union-attr]
-    each = config["trainer"]["accumulate_grad_batches"]
+    each = config.trainer.accumulate_grad_batches
     found = torch.stack(losses).detach().float().cpu().numpy()[: len(rates) * each].reshape(-1, each).mean(axis=1)
     rates = rates[: len(found)]
     return {"suggestion": suggest_rate(rates, found), "lr": rates.tolist(), "loss": to_finite(found)}
@@ -175,7 +165,7 @@ class Batches(L.LightningDataModule):
         times: by batch size, when each of its batches came.
     """
 
-    def __init__(self, reader: Any, config: dict[str, Any]) -> None:
+    def __init__(self, reader: "Reader", config: TrainConfig) -> None:
         super().__init__()
         self.reader = reader
         self.config = config
@@ -184,13 +174,14 @@ class Batches(L.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader:
         """Return the loader of this size."""
-        return build_train_loader(self.reader, {**self.config, "batch_size": self.batch_size})
+        recipe = replace(self.config.recipe, batch_size=self.batch_size)
+        return build_train_loader(self.reader, recipe, self.config.dataset, seed=self.config.seed)
 
     def val_dataloader(self) -> list[DataLoader]:
         """Return none: nothing is evaluated, though the module could."""
         return []
 
-    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+    def on_before_batch_transfer(self, batch: "Batch", dataloader_idx: int) -> "Batch":
         """Note the time; on a GPU when it is done with the batch before."""
         if torch.cuda.is_available():
             torch.cuda.synchronize()
@@ -198,7 +189,7 @@ class Batches(L.LightningDataModule):
         return batch
 
 
-def find_batch_size(trainer: L.Trainer, module: Any, *, reader: Any, config: dict[str, Any]) -> dict[str, Any]:
+def find_batch_size(trainer: L.Trainer, module: "Module", *, reader: "Reader", config: TrainConfig) -> dict[str, Any]:
     """Double the batch until memory runs out, the data do, or larger ones bring nothing.
 
     Returns:

@@ -1,20 +1,22 @@
 """Parts of a model that fine-tuning leaves as they are."""
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING
 
 from torch import nn
 
 from backbones.mobilenetv3 import MobileNetV3
 from data.errors import InputError
-from tasks.models.architecture import Model
+
+if TYPE_CHECKING:
+    from tasks.task import Model
 
 NONE, BACKBONE = "none", "backbone"
 BLOCK = re.compile(r"blocks\.\d+\.\d+")  # timm's names
 FIRST = ("conv_stem", "bn1")
 
 
-def list_rows(model: Model) -> list[list[nn.Module]]:
+def list_rows(model: "Model") -> list[list[nn.Module]]:
     """Return the layers of each row of the backbone: of the stem, then of row 1, 2, ... of the paper's table.
 
     For timm's networks the rows are their blocks.
@@ -27,7 +29,7 @@ def list_rows(model: Model) -> list[list[nn.Module]]:
     return [stem, *([layer] for name, layer in layers.items() if BLOCK.fullmatch(name))]
 
 
-def list_frozen(model: Model, freeze: Any) -> list[nn.Module]:
+def list_frozen(model: "Model", freeze: str) -> list[nn.Module]:
     """Return the parts that are frozen.
 
     Args:
@@ -37,20 +39,20 @@ def list_frozen(model: Model, freeze: Any) -> list[nn.Module]:
     Raises:
         InputError: if it is none of these.
     """
-    if freeze in (None, NONE):
+    if freeze == NONE:
         return []
     if freeze == BACKBONE:
         return [model.backbone]
     rows = list_rows(model)
-    if type(freeze) is not int or not 1 <= freeze < len(rows):
+    if not freeze.isdecimal() or not 1 <= int(freeze) < len(rows):
         raise InputError(
             f"freeze: {freeze!r}; expected none, backbone or the number of a row from 1 to {len(rows) - 1}"
         )
-    return [layer for row in rows[: freeze + 1] for layer in row]
+    return [layer for row in rows[: int(freeze) + 1] for layer in row]
 
 
-def freeze_model(model: Model, freeze: Any) -> None:
-    """Take the frozen parts out of training: no gradient, no weight decay; `KeepFrozen` does the rest.
+def freeze_model(model: "Model", freeze: str) -> None:
+    """Take the frozen parts out of training: no gradient, no weight decay; `FreezeBatchNorm` does the rest.
 
     Raises:
         InputError: as `list_frozen`.

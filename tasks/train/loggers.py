@@ -1,46 +1,37 @@
 """Where the numbers of a run go: CSV and TensorBoard files in its folder, Weights & Biases, MLflow."""
 
 import os
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
 from data.errors import InputError
+from tasks.parsing import to_plain
 from tasks.runs.folder import LOGS, count_starts
+from tasks.train.config import TrainConfig
 
 TENSORBOARD = "tensorboard"
 PROJECT = "bneck"  # in Weights & Biases and MLflow, unless their environment variables say otherwise
-NAMES = ("csv", "tensorboard", "wandb", "mlflow", "none")
 EXTRAS = ("wandb", "mlflow")  # installed by `pip install 'bneck[NAME]'`
 
 
-def parse_loggers(value: Any) -> list[str]:
-    """Return the names of the loggers that `logger=` asks for; CSV is among them unless it is "none".
+def check_installed(names: Sequence[str]) -> None:
+    """Check that the packages of these loggers are there.
 
     Raises:
-        InputError: if there is no such logger, or its package is not installed.
+        InputError: naming the first that is not installed.
     """
-    names = [str(name) for name in (value if isinstance(value, list) else [value])]
     for name in names:
-        if name not in NAMES:
-            raise InputError(
-                f"logger: unknown {name!r}; choose from {', '.join(NAMES)}, or several: logger=[csv,wandb]"
-            )
         if name in EXTRAS and find_spec(name) is None:
             raise InputError(f"logger: {name} is not installed; pip install 'bneck[{name}]'")
-    if "none" in names:
-        if len(set(names)) > 1:
-            raise InputError(f"logger: {names}; expected none alone, or no none")
-        return []
-    return list(dict.fromkeys(["csv", *names]))
 
 
-def build_loggers(names: list[str], out: Path) -> list[Logger]:
-    """Build the loggers of a run in the folder `out`."""
+def build_loggers(names: Sequence[str], out: Path) -> list[Logger]:
+    """Build the loggers of a run in the folder `out`; CSV is among them unless the names are "none" alone."""
     loggers: list[Logger] = []
-    for name in names:
+    for name in () if "none" in names else dict.fromkeys(["csv", *names]):
         if name == "csv":
             loggers.append(CSVLogger(out, LOGS, version=f"start_{count_starts(out)}"))
         elif name == "tensorboard":
@@ -53,11 +44,11 @@ def build_loggers(names: list[str], out: Path) -> list[Logger]:
     return loggers
 
 
-def log_configuration(loggers: list[Logger], config: dict[str, Any]) -> None:
+def log_configuration(loggers: list[Logger], config: TrainConfig) -> None:
     """Give the configuration to the loggers that show it; CSV files lie beside config.yaml, which has it."""
     for logger in loggers:
         if not isinstance(logger, CSVLogger):
-            logger.log_hyperparams(config)
+            logger.log_hyperparams(to_plain(config))
 
 
 def _build_mlflow(out: Path) -> MLFlowLogger:

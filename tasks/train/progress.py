@@ -2,19 +2,24 @@
 
 import logging
 import time
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import lightning as L
 import torch
+from torch import Tensor
 
 from tasks.cli.display import Display, format_time
+from tasks.evaluate.progress import EVALUATION
+
+if TYPE_CHECKING:
+    from tasks.task import Batch
 
 logger = logging.getLogger(__name__)
 
 REFRESH = 10  # steps between two looks at the loss, which a GPU must be waited for
-SILENCE = 30.0  # seconds between two lines of an evaluation without a terminal
 OFTEN = 10.0  # seconds between two lines of short epochs that are not evaluated
-RUN, EVALUATION = "training", "evaluation"  # the bars
+RUN = "training"  # the bar
 
 
 class Progress(L.Callback):
@@ -59,7 +64,12 @@ class Progress(L.Callback):
         self._loss, self._batches = torch.zeros((), device=pl_module.device), 0
 
     def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Mapping[str, Tensor],  # type: ignore[override]  # what training_step gives
+        batch: "Batch",
+        batch_idx: int,
     ) -> None:
         """Log learning rate and speed, averaged over the epoch so far, and move the bar."""
         self.images += len(batch.images)
@@ -74,7 +84,13 @@ class Progress(L.Callback):
                 self.display.say(f"{self._numbers(trainer)}  lr {lr:.3g}")
 
     def on_validation_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: object,
+        batch: "Batch",
+        batch_idx: int,
+        *_: object,
     ) -> None:
         """Move the bar of the evaluation."""
         self.display.update(EVALUATION, batch_idx + 1, int(trainer.num_val_batches[0]))
@@ -119,34 +135,3 @@ class Progress(L.Callback):
         if self.best is not None:
             parts.append(f"best {name} {self.best[0]:.4f} (epoch {self.best[1]})")
         return "  ".join([*parts, f"{self.images / max(1e-9, self.seconds):.1f} images/s"])
-
-
-class EvaluationProgress(L.Callback):
-    """Says how far an evaluation is: a bar in a terminal, now and then a line elsewhere."""
-
-    def __init__(self) -> None:
-        self.display = Display(wanted=True)
-
-    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start the clock."""
-        self._begin = self._said = time.perf_counter()
-        self.display.start()
-
-    def on_validation_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
-    ) -> None:
-        """Move the bar, or say a line after a long silence."""
-        now, done, total = time.perf_counter(), batch_idx + 1, int(trainer.num_val_batches[0])
-        left = format_time((now - self._begin) / done * (total - done))
-        self.display.update(EVALUATION, done, total, text=f"evaluating, batch {done}/{total}", left=f"{left} left")
-        if not self.display.shown and now - self._said > SILENCE:
-            self._said = now
-            logger.info("evaluating, batch %d/%d  %s left", done, total, left)
-
-    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Take the bar away."""
-        self.display.stop()
-
-    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        """Take the bar away."""
-        self.display.stop()

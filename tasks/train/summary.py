@@ -7,14 +7,17 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks.cli.display import format_time
+from tasks.runs.folder import WEIGHTS
+
+if TYPE_CHECKING:
+    from tasks.task import Reader
 
 logger = logging.getLogger(__name__)
 
 PLAIN = re.compile(r"[\w./:%+@-]+")  # what Hydra and a shell take without quotes
-WEIGHTS = "model.safetensors"  # what a finished run has
 COMMAND = "  {}"  # an indent, so that a test and a reader find them
 
 
@@ -32,7 +35,7 @@ def python() -> str:
     return shlex.quote(str(executable.relative_to(here) if executable.is_relative_to(here) else executable))
 
 
-def option(name: str, value: Any) -> str:
+def option(name: str, value: object) -> str:
     """Return an option as it is typed, quoted for Hydra and the shell where it must be."""
     text = str(value)
     if PLAIN.fullmatch(text):
@@ -46,7 +49,7 @@ def task_command(name: str, *options: str) -> str:
     return " ".join([python(), "-m", f"tasks.{name}", *options])
 
 
-def find_image(reader: Any) -> Path:
+def find_image(reader: "Reader") -> Path:
     """Return an image that a reader reads."""
     return Path(str(reader.image_paths[0]))
 
@@ -78,7 +81,7 @@ def next_commands(out: Path, *, image: Path, tensorboard: Path | None) -> list[s
 
 
 def log_summary(*, best: str, seconds: float, commands: list[str]) -> None:
-    """Say it."""
+    """Log the summary."""
     logger.info("best: %s; %s in all", best, format_time(seconds))
     logger.info("next:")
     for command in commands:

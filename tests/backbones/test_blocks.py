@@ -3,6 +3,7 @@ import torch
 from timm.layers import Conv2dSame
 
 from backbones.blocks import InvertedResidual, SameConv2d, make_norm
+from tests.support.random_weights import randomize
 
 
 def noise(*shape):
@@ -28,7 +29,7 @@ def test_an_odd_pixel_of_padding_goes_to_the_bottom_and_the_right():
     assert out[0, 0].tolist() == [[9, 6], [6, 4]]
 
 
-def test_squeeze_may_stand_before_the_activation(randomize):
+def test_squeeze_may_stand_before_the_activation():
     options = {"kernel": 3, "stride": 1, "dilation": 1, "se": True, "act": torch.nn.Hardswish}
     norm = make_norm(eps=1e-3, momentum=0.01)
     first = randomize(InvertedResidual(8, 24, 8, **options, norm=norm, se_first=True))

@@ -8,8 +8,10 @@ from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
 from backbones.blocks import make_divisible
-from backbones.mobilenetv3 import TAIL, MobileNetV3
+from backbones.mobilenetv3 import MobileNetV3
+from backbones.tables import TAIL
 from backbones.taps import Tap
+from tests.support.random_weights import copy_by_order, randomize
 
 HIDDEN = {"large": 1280, "small": 1024}  # of the classifier, which the package does not have
 PEERS = {"large": mobilenet_v3_large, "small": mobilenet_v3_small}
@@ -162,7 +164,7 @@ def test_at_stride_16_only_the_rows_after_the_strided_one_are_dilated(name):
 
 
 @pytest.mark.parametrize(("name", "row", "c4_row"), [("large", 6, 13), ("small", 3, 9)])
-def test_skip_is_the_depthwise_map_before_squeeze_and_c4_the_expansion(randomize, name, row, c4_row):
+def test_skip_is_the_depthwise_map_before_squeeze_and_c4_the_expansion(name, row, c4_row):
     net, x = randomize(MobileNetV3(name)), images(64, 96)
     with torch.no_grad():
         maps = net(x)
@@ -178,7 +180,7 @@ def test_skip_is_the_depthwise_map_before_squeeze_and_c4_the_expansion(randomize
     assert torch.equal(maps["C5"], net.last(x))
 
 
-def test_parts_of_a_block_differ_by_squeeze_projection_and_residual(randomize):
+def test_parts_of_a_block_differ_by_squeeze_projection_and_residual():
     points = {part: (6, part) for part in ("expand", "depthwise", "out")} | {"before": (5, "out")}
     net = randomize(MobileNetV3("large", taps=points))
     block = net.blocks[5]
@@ -191,7 +193,7 @@ def test_parts_of_a_block_differ_by_squeeze_projection_and_residual(randomize):
         assert torch.equal(maps["out"], block.project(squeezed) + maps["before"])
 
 
-def test_the_first_row_of_large_has_no_expansion_so_its_map_is_the_stem(randomize):
+def test_the_first_row_of_large_has_no_expansion_so_its_map_is_the_stem():
     net = randomize(MobileNetV3("large", taps={"first": (1, "expand"), "second": (2, "expand")}))
     x = images(32, 32)
     with torch.no_grad():
@@ -208,7 +210,7 @@ def test_an_unknown_tap_point_is_refused(point):
 @pytest.mark.parametrize("size", [(64, 64), (97, 75)])
 @pytest.mark.parametrize(("halving", "reduced_tail"), [("none", False), ("detection", True)])
 @pytest.mark.parametrize("name", ["large", "small"])
-def test_features_equal_those_of_torchvision(randomize, copy_by_order, name, halving, reduced_tail, size):
+def test_features_equal_those_of_torchvision(name, halving, reduced_tail, size):
     theirs = randomize(PEERS[name](reduced_tail=reduced_tail).features)
     ours = copy_by_order(theirs, MobileNetV3(name, halving=halving))
     row = ours.tap_points["skip"][0]
@@ -223,7 +225,7 @@ def test_features_equal_those_of_torchvision(randomize, copy_by_order, name, hal
 
 
 @pytest.mark.parametrize("name", ["large", "small"])
-def test_dilated_features_equal_those_of_torchvision_but_for_the_strided_row(randomize, copy_by_order, name):
+def test_dilated_features_equal_those_of_torchvision_but_for_the_strided_row(name):
     theirs = randomize(PEERS[name](dilated=True).features)
     ours = copy_by_order(theirs, MobileNetV3(name, output_stride=16))
     x = images(64, 96)
@@ -235,7 +237,7 @@ def test_dilated_features_equal_those_of_torchvision_but_for_the_strided_row(ran
         assert relative_difference(c5, theirs(x)) < 1e-5
 
 
-def test_c4_and_c5_equal_those_of_torchvisions_ssdlite(randomize, copy_by_order):
+def test_c4_and_c5_equal_those_of_torchvisions_ssdlite():
     theirs = randomize(ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None).backbone)
     ours = copy_by_order(theirs.features, MobileNetV3("large", halving="detection"))
     x = images(160, 128)
@@ -245,7 +247,7 @@ def test_c4_and_c5_equal_those_of_torchvisions_ssdlite(randomize, copy_by_order)
     assert relative_difference(maps["C5"], expected["1"]) < 1e-5
 
 
-def test_torchvisions_segmentation_skip_is_the_output_of_row_4(randomize, copy_by_order):
+def test_torchvisions_segmentation_skip_is_the_output_of_row_4():
     theirs = randomize(lraspp_mobilenet_v3_large(weights=None, weights_backbone=None).backbone)
     ours = copy_by_order(theirs, MobileNetV3("large", taps={"low": (4, "out")}, output_stride=16))
     assert ours.taps["low"] == Tap("low", 40, 8)

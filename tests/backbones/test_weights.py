@@ -8,7 +8,8 @@ from torchvision.models import mobilenet_v3_large, mobilenet_v3_small
 
 from backbones.mobilenetv3 import MobileNetV3
 from backbones.weights import CLASSIFIERS, NAMINGS, MismatchError, convert, find_unused
-from tests.backbones.dli14 import DLi14
+from tests.support.dli14 import DLi14
+from tests.support.random_weights import randomize
 
 TOLERANCE = 1e-5  # of the largest value
 
@@ -37,7 +38,7 @@ def images():
 
 @torch.no_grad()
 @pytest.mark.parametrize(("name", "build"), [("large", mobilenet_v3_large), ("small", mobilenet_v3_small)])
-def test_torchvisions_maps_are_reproduced(name, build, images, randomize):
+def test_torchvisions_maps_are_reproduced(name, build, images):
     peer = randomize(build())
     net = copy(peer.state_dict(), MobileNetV3(name), "torchvision")
     assert_reproduced(net(images)["C5"], peer.features(images))
@@ -52,7 +53,7 @@ def test_torchvisions_maps_are_reproduced(name, build, images, randomize):
         ("mobilenetv3_small_075", {"name": "small", "width": 0.75}),
     ],
 )
-def test_timms_maps_are_reproduced(model, options, images, randomize):
+def test_timms_maps_are_reproduced(model, options, images):
     peer = randomize(timm.create_model(model))
     net = copy(peer.state_dict(), MobileNetV3(**options, bn_eps=1e-5), "timm")
     assert_reproduced(net(images)["C5"], peer.forward_features(images))
@@ -67,7 +68,7 @@ def test_timms_maps_are_reproduced(model, options, images, randomize):
         ("tf_mobilenetv3_small_minimal_100", {"name": "small", "minimalistic": True}),
     ],
 )
-def test_maps_of_tensorflows_weights_are_reproduced_with_same_padding(model, options, size, randomize):
+def test_maps_of_tensorflows_weights_are_reproduced_with_same_padding(model, options, size):
     peer = randomize(timm.create_model(model))
     net = copy(peer.state_dict(), MobileNetV3(**options, padding="same"), "timm")
     images = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(1))
@@ -76,13 +77,13 @@ def test_maps_of_tensorflows_weights_are_reproduced_with_same_padding(model, opt
 
 @torch.no_grad()
 @pytest.mark.parametrize("name", ["large", "small"])
-def test_maps_with_the_gate_before_the_activation_are_reproduced(name, images, randomize):
+def test_maps_with_the_gate_before_the_activation_are_reproduced(name, images):
     peer = randomize(DLi14(name))
     net = copy(peer.state_dict(), MobileNetV3(name, se="before_act", bn_eps=1e-5), "d-li14")
     assert_reproduced(net(images)["C5"], peer.maps(images))
 
 
-def test_the_order_of_the_tensors_does_not_matter(randomize):
+def test_the_order_of_the_tensors_does_not_matter():
     peer, net = randomize(mobilenet_v3_small()), MobileNetV3("small")
     state, names = peer.state_dict(), NAMINGS["torchvision"](net)
     backwards = convert(dict(sorted(state.items(), reverse=True)), names, like=net.state_dict())

@@ -5,7 +5,9 @@ import pytest
 import timm
 import torch
 
-from backbones.zoo import BASELINES, TAPS, TimmBackbone, build_inverted
+from backbones.baselines import BASELINES, TAPS
+from backbones.zoo import TimmBackbone, build_inverted
+from tests.support.random_weights import randomize
 
 DETECTION, SEGMENTATION = ("C4", "C5"), ("body", "skip")
 SMALL = ("mobilenetv1", "mobilenetv2", "mnasnet_a1", "mobilenetv4_conv_small", "mobilenetv4_conv_medium")
@@ -56,7 +58,7 @@ def test_maps_of_any_size_are_the_rounded_up_share_of_the_image(name, size):
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_maps_equal_those_inside_timms_own_network(randomize, name):
+def test_maps_equal_those_inside_timms_own_network(name):
     peer, seen = randomize(timm.create_model(PEERS[name])), {}
     for layer in set(TAPS[name].values()):
         peer.get_submodule(layer).register_forward_hook(

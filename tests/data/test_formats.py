@@ -11,7 +11,7 @@ from data.config import DatasetConfig
 from data.datasets import open_boxes, read_labels
 from data.errors import InputError
 from data.findings import Finding, refuse
-from tests.data import trees
+from tests.support import trees
 
 ROBOFLOW_YAML = f"train: ../train/images\nval: ../valid/images\nnc: 3\nnames: {trees.NAMES}\n"
 

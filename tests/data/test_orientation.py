@@ -10,7 +10,7 @@ from data.config import DatasetConfig
 from data.datasets import open_boxes, open_masks
 from data.image_headers import Header
 from data.orientation import choose_upright
-from tests.data.trees import write_text
+from tests.support.trees import write_text
 
 HEIGHT, WIDTH = 24, 40
 BOX = [4, 2, 12, 8]  # xywh on the upright picture, whose pixels are red there and black elsewhere
@@ -93,7 +93,7 @@ def choose(*images):
     headers, findings = [], []
     for orientation, _ in images:
         raw = (WIDTH, HEIGHT) if orientation > 4 else (HEIGHT, WIDTH)
-        headers.append(Header(raw, (HEIGHT, WIDTH), orientation > 1, "JPEG", "RGB"))
+        headers.append(Header(raw, (HEIGHT, WIDTH), orientation > 1, "JPEG", "RGB", 1))
     names = [f"{index}.jpg" for index in range(len(images))]
     sizes = [size for _, size in images]
     found = choose_upright(headers, sizes, names=names, source="train.json", report=findings.append)

@@ -4,7 +4,7 @@ from PIL import Image
 from data import datasets
 from data.config import DatasetConfig
 from data.overview import describe_classes
-from tests.data import trees
+from tests.support import trees
 
 
 def open_boxes(root, role):

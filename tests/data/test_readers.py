@@ -4,7 +4,7 @@ import pytest
 from data.config import DatasetConfig
 from data.datasets import open_boxes, open_masks
 from data.synthetic.writing import write_synthetic
-from tests.data import trees
+from tests.support import trees
 
 
 @pytest.fixture

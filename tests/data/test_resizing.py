@@ -5,6 +5,7 @@ from torch.nn import functional as F
 from torchvision.transforms.functional import pil_to_tensor, resize, to_pil_image
 
 from data.resizing import RESIZES, find_size, resize_image
+from data.sizes import RESIZE_RULES
 
 
 def noise(height, width):
@@ -39,6 +40,10 @@ def test_area_averages_where_the_image_shrinks_by_a_whole_number():
 def test_one_number_is_the_shorter_side_as_in_torchvision(original):
     expected = pil_to_tensor(resize(to_pil_image(noise(*original)), [52])).shape[1:]
     assert find_size(original, 52) == tuple(expected)
+
+
+def test_every_rule_that_may_be_named_is_there():
+    assert set(RESIZES) == set(RESIZE_RULES)
 
 
 @pytest.mark.parametrize("rule", RESIZES)

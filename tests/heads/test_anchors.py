@@ -5,7 +5,8 @@ import torch
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.image_list import ImageList
 
-from heads.anchors import LAYOUTS, Layout, Shape, build_anchors
+from heads.anchor_layouts import LAYOUTS, Layout, Shape
+from heads.anchors import build_anchors
 
 STRIDES = (16, 32, 64, 128, 256, 512)
 TENSORFLOW, TORCHVISION = LAYOUTS["tensorflow"], LAYOUTS["torchvision"]

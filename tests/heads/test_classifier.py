@@ -2,7 +2,9 @@ import pytest
 import torch
 from torchvision.models import mobilenet_v3_large, mobilenet_v3_small
 
-from tasks.models.architecture import Arch, build_model
+from tasks.models.architecture import Arch
+from tasks.models.network import build_model
+from tests.support.random_weights import copy_by_order, randomize
 
 
 @pytest.mark.parametrize(
@@ -23,7 +25,7 @@ def test_parameters_are_the_published_ones(backbone, width, minimalistic, parame
 
 
 @pytest.mark.parametrize(("backbone", "build"), [("large", mobilenet_v3_large), ("small", mobilenet_v3_small)])
-def test_logits_equal_those_of_torchvision(randomize, copy_by_order, backbone, build):
+def test_logits_equal_those_of_torchvision(backbone, build):
     theirs = randomize(build())
     ours = copy_by_order(theirs, build_model(Arch("classifier", backbone, 1000)))
     images = torch.randn(3, 3, 96, 64, generator=torch.Generator().manual_seed(0))

@@ -4,7 +4,9 @@ from torchvision.models.segmentation.lraspp import LRASPPHead
 
 from backbones.taps import Tap
 from heads.lraspp import LRASPP, resize
-from tasks.models.architecture import Arch, build_model
+from tasks.models.architecture import Arch
+from tasks.models.network import build_model
+from tests.support.random_weights import randomize
 
 TINY = {"C5": Tap("C5", 3, 16), "skip": Tap("skip", 2, 8)}
 
@@ -13,7 +15,7 @@ def noise(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def tiny(randomize):
+def tiny():
     return randomize(LRASPP(TINY, num_classes=4, filters=5))
 
 
@@ -64,8 +66,8 @@ def test_resizing_aligns_the_corners():
     torch.testing.assert_close(resize(x, (8, 7)), expected)
 
 
-def test_the_forward_pass_by_hand(randomize):
-    head, c5, skip = tiny(randomize), noise(2, 3, 3, 5), noise(2, 2, 6, 9, seed=1)
+def test_the_forward_pass_by_hand():
+    head, c5, skip = tiny(), noise(2, 3, 3, 5), noise(2, 2, 6, 9, seed=1)
     norm = head.project.norm
     with torch.no_grad():
         logits = head({"C5": c5, "skip": skip})
@@ -87,28 +89,28 @@ def test_the_gate_has_a_bias_and_no_norm_and_the_branch_the_reverse():
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (49, 49), (20, 49), (49, 7)])
-def test_up_to_a_crop_of_769_the_pool_covers_the_whole_map(randomize, size):
+def test_up_to_a_crop_of_769_the_pool_covers_the_whole_map(size):
     c5 = noise(1, 3, *size)
-    pooled = pooled_by(tiny(randomize), {"C5": c5, "skip": noise(1, 2, 8, 8)})
+    pooled = pooled_by(tiny(), {"C5": c5, "skip": noise(1, 2, 8, 8)})
     torch.testing.assert_close(pooled, c5.mean((2, 3), keepdim=True), rtol=1e-4, atol=1e-5)
 
 
-def test_maps_of_1025_by_2049_pixels_are_pooled_to_two_by_five_windows(randomize):
+def test_maps_of_1025_by_2049_pixels_are_pooled_to_two_by_five_windows():
     c5 = noise(1, 3, 65, 129)
-    pooled = pooled_by(tiny(randomize), {"C5": c5, "skip": noise(1, 2, 8, 8)})
+    pooled = pooled_by(tiny(), {"C5": c5, "skip": noise(1, 2, 8, 8)})
     windows = [[c5[0, :, y : y + 49, x : x + 49].mean((1, 2)) for x in (0, 20, 40, 60, 80)] for y in (0, 16)]
     expected = torch.stack([torch.stack(row, dim=1) for row in windows], dim=1)[None]
     torch.testing.assert_close(pooled, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_maps_of_1024_by_2048_pixels_are_pooled_to_two_by_five_windows_too(randomize):
-    pooled = pooled_by(tiny(randomize), {"C5": noise(1, 3, 64, 128), "skip": noise(1, 2, 8, 8)})
+def test_maps_of_1024_by_2048_pixels_are_pooled_to_two_by_five_windows_too():
+    pooled = pooled_by(tiny(), {"C5": noise(1, 3, 64, 128), "skip": noise(1, 2, 8, 8)})
     assert pooled.shape[-2:] == (2, 5)
 
 
 @pytest.mark.parametrize("size", [(49, 49), (65, 129), (64, 128), (50, 70)])
-def test_every_cell_of_the_map_counts_in_the_gate(randomize, size):
-    c5, head = noise(1, 3, *size).requires_grad_(), tiny(randomize)
+def test_every_cell_of_the_map_counts_in_the_gate(size):
+    c5, head = noise(1, 3, *size).requires_grad_(), tiny()
     seen = []
     head.gate.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
     head({"C5": c5, "skip": noise(1, 2, 8, 8)})
@@ -117,7 +119,7 @@ def test_every_cell_of_the_map_counts_in_the_gate(randomize, size):
 
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 47), (65, 321), (97, 161)])
-def test_any_size_gives_logits_at_stride_8(randomize, size):
+def test_any_size_gives_logits_at_stride_8(size):
     model = randomize(build_model(Arch("lraspp", "small", 5, halving="segmentation", output_stride=16)))
     with torch.no_grad():
         logits = model(noise(1, 3, *size))
@@ -127,7 +129,7 @@ def test_any_size_gives_logits_at_stride_8(randomize, size):
 
 
 @pytest.mark.parametrize("size", [(8, 12), (65, 129)])
-def test_torchvisions_convention_gives_its_logits(randomize, size):
+def test_torchvisions_convention_gives_its_logits(size):
     theirs = randomize(LRASPPHead(2, 3, 4, 5))
     ours = LRASPP(TINY, num_classes=4, filters=5, convention="torchvision")
     names = {"project.conv": "cbr.0", "project.norm": "cbr.1", "gate.0": "scale.1"}

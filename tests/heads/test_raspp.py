@@ -3,7 +3,9 @@ import torch
 
 from backbones.taps import Tap
 from heads.raspp import RASPP
-from tasks.models.architecture import Arch, build_model
+from tasks.models.architecture import Arch
+from tasks.models.network import build_model
+from tests.support.random_weights import randomize
 
 TINY = {"C5": Tap("C5", 3, 16)}
 
@@ -20,7 +22,7 @@ def apply(branch, x):
     return (y * norm.weight[columns] + norm.bias[columns]).clamp(min=0)
 
 
-def test_the_forward_pass_by_hand(randomize):
+def test_the_forward_pass_by_hand():
     head, c5 = randomize(RASPP(TINY, num_classes=4, filters=5)), noise(2, 3, 4, 6)
     with torch.no_grad():
         logits = head({"C5": c5})
@@ -39,7 +41,7 @@ def test_parameters_round_to_those_of_table_7(halving, millions):
     assert round(sum(p.numel() for p in model.parameters()) / 1e6, 2) == millions
 
 
-def test_a_tenth_is_dropped_in_training_alone(randomize):
+def test_a_tenth_is_dropped_in_training_alone():
     head, c5 = randomize(RASPP(TINY, num_classes=4)), noise(2, 3, 4, 6)
     assert torch.equal(head({"C5": c5}), head({"C5": c5}))
     head.train()

@@ -5,7 +5,9 @@ from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 
 from backbones.taps import Tap
 from heads.ssdlite import SSDLite
-from tasks.models.architecture import Arch, build_model
+from tasks.models.architecture import Arch
+from tasks.models.network import build_model
+from tests.support.random_weights import copy_by_order, randomize
 
 TINY = {"C4": Tap("C4", 4, 16), "C5": Tap("C5", 6, 32)}
 
@@ -35,7 +37,7 @@ def test_parameters_without_norms_round_to_table_6(backbone, halving, millions):
 
 
 @pytest.mark.parametrize("size", [(320, 320), (97, 161)])
-def test_raw_predictions_equal_those_of_torchvision(randomize, copy_by_order, size):
+def test_raw_predictions_equal_those_of_torchvision(size):
     theirs = randomize(ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=91))
     ours = copy_by_order(theirs, build_model(arch(anchors="torchvision")))
     images = noise(1, 3, *size)
@@ -79,7 +81,7 @@ def test_strides_follow_those_of_the_backbone():
 
 
 @pytest.mark.parametrize(("level", "row", "column"), [(0, 0, 0), (0, 2, 7), (0, 5, 3), (1, 1, 4), (1, 2, 0)])
-def test_what_one_cell_sees_moves_only_the_anchors_at_its_centre(randomize, level, row, column):
+def test_what_one_cell_sees_moves_only_the_anchors_at_its_centre(level, row, column):
     size = (90, 150)  # maps of 6 x 10 and 3 x 5 cells
     head = randomize(SSDLite(TINY, num_classes=2))
     for predictor in (*head.class_predictors, *head.box_predictors):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ from data.synthetic.writing import write_synthetic
 from tasks.evaluate.command import evaluate
 from tasks.predict.command import predict
 from tasks.train.command import train
-from tests.tasks.runs import CONF, load_config, small_run
+from tests.support.runs import CONF, load_config, small_run
+from tests.support.trained import Trained
+
+pytestmark = pytest.mark.usefixtures("blank_figures")
 
 
 @pytest.fixture
@@ -28,11 +32,9 @@ def scenes(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Train a detector for one epoch."""
-    out = tmp_path_factory.mktemp("run") / "run"
-    train(small_run("ssdlite", out, "trainer.max_epochs=1"))
-    return out
+def run(trained: Callable[[str], Trained]) -> Path:
+    """Return the folder of a detector's run."""
+    return trained("ssdlite").folder
 
 
 def quick(task: str, dataset: str, root: Path, out: Path) -> list[str]:

@@ -6,8 +6,10 @@ import torch
 from torch import nn
 from torch.optim import SGD, RMSprop
 
-from tasks.models.architecture import Arch, build_model
-from tasks.optimizers import Optimization, build_optimizer, lr_factor, split_parameters
+from tasks.models.architecture import Arch
+from tasks.models.network import build_model
+from tasks.optimization import Optimization, lr_factor
+from tasks.optimizers import build_optimizer, split_parameters
 
 SETTINGS = Optimization("sgd", lr=0.4, momentum=0.9, weight_decay=4e-5, schedule="cosine", warmup=0.1, steps=20)
 

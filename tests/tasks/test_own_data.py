@@ -12,8 +12,8 @@ from data.errors import InputError
 from data.images import load_mask
 from tasks.evaluate.command import evaluate
 from tasks.train.command import train
-from tests.data import trees
-from tests.tasks.runs import load_config
+from tests.support import trees
+from tests.support.runs import load_config
 
 
 def quick(task: str, dataset: str, root: Path, out: Path) -> list[str]:

@@ -10,12 +10,14 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from backbones.mobilenetv3 import HALVINGS, TABLES, MobileNetV3
+from backbones.baselines import BASELINES, NAMED, list_halvings, list_widths
+from backbones.mobilenetv3 import MobileNetV3
+from backbones.tables import HALVINGS, TABLES
 from backbones.weights import MismatchError, convert, find_unused
-from backbones.zoo import BASELINES, NAMED, list_halvings, list_widths
 from data.classes import ClassTable
 from data.errors import InputError
-from tasks.models.architecture import Arch, Model, build_model
+from tasks.models.architecture import Arch
+from tasks.models.network import Model, build_model
 from tasks.models.preprocessing import Preprocessing
 from tasks.models.pretrained.layouts import LAYOUTS, Layout, recognize
 from tasks.models.pretrained.timm_names import find_settings

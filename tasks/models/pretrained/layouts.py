@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from backbones.mobilenetv3 import TABLES, TAIL, MobileNetV3
+from backbones.mobilenetv3 import MobileNetV3
+from backbones.tables import TABLES, TAIL
 from backbones.weights import CLASSIFIERS, NAMINGS, Names, name_torchvision
 from data.errors import InputError
-from heads.anchors import LEVELS
+from heads.anchor_layouts import LEVELS
 from heads.ssdlite import EXTRAS
 from tasks.models.preprocessing import Preprocessing
 from tasks.models.pretrained.state_files import describe_keys

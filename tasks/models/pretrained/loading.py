@@ -5,13 +5,12 @@ import re
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from data.classes import ClassTable
 from data.errors import InputError
-from tasks.models.architecture import Arch, Model
-from tasks.models.checkpoint import read_description
-from tasks.models.description import Description
+from tasks.models.architecture import Arch
+from tasks.models.description import Description, read_description
 from tasks.models.pretrained.identification import Weights, read_state
 from tasks.models.pretrained.published import SOURCES, fetch, with_classes
 from tasks.models.pretrained.state_files import read_state_file
@@ -123,7 +122,7 @@ def check_count(weights: Weights, arch: Arch) -> None:
         )
 
 
-def load_weights(model: Model, weights: Weights, description: Description) -> None:
+def load_weights(model: nn.Module, weights: Weights, description: Description) -> None:
     """Load weights into a fresh model, in place, and say what they leave as it is.
 
     Rows of classes that the weights do not know keep their values; so does the whole head where it is another one.

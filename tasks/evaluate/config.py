@@ -1,0 +1,70 @@
+"""The options of tasks.evaluate, conf/evaluate.yaml."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from data.config import DatasetConfig
+from data.errors import InputError
+from tasks.accelerators import Accelerator
+from tasks.evaluation_settings import Averaging, EvaluationSettings, ThresholdRule
+from tasks.parsing import Partial, hidden, parse, spread
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateConfig:
+    """One evaluation.
+
+    Attributes:
+        checkpoint: a file, or the name of published weights.
+        dataset: changes to the data set of the checkpoint, or another one.
+        out: folder of the results.
+        batch_size: images at once, of one size.
+        accelerator: Lightning's name of the device.
+        averaging: of the scores of models that classify pixels.
+        threshold: how the thresholds of a detector's classes are chosen.
+        store_thresholds: whether they are written into the checkpoint.
+        debug: whether an error shows its traceback.
+        typed: the options of the command line, as they were typed.
+
+    Raises:
+        ValueError: naming the field, what it held and what is allowed.
+    """
+
+    checkpoint: Path
+    dataset: Partial[DatasetConfig]
+    out: Path
+    batch_size: int
+    accelerator: Accelerator
+    averaging: Averaging = spread()
+    threshold: ThresholdRule
+    store_thresholds: bool
+    debug: bool = False
+    typed: tuple[str, ...] = hidden(())
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size: {self.batch_size}; expected an integer from 1")
+
+    @property
+    def settings(self) -> EvaluationSettings:
+        """How the model is evaluated."""
+        return EvaluationSettings(self.averaging, self.threshold)
+
+    def choose_dataset(self, own: DatasetConfig) -> DatasetConfig:
+        """Return the data set to evaluate on: another one, or the checkpoint's own with what was given changed.
+
+        Raises:
+            InputError: if the checkpoint's own is wanted, was drawn, and is gone.
+        """
+        changes = dict(self.dataset.changes)
+        name = str(changes.get("name") or own.name)
+        if name != own.name:
+            return parse(DatasetConfig, self.dataset.given, "dataset")
+        if "name" not in changes and name == "synthetic" and not Path(str(changes.get("root", own.root))).is_dir():
+            raise InputError(f"dataset: the scenes in {own.root} are gone; dataset=synthetic draws them")
+        typed = {option.partition("=")[0] for option in self.typed}
+        if "dataset" in typed:  # named again: what its yaml says by default is no wish to differ from the checkpoint
+            changes = {key: value for key, value in changes.items() if f"dataset.{key}" in typed}
+        if "val" in changes:  # these say where the earlier split is
+            changes = {"val_share": None, "annotations": None, **changes}
+        return replace(own, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,56 @@
+"""The options of tasks.predict, conf/predict.yaml."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from data.errors import InputError
+from data.sizes import Size, to_size
+from tasks.accelerators import Accelerator
+from tasks.parsing import hidden
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictConfig:
+    """One use of a checkpoint on pictures and videos; what each option means is said in the file.
+
+    Raises:
+        ValueError: naming the field, what it held and what is allowed.
+    """
+
+    checkpoint: Path
+    source: str
+    out: Path
+    threshold: float | None
+    classes: tuple[str, ...] | None
+    tile: Size | int | None
+    overlap: float
+    every: int
+    batch_size: int
+    results: Literal["coco", "csv", "png", "none"] | None
+    pictures: Literal["jpg", "png", "none"]
+    videos: Literal["mp4", "frames", "none"]
+    accelerator: Accelerator
+    debug: bool = False
+    typed: tuple[str, ...] = hidden(())
+
+    def __post_init__(self) -> None:
+        for field in ("every", "batch_size"):
+            if getattr(self, field) < 1:
+                raise ValueError(f"{field}: {getattr(self, field)}; expected an integer from 1")
+        if self.tile is not None:
+            to_size(self.tile, "tile")
+        check_share(self.overlap, "overlap")
+        if self.threshold is not None:
+            check_share(self.threshold, "threshold", most=1.0)
+
+
+def check_share(value: float, field: str, *, most: float = 0.9) -> float:
+    """Check a number from 0 to `most`.
+
+    Raises:
+        InputError: naming the field.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+        raise InputError(f"{field}: {value!r}; expected a number from 0 to {most:g}")
+    return value

@@ -1,0 +1,294 @@
+"""What tells tasks apart, and the only place that does: a row a task, and a folder of the same name with its code.
+
+A row holds what can be known before torch is imported, so that a command checks its options at once. `Task.parts` is
+the module `tasks/KIND/parts.py`, which has every function of `Parts`: whatever a command does with a model, a data set
+or a prediction it does through these.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from data.errors import InputError
+from data.findings import Report
+from tasks.detection.options import DetectionOptions
+from tasks.evaluation_settings import EvaluationSettings
+from tasks.segmentation.options import SegmentationOptions
+
+if TYPE_CHECKING:  # what these need is imported late
+    import lightning as L
+    import numpy as np
+    from torch import Tensor, nn
+
+    from data.classes import ClassTable
+    from data.config import DatasetConfig
+    from data.loading import DetectionBatch, SegmentationBatch
+    from data.readers import BoxReader, MaskReader
+    from data.samples import DetectionSample, SegmentationSample
+    from data.sizes import Size
+    from data.splits import Role
+    from data.streams.sources import Frame
+    from data.streams.tiling import Tile
+    from data.transforms import DetectionItem, SegmentationItem
+    from tasks.detection.detector import Detector
+    from tasks.detection.module import DetectionModule
+    from tasks.detection.prediction import BoxPrediction
+    from tasks.distillation.teacher import Teacher
+    from tasks.examination.examined import Examined
+    from tasks.models.architecture import Arch
+    from tasks.models.description import Description
+    from tasks.optimization import Optimization
+    from tasks.segmentation.module import SegmentationModule
+    from tasks.segmentation.prediction import MaskPrediction
+    from tasks.segmentation.segmenter import Segmenter
+
+    Model = Detector | Segmenter
+    Module = DetectionModule | SegmentationModule
+    Reader = BoxReader | MaskReader
+    Sample = DetectionSample | SegmentationSample
+    Item = DetectionItem | SegmentationItem
+    Batch = DetectionBatch | SegmentationBatch
+    Prediction = BoxPrediction | MaskPrediction
+    Transform = Callable[[Sample, int], Item]
+
+Options = DetectionOptions | SegmentationOptions
+
+
+class Writer(Protocol):
+    """Writes each prediction into its file or folder."""
+
+    def write(self, prediction: "Prediction") -> None:
+        """Write one."""
+
+    def close(self) -> None:
+        """Finish the files."""
+
+
+class Tally(Writer, Protocol):
+    """Counts what predictions hold; as a text it ends a sentence: "57 boxes"."""
+
+    def __str__(self) -> str: ...
+
+
+class Assembly(Protocol):
+    """What is known so far of one image that goes through a model in tiles."""
+
+    def add(self, tile: "Tile", output: object) -> None:
+        """Take what the model gave for a tile."""
+
+    def finish(self, *, classes: Collection[str] | None) -> "Prediction":
+        """Return what all tiles together show, of these classes."""
+
+
+class Evaluation(Protocol):
+    """A model on its way over a reader, and the report of it."""
+
+    module: "Module"
+    callbacks: "list[L.Callback]"
+
+    def write(self) -> dict[str, object]:
+        """Write numbers, results and pictures, and return the metrics."""
+
+
+class Parts(Protocol):
+    """The functions in each task's parts.py; what they do is said there."""
+
+    Tally: Callable[[], Tally]  # counts what predictions hold
+    RESULTS: Mapping[str, tuple[str, Callable[[Path], Writer]]]  # form -> file or folder and writer, the default first
+
+    def build(self, description: "Description") -> "Model":
+        """Build a model, freshly initialised."""
+
+    def open_reader(
+        self, config: "DatasetConfig", role: "Role", *, classes: "ClassTable | None", report: Report
+    ) -> "Reader":
+        """Open a split of a data set that the task learns from."""
+
+    def augment(self, options: Options, *, size: "Size", rule: str) -> "Transform":
+        """Return what happens to training samples before they enter a network of this size."""
+
+    def resize(self, size: "Size | int | None", *, rule: str) -> "Transform":
+        """Return what happens to samples before they are evaluated."""
+
+    def resize_whole(self, size: "Size", *, rule: str) -> "Transform":
+        """Return what happens to training samples that are to be learned by heart."""
+
+    def collate(self, items: "Sequence[Item]") -> "Batch":
+        """Make a batch."""
+
+    def follow_data(self, description: "Description", reader: "Reader") -> "Arch":
+        """Return the architecture, fitted to the data where it asks for that."""
+
+    def announce(self, description: "Description", reader: "Reader") -> None:
+        """Log how well the architecture fits the data to train on."""
+
+    def build_module(
+        self,
+        description: "Description",
+        options: Options,
+        *,
+        optimization: "Optimization",
+        teacher: "Teacher | None",
+        reader: "Reader",
+    ) -> "Module":
+        """Build a model in training, evaluated on a reader."""
+
+    def check_teacher(self, known: "Description", student: "Description", *, source: str) -> None:
+        """Check that a model can teach another; raises InputError."""
+
+    def load_torchvision(
+        self, name: str, find_weights: Callable[[], Path], classes: "ClassTable"
+    ) -> "tuple[nn.Module, ClassTable]":
+        """Load one of torchvision's networks as a teacher, with its classes; raises InputError."""
+
+    def draw_sample(self, sample: "Sample", *, classes: "ClassTable", size: "Size") -> "np.ndarray":
+        """Draw a sample with its labels as a picture of (height, width)."""
+
+    def draw_pair(self, model: "Model", sample: "Sample", images: "Tensor", *, longest: int) -> "np.ndarray":
+        """Draw a sample beside what a model finds in it."""
+
+    def list_classes(self, sample: "Sample") -> "np.ndarray":
+        """Return the class indices that a sample shows."""
+
+    def check_evaluation(self, description: "Description", reader: "Reader", *, report: Report, split: str) -> None:
+        """Report what of a split's labels an evaluation of the model cannot count."""
+
+    def evaluate(self, out: Path, model: "Model", reader: "Reader", *, settings: EvaluationSettings) -> Evaluation:
+        """Prepare an evaluation whose report goes into `out`."""
+
+    def assemble(self, frame: "Frame", description: "Description", *, threshold: float | tuple[float, ...]) -> Assembly:
+        """Begin to gather what a model gives for the tiles of an image."""
+
+    def infer(self, model: "Model", images: "Tensor") -> "Sequence[object]":
+        """Return what an assembly takes, for each of the images (N, 3, H, W) uint8."""
+
+    def predict(self, model: "Model", images: "Tensor", *, size: "Size") -> object:
+        """Do all that it takes from images (N, 3, H, W) uint8 to a result; `size` is what they had before."""
+
+    def blank_sample(self, size: "Size") -> "Sample":
+        """Return an image of noise without labels, of (height, width)."""
+
+    def examine(
+        self,
+        readers: "Mapping[str, Reader]",
+        description: "Description",
+        *,
+        report: Report,
+        workers: int,
+        advance: Callable[[int], object],
+    ) -> "dict[str, Examined]":
+        """Look at every label of every split, for the doctor."""
+
+    def check_files(self, name: str, readers: "Collection[Reader]", *, blamed: set[Path], report: Report) -> None:
+        """Report files that are left over, for the doctor."""
+
+    def plot_labels(self, readers: "Mapping[str, Reader]", description: "Description", out: Path) -> None:
+        """Draw what there is to plot of labels, for the doctor."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task.
+
+    Attributes:
+        kind: its name, and that of its folder in tasks/.
+        options: the part of a training recipe that is this task's own.
+        formats: the data sets that it learns from, names in conf/dataset/.
+        metric: the number that a model is judged by.
+        learned: value of the metric from which a few images count as learned by heart.
+        big: the metrics that a report shows first.
+        per_class: the entry of metrics.json with a number a class, and that number's name.
+        finds: what a model gives, in words.
+        scores: whether what it finds has scores, which thresholds decide by.
+        averages: whether its scores can be averaged over scales and mirror images.
+        distills: the settings of distillation that change what it learns.
+        one_size: whether all images have one size in use, so that several go through a model at once.
+        looks_whole: whether an image that is cut into tiles goes through the model whole too.
+        usual_classes: how many the best-known data set has: COCO, Cityscapes.
+        usual_image: (height, width) in pixels of its images.
+    """
+
+    kind: str
+    options: type[DetectionOptions] | type[SegmentationOptions]
+    formats: tuple[str, ...]
+    metric: str
+    learned: float
+    big: tuple[str, ...]
+    per_class: tuple[str, str]
+    finds: str
+    scores: bool
+    averages: bool
+    distills: tuple[str, ...]
+    one_size: bool
+    looks_whole: bool
+    usual_classes: int
+    usual_image: tuple[int, int]
+
+    @property
+    def parts(self) -> Parts:
+        """The task's code."""
+        return cast(Parts, import_module(f"tasks.{self.kind}.parts"))
+
+
+DETECTION = Task(
+    kind="detection",
+    options=DetectionOptions,
+    formats=("coco", "synthetic", "voc", "yolo"),
+    metric="mAP",
+    learned=0.7,
+    big=("mAP", "AP50", "AP75"),
+    per_class=("per_class", "AP"),
+    finds="boxes",
+    scores=True,
+    averages=False,
+    distills=("weight", "temperature", "box_weight"),
+    one_size=True,
+    looks_whole=True,
+    usual_classes=80,
+    usual_image=(480, 640),
+)
+SEGMENTATION = Task(
+    kind="segmentation",
+    options=SegmentationOptions,
+    formats=("cityscapes", "masks", "synthetic"),
+    metric="mIoU",
+    learned=0.8,
+    big=("mIoU", "pixel_accuracy", "boundary F1"),
+    per_class=("iou", "IoU"),
+    finds="masks",
+    scores=False,
+    averages=True,
+    distills=("weight", "temperature"),
+    one_size=False,
+    looks_whole=False,
+    usual_classes=19,
+    usual_image=(1024, 2048),
+)
+TASKS = {"ssdlite": DETECTION, "lraspp": SEGMENTATION, "raspp": SEGMENTATION}  # by head
+KINDS = {task.kind: task for task in TASKS.values()}
+
+
+def find_task(head: str) -> Task:
+    """Return the task of a head.
+
+    Raises:
+        InputError: if there is no such head.
+    """
+    if head not in TASKS:
+        raise InputError(f"model.head: unknown {head!r}; choose from {sorted(TASKS)}")
+    return TASKS[head]
+
+
+def check_serves(task: Task, dataset: str) -> None:
+    """Check that a data set has what a task learns from.
+
+    Raises:
+        InputError: naming the data sets that do, and a task that this one serves.
+    """
+    if dataset not in task.formats:
+        fitting = [head for head, other in TASKS.items() if dataset in other.formats]
+        hint = f", or task={fitting[0]}" if fitting else ""
+        choices = ", ".join(task.formats)
+        raise InputError(f"dataset={dataset} does not serve {task.kind}; choose from {choices}{hint}")

@@ -1,0 +1,60 @@
+"""What is run and where: a new run, or an earlier one that goes on."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from data.errors import InputError
+from tasks.cli.folders import check_new
+from tasks.cli.options import parse_command
+from tasks.runs.folder import CHECKPOINTS, CONFIG
+from tasks.runs.reading import read_yaml
+from tasks.train.config import TrainConfig
+
+UNCHANGING = ("resume=", "debug=")  # options beside which an earlier run goes on as it was
+RETIRED = {"trainer": ("stop_at",)}  # options in the files of earlier versions that follow from others by now
+
+
+class Plan(NamedTuple):
+    """What is run and where."""
+
+    config: TrainConfig
+    out: Path
+    last: Path | None  # the checkpoint to go on from
+
+
+def plan_run(config: TrainConfig) -> Plan:
+    """Decide what is run and where: a new run, or the one in config.resume.
+
+    Raises:
+        InputError: if the configuration or the folder cannot be used.
+    """
+    if config.resume is None:
+        check_new(config.out)
+        return Plan(config, config.out, None)
+    out = config.resume
+    last = out / CHECKPOINTS / "last.ckpt"
+    if not (out / CONFIG).is_file() or not last.is_file():
+        raise InputError(f"resume: {out} holds no {CONFIG} and {CHECKPOINTS}/last.ckpt; expected the folder of a run")
+    others = [option for option in config.typed if not option.startswith(UNCHANGING)]
+    if others:
+        raise InputError(f"resume: {' '.join(others)} cannot be changed; the run in {out} goes on as it was configured")
+    return Plan(replace(load_config(out / CONFIG), debug=config.debug), out, last)
+
+
+def load_config(path: Path) -> TrainConfig:
+    """Read the configuration of an earlier run; it holds plain values, and nothing in it is resolved.
+
+    Raises:
+        InputError: if it cannot be read, or holds what a run cannot start from.
+    """
+    values = read_yaml(path)
+    for group, names in RETIRED.items():
+        if isinstance(values.get(group), dict):
+            values[group] = {name: value for name, value in values[group].items() if name not in names}
+    if "freeze" in values:
+        values["freeze"] = str(values["freeze"])  # a number in the files of earlier versions
+    try:
+        return parse_command(TrainConfig, values)
+    except InputError as error:
+        raise InputError(f"{path}: not the configuration of a run: {error}") from error

@@ -1,0 +1,66 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright import sync_api
+
+from tasks.demo.app import build_app
+from tasks.demo.inference import Inference
+from tasks.predict.predictor import Predictor
+from tests.tasks.demo.served import BROWSERS, THRESHOLDS, draw_image, encode, find_browser, save_model, serving
+
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
+)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Write a tiny model for each task."""
+    folder = tmp_path_factory.mktemp("models")
+    return {task: save_model(task, folder / f"{task}.safetensors") for task in ("ssdlite", "lraspp")}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    path = find_browser()
+    if path is None:
+        pytest.skip(f"no browser: expected $BROWSER or one of {', '.join(BROWSERS)} in PATH")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS.split())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module", params=["ssdlite", "lraspp"])
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Serve a tiny model of each task, with two sample images: its predictor and its address."""
+    root = tmp_path_factory.mktemp("data")
+    (root / "val").mkdir()
+    for number in (1, 2):
+        (root / f"val/{number}.png").write_bytes(encode(draw_image(number)))
+    changes = {"dataset": {"name": "coco", "root": str(root), "val": "val"}}
+    changes |= {"thresholds": THRESHOLDS} if request.param == "ssdlite" else {}
+    predictor = Predictor(save_model(request.param, root / "m.safetensors", **changes), accelerator="cpu")
+    with serving(build_app(Inference(predictor), checkpoint="m.safetensors", host="127.0.0.1")) as address:
+        yield predictor, address
+
+
+@pytest.fixture
+def page(browser: Any, site: Any) -> Iterator[Any]:
+    """Open the page; every request that it makes must go to its server, and no script may fail."""
+    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    page = context.new_page()
+    requests: list[str] = []
+    errors: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(site[1])
+    page.locator("#about:not(:empty)").wait_for()
+    yield page
+    context.close()
+    assert len(requests) > 8
+    assert not [url for url in requests if not url.startswith((f"{site[1]}/", "blob:", "data:"))]
+    assert not errors

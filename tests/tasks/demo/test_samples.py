@@ -1,0 +1,44 @@
+import json
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tasks.demo.samples import find_samples
+from tasks.predict.predictor import Predictor
+from tests.tasks.demo.served import ask, build, draw_image, encode, save_model
+
+
+def make_images(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode(draw_image()))
+
+
+@pytest.mark.parametrize(
+    "place", ["val", "images/val", "val/images", "valid/images", "coco/val", "leftImg8bit/val/city"]
+)
+def test_samples_are_spread_over_the_images_of_the_split(place: str, tmp_path: Path) -> None:
+    make_images(*(tmp_path / place / f"{number:02d}.png" for number in range(24)))
+    found = find_samples({"root": str(tmp_path), "val": "val"})
+    assert [path.name for path in found] == [f"{number:02d}.png" for number in range(0, 24, 2)]
+
+
+@pytest.mark.parametrize("dataset", [{}, {"root": "gone", "val": "val"}, {"root": None, "val": None}])
+def test_there_are_no_samples_where_there_is_no_data(dataset: dict[str, Any]) -> None:
+    assert find_samples(dataset) == []
+
+
+def test_samples_are_served_by_their_number_alone(models: dict[str, Path], tmp_path: Path) -> None:
+    make_images(tmp_path / "val/a.png")
+    dataset = {"name": "coco", "root": str(tmp_path), "val": "val"}
+    path = save_model("ssdlite", tmp_path / "m.safetensors", dataset=dataset)
+    predictor = Predictor(path)
+    assert json.loads(ask(build(predictor), "GET", "/model").body)["samples"] == ["a.png"]
+    assert ask(build(predictor), "GET", "/samples/0").body == encode(draw_image())
+    thumbnail = Image.open(BytesIO(ask(build(predictor), "GET", "/samples/0/thumbnail").body))
+    assert (thumbnail.format, thumbnail.size) == ("JPEG", (144, 96))
+    for wrong in ("/samples/1", "/samples/-1", "/samples/../m.safetensors", "/samples/a.png", f"/samples/{'1' * 5000}"):
+        assert ask(build(predictor), "GET", wrong).status == 404

@@ -1,0 +1,65 @@
+"""What a training step of the detector does, its parts put together."""
+
+import pytest
+import torch
+
+from data.classes import ClassTable
+from data.errors import InputError
+from data.loading import DetectionBatch
+from tasks.cli.options import to_plain
+from tasks.train.command import build_module
+from tests.support.runs import describe, load_config
+from tests.support.synchronization import no_synchronization
+
+CLASSES = ClassTable.create(["car", "dog"], [1, 2])
+SSD = ("loss.assignment=iou", "loss.box=smooth_l1", "model.scores=softmax")
+
+
+def build(*options):
+    """Return a module that logs nothing."""
+    config = to_plain(load_config("train", "task=ssdlite", "backbone=small", "size=96", *options))
+    torch.manual_seed(0)
+    module = build_module(config, describe(config, CLASSES), weights=None, steps=10)
+    module.log = module.log_dict = lambda *args, **kwargs: None
+    return module
+
+
+def two_images():
+    """Return a batch of an image with two boxes and one with one."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (2, 3, 96, 96), dtype=torch.uint8, generator=generator)
+    boxes = torch.tensor([[[5.0, 5, 40, 50], [30, 30, 90, 90]], [[10, 20, 70, 60], [0, 0, 0, 0]]])
+    labels = torch.tensor([[0, 1], [1, -1]])
+    return DetectionBatch(images, boxes, labels, torch.zeros(2, 2, dtype=torch.bool), torch.arange(2))
+
+
+@pytest.mark.parametrize("options", [(), SSD, ("task=ssdlite_tensorflow",), ("task=ssdlite_torchvision",)])
+def test_a_training_step_never_makes_the_host_wait(options):
+    module, batch = build(*options), two_images()
+    with no_synchronization():
+        module.training_step(batch, 0).backward()
+    assert all(parameter.grad is not None for parameter in module.parameters())
+
+
+@pytest.mark.parametrize("options", [(), SSD])
+def test_a_few_steps_on_one_batch_lower_the_loss(options):
+    module, batch = build(*options), two_images()
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.01, momentum=0.9)
+    losses = []
+    for _ in range(8):
+        optimizer.zero_grad()
+        loss = module.training_step(batch, 0)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_task_aligned_assignment_of_softmax_scores_is_refused():
+    with pytest.raises(InputError, match=r"expected model\.scores=sigmoid or loss\.assignment=iou"):
+        build("model.scores=softmax")
+
+
+def test_a_number_of_negatives_for_sigmoid_scores_is_refused():
+    with pytest.raises(InputError, match=r"loss\.min_negatives: does nothing with model\.scores=sigmoid"):
+        build("loss.min_negatives=0")
