@@ -24,6 +24,7 @@ UNREMARKABLE = (  # warnings of Lightning's about what is meant so
     ".*smaller than the logging interval.*",
     ".*but have no `val_dataloader`.*",
     ".*Total length of `list` across ranks is zero.*",
+    "Checkpoint directory .* exists and is not empty",  # of a resumed run; `check_new` refuses it elsewhere
 )
 FULL_ERROR = "HYDRA_FULL_ERROR"  # with it Hydra hands its errors on, in place of printing them
 
