@@ -14,7 +14,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from data.errors import InputError
 from tasks.parsing import choices, parse, typed_fields
-from tasks.task import find_task
+from tasks.task import check_serves, find_task
 
 Config = TypeVar("Config")
 
@@ -29,6 +29,7 @@ def read_options(kind: type[Config], cfg: DictConfig) -> Config:
     Raises:
         InputError: naming the option that is missing, cannot be resolved, or is of the wrong type or range.
     """
+    check_pairing(cfg)
     try:
         values: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as error:
@@ -36,6 +37,17 @@ def read_options(kind: type[Config], cfg: DictConfig) -> Config:
     except OmegaConfBaseException as error:
         raise InputError(f"option {error.full_key}: {str(error).splitlines()[0]}") from error
     return replace(parse_command(kind, values), typed=tuple(given_options()))  # type: ignore[type-var]
+
+
+def check_pairing(cfg: DictConfig) -> None:
+    """Check that a command's data set serves its task, before a size that the one takes from the other is missing.
+
+    Raises:
+        InputError: naming the data sets that do.
+    """
+    head, dataset = OmegaConf.select(cfg, "model.head"), OmegaConf.select(cfg, "dataset.name")
+    if head is not None and dataset is not None:
+        check_serves(find_task(str(head)), str(dataset))
 
 
 def parse_command(kind: type[Config], values: Mapping[str, Any]) -> Config:
