@@ -5,8 +5,8 @@ from PIL import Image
 
 from data.findings import refuse
 from data.folders import find_images_below, list_files, no_images, report_left_out
-from tests.support import trees
 from tests.data.test_formats import open_tree
+from tests.support import trees
 
 
 def write(root: Path, *names: str) -> None:
