@@ -52,29 +52,40 @@ def _inspect(path: Path, expected: Size | None) -> Header:
     return header
 
 
-def keep_good(labels: Labels, sizes: np.ndarray, *, report: Report) -> tuple[BoxList, np.ndarray, dict[str, int]]:
+def keep_good(
+    labels: Labels, sizes: np.ndarray, *, may_be_empty: bool, report: Report
+) -> tuple[BoxList, np.ndarray, dict[str, int]]:
     """Sort boxes by image, in pixels, and leave out and report the bad ones.
 
     Args:
         labels: of N images.
         sizes: (N, 2) int64, their height and width in pixels.
-        report: takes a warning for each kind of bad box, an error if no box is good.
+        may_be_empty: whether images without any box are what is asked for.
+        report: takes a warning for each kind of bad box, an error if there are boxes and none is good.
 
     Returns:
         the M good boxes; (M, 4) float32, the same as xyxy in pixels, clipped to the image; how many of each kind of bad
         box there were.
     """
     boxes = labels.boxes.take(np.argsort(labels.boxes.rows, kind="stable"))
-    outside = find_unnormalised(boxes.boxes_xywh) if labels.relative else np.zeros(len(boxes), dtype=bool)
+    outside = find_unnormalised(boxes.boxes_xywh)
     boxes = _to_pixels(boxes, sizes, relative=labels.relative)
     xyxy = np.concatenate([boxes.boxes_xywh[:, :2], boxes.boxes_xywh[:, :2] + boxes.boxes_xywh[:, 2:]], axis=1)
     limit = np.tile(sizes[boxes.rows][:, ::-1], 2)  # (M, 4): width, height, width, height
     clipped = xyxy.clip(0, limit).astype(np.float32)
-    kinds = np.where(outside, "values that are no shares of the image's sides", name_bad(boxes.boxes_xywh, clipped))
+    kinds = name_bad(boxes.boxes_xywh, clipped)
+    if labels.relative:
+        kinds = np.where(outside, "values that are no shares of the image's sides", kinds)
+    else:
+        inside = (kinds == "") & (xyxy <= 1).all(axis=1)
+        kinds = np.where(inside, "within the first pixel, as shares of the image's sides are", kinds)
     good = kinds == ""
     names, counts = np.unique(kinds[~good], return_counts=True)
     dropped = dict(zip(names.tolist(), counts.tolist(), strict=True))
-    _report_bad(labels, boxes, kinds, dropped, report=report)
+    if len(boxes):
+        _report_bad(labels, boxes, kinds, dropped, report=report)
+    else:
+        _report_none(labels, may_be_empty=may_be_empty, report=report)
     beyond = (np.abs(xyxy - clipped) > 1).any(axis=1) & good
     if beyond.any():
         found = f"{int(beyond.sum())} of {len(boxes)} boxes leave their image by over 1 px: clipped"
@@ -116,9 +127,7 @@ def _to_pixels(boxes: BoxList, sizes: np.ndarray, *, relative: bool) -> BoxList:
 def _report_bad(labels: Labels, boxes: BoxList, kinds: np.ndarray, dropped: dict[str, int], *, report: Report) -> None:
     """Report each kind of bad box with its number and its first place; an error where no box is good."""
     cure = "expected the box of an object in the image"
-    if not len(boxes):
-        report(Finding("error", "no boxes", str(labels.source), f"none of {len(labels.images)} images has a box", cure))
-    elif sum(dropped.values()) == len(boxes):
+    if sum(dropped.values()) == len(boxes):
         found = ", ".join(f"{n} {kind} (first: {_place(labels, boxes, kinds == kind)})" for kind, n in dropped.items())
         report(Finding("error", "no good box", str(labels.source), f"all {len(boxes)} boxes are bad: {found}", cure))
         return
@@ -126,6 +135,16 @@ def _report_bad(labels: Labels, boxes: BoxList, kinds: np.ndarray, dropped: dict
         found = f"left out {count} of {len(boxes)} boxes: {kind} (first: {_place(labels, boxes, kinds == kind)})"
         places = _find_places(labels, boxes, kinds == kind)
         report(Finding("warning", f"box: {kind}", str(labels.source), found, cure, places))
+
+
+def _report_none(labels: Labels, *, may_be_empty: bool, report: Report) -> None:
+    """Report labels without any box."""
+    found = f"none of {len(labels.images)} images has a box"
+    if may_be_empty:
+        cure = "fine for counting false alarms alone: every other metric needs boxes"
+        report(Finding("warning", "no boxes", str(labels.source), found, cure))
+    else:
+        report(Finding("error", "no boxes", str(labels.source), found, "expected the box of an object in some image"))
 
 
 def _place(labels: Labels, boxes: BoxList, chosen: np.ndarray) -> str:

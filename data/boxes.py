@@ -49,6 +49,7 @@ class BoxDataset:
         *,
         classes: ClassTable | None = None,
         least_side: int | None = None,
+        may_be_empty: bool = False,
         report: Report = refuse,
     ) -> None:
         """Check the labels against the headers of their images.
@@ -57,6 +58,7 @@ class BoxDataset:
             labels: what the label files say.
             classes: the classes of a model or a training set, which must know all of the labels'; their order is used.
             least_side: see `data.images.load_image`.
+            may_be_empty: whether images without any box are what is asked for.
             report: takes what is wrong; images that cannot be used are left out with their boxes where it lets them
                 pass, bad boxes always.
 
@@ -72,7 +74,9 @@ class BoxDataset:
         self.names = labels.images.names
         self._least_side = least_side
         self.pixel_sizes = self._find_decoded_sizes()
-        self._boxes, self._clipped, self.dropped = keep_good(labels, self.sizes, report=report)
+        self._boxes, self._clipped, self.dropped = keep_good(
+            labels, self.sizes, may_be_empty=may_be_empty, report=report
+        )
         counts = np.bincount(self._boxes.rows, minlength=len(self))
         self._offsets = np.concatenate([[0], np.cumsum(counts)])  # image i owns boxes offsets[i] to offsets[i + 1]
         self._cache: PixelCache | None = None

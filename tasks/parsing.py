@@ -12,17 +12,19 @@ from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from data.errors import InputError
+from data.sizes import Size
 
 Config = TypeVar("Config")
 Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
 
-WORDS = {
+WORDS: dict[object, str] = {
     int: "an integer",
     float: "a number",
     str: "a string",
     bool: "true or false",
     Path: "a path",
     type(None): "null",
+    Size: "[height, width]",
 }
 SPREAD, HIDDEN = "spread", "hidden"
 NO_KINDS: Mapping[str, type] = {}
@@ -52,7 +54,7 @@ class Partial(Generic[Config]):
 
 
 def parse(
-    config: type[Config], values: Mapping[str, object], name: str = "", *, kinds: Mapping[str, type] = {}
+    config: type[Config], values: Mapping[str, object], name: str = "", *, kinds: Mapping[str, type] = NO_KINDS
 ) -> Config:
     """Build a dataclass from plain values.
 
@@ -195,12 +197,14 @@ def describe(kind: Any) -> str:
 
 
 def _describe(kind: Any) -> str:
+    if kind in WORDS:
+        return WORDS[kind]
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Sequence or (origin is tuple and arguments[-1] is ...):
         return f"a list of {describe(arguments[0]).removeprefix('an ').removeprefix('a ')}s"
     if origin is tuple:
         return f"[{', '.join(describe(each) for each in arguments)}]"
-    return WORDS.get(kind, "options by name")
+    return "options by name"
 
 
 def to_plain(config: object) -> dict[str, Any]:

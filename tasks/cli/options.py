@@ -13,8 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from data.errors import InputError
-from tasks.parsing import choices, parse, typed_fields
-from tasks.task import find_task
+from tasks.parsing import SPREAD, Partial, choices, parse, typed_fields
+from tasks.task import check_serves, find_task
 
 Config = TypeVar("Config")
 
@@ -29,6 +29,8 @@ def read_options(kind: type[Config], cfg: DictConfig) -> Config:
     Raises:
         InputError: naming the option that is missing, cannot be resolved, or is of the wrong type or range.
     """
+    if takes_recipe(kind) and "name" in cfg.dataset:  # first: options of the other kind of data may not resolve
+        check_serves(find_task(cfg.model.head), cfg.dataset.name)
     try:
         values: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as error:
@@ -44,11 +46,16 @@ def parse_command(kind: type[Config], values: Mapping[str, Any]) -> Config:
     Raises:
         InputError: naming the option that is missing, unknown, or of the wrong type or range.
     """
-    if "recipe" not in {field.name for field in fields(kind)}:  # type: ignore[arg-type]
+    if not takes_recipe(kind):
         return parse(kind, values)
     model = values.get("model")
     head = model.get("head") if isinstance(model, Mapping) else None
     return parse(kind, values, kinds={"own": find_task(str(head)).options})
+
+
+def takes_recipe(kind: type) -> bool:
+    """Tell whether a command's options hold a training recipe."""
+    return "recipe" in {field.name for field in fields(kind)}
 
 
 def given_options() -> list[str]:
@@ -64,7 +71,7 @@ def keep_text(argument: str, kind: type) -> str:
         kind: dataclass of the command's options.
     """
     name, equals, value = argument.partition("=")
-    option = find_option(kind, name)
+    option = find_option(kind, name.lstrip("+"))
     if not equals or option is None:
         return argument
     quoted = _quote(value, option)
@@ -75,14 +82,25 @@ def find_option(kind: type, name: str) -> Any:
     """Return the type of an option by its dotted name; None where a dataclass has none of that name."""
     first, _, rest = name.partition(".")
     for own, annotated in typed_fields(kind):
-        for choice in choices(annotated):
-            whole = get_args(choice)[0] if get_args(choice) and is_dataclass(get_origin(choice)) else choice
-            if own.metadata.get("spread") and is_dataclass(whole):
-                found = find_option(whole, name)  # type: ignore[arg-type]
-                if found is not None:
-                    return found
-            elif own.name == first:
-                return annotated if not rest else find_option(whole, rest) if is_dataclass(whole) else None  # type: ignore[arg-type]
+        found = None
+        if own.metadata.get(SPREAD):
+            found = next(filter(None, (find_option(choice, name) for choice in choices(annotated))), None)
+        elif own.name == first:
+            found = _look_inside(annotated, rest) if rest else annotated
+        if found is not None:
+            return found
+    return None
+
+
+def _look_inside(annotated: Any, name: str) -> Any:
+    """Return the type of what has a name inside a dataclass, changes to one, or a dictionary."""
+    for choice in choices(annotated):
+        origin, arguments = get_origin(choice), get_args(choice)
+        if origin in (dict, Mapping):
+            return arguments[1]
+        inner = arguments[0] if origin is Partial else choice
+        if is_dataclass(inner):
+            return find_option(inner, name)  # type: ignore[arg-type]
     return None
 
 

@@ -52,13 +52,13 @@ def warn(error: InputError) -> None:
 
 
 def check_count(value: int, name: str) -> None:
-    """Check a number that is at least one.
+    """Check an integer that is at least one.
 
     Raises:
         InputError: naming it.
     """
-    if value < 1:
-        raise InputError(f"{name}: {value}; expected an integer from 1")
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"{name}: {value!r}; expected an integer from 1")
 
 
 class Predictor:

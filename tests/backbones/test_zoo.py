@@ -5,7 +5,8 @@ import pytest
 import timm
 import torch
 
-from backbones.zoo import BASELINES, TAPS, TimmBackbone, build_inverted
+from backbones.baselines import BASELINES, TAPS
+from backbones.zoo import TimmBackbone, build_inverted
 from tests.support.random_weights import randomize
 
 DETECTION, SEGMENTATION = ("C4", "C5"), ("body", "skip")

@@ -6,14 +6,15 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from data.datasets import LABELS, MASKS
+from data.datasets import BOX_FORMATS, MASK_FORMATS
 from data.errors import InputError
 from data.formats.cityscapes import CITYSCAPES_CLASSES
-from tasks.cli.options import parse_size, to_plain
 from tasks.models.network import build_model
 from tasks.models.normalization import normalize
 from tasks.models.preprocessing import Preprocessing
+from tasks.parsing import to_plain
 from tasks.segmentation.settings import LossSettings
+from tasks.train import plan
 from tests.support.runs import CONF, describe, load_config, small_run
 
 CLASSES = CITYSCAPES_CLASSES
@@ -28,15 +29,14 @@ def overrides_of_groups() -> list[tuple[str, ...]]:
         (f"{name}={option}",) for name in ("backbone", "optimizer", "trainer", "experiment") for option in group(name)
     ]
     pairs = [(f"task={task}", f"dataset={dataset}") for task in group("task") for dataset in group("dataset")]
-    boxes = {f"dataset={name}" for name in LABELS if name not in MASKS}
+    boxes = {f"dataset={name}" for name in BOX_FORMATS if name not in MASK_FORMATS}
     servable = [(t, d) for t, d in pairs if ("ssdlite" in t or d not in boxes) and "checkpoint" not in d]
     return choices + servable
 
 
 @pytest.mark.parametrize("overrides", overrides_of_groups(), ids=" ".join)
 def test_every_yaml_composes_and_builds(overrides: tuple[str, ...]) -> None:
-    config = to_plain(load_config("train", *overrides))
-    model = build_model(describe(config, CLASSES).arch)
+    model = build_model(describe(load_config("train", *overrides), CLASSES).arch)
     assert sum(parameter.numel() for parameter in model.parameters()) > 400_000
 
 
@@ -73,30 +73,33 @@ def test_a_misspelt_option_is_refused_by_name() -> None:
 )
 def test_a_value_that_is_not_allowed_is_refused_naming_its_field(override: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        describe(load_config("train", override), CLASSES)
+        load_config("train", override)
 
 
 def test_the_command_line_wins_over_task_and_experiment() -> None:
-    config = to_plain(load_config("train", "task=lraspp", "experiment=demo_lraspp", "size=[128,160]", "lr=0.5"))
-    assert (config["size"], config["lr"]) == ([128, 160], 0.5)
+    recipe = load_config("train", "task=lraspp", "experiment=demo_lraspp", "size=[128,160]", "lr=0.5").recipe
+    assert (recipe.size, recipe.lr) == ((128, 160), 0.5)
 
 
 @pytest.mark.parametrize(("task", "dice"), [("lraspp", 1.0), ("lraspp_torchvision", 0.0), ("raspp", 1.0)])
 def test_segmenters_are_taught_by_cross_entropy_and_dice_but_torchvisions(task: str, dice: float) -> None:
-    config = to_plain(load_config("train", f"task={task}"))
-    assert LossSettings(**config["loss"]) == LossSettings(dice=dice)
-    assert config["augmentation"]["rare_crops"] == 0
+    own = load_config("train", f"task={task}").recipe.own
+    assert own.loss == LossSettings(dice=dice)
+    assert own.augmentation.rare_crops == 0
 
 
-def test_a_size_is_a_number_or_height_and_width() -> None:
-    assert parse_size(320, "size") == (320, 320)
-    assert parse_size([192, 288], "size") == (192, 288)
+@pytest.mark.parametrize(("typed", "size"), [("320", (320, 320)), ("[192,288]", (192, 288))])
+def test_a_size_is_a_number_or_height_and_width(typed: str, size: tuple[int, int]) -> None:
+    config = load_config("train", f"size={typed}")
+    assert config.recipe.input_size == describe(config, CLASSES).preprocessing.size == size
 
 
-def test_a_configuration_survives_being_written(tmp_path: Path) -> None:
-    config = to_plain(small_run("ssdlite", tmp_path / "run"))
-    OmegaConf.save(config, tmp_path / "config.yaml")
-    assert OmegaConf.to_container(OmegaConf.load(tmp_path / "config.yaml")) == config
+@pytest.mark.parametrize("task", group("task"))
+def test_a_configuration_survives_being_written(task: str, tmp_path: Path) -> None:
+    config = small_run(task, tmp_path / "run", "weights=imagenet", "freeze=3")
+    OmegaConf.save(to_plain(config), tmp_path / "config.yaml")
+    assert OmegaConf.to_container(OmegaConf.load(tmp_path / "config.yaml")) == to_plain(config)
+    assert plan.load_config(tmp_path / "config.yaml") == config
 
 
 def test_batches_enter_the_network_channels_last() -> None:

@@ -8,8 +8,6 @@ from torchvision.models.segmentation import LRASPP_MobileNet_V3_Large_Weights, l
 
 from data.classes import ClassTable
 from data.formats.cityscapes import CITYSCAPES_CLASSES
-from tasks.cli.options import parse, to_plain
-from tasks.detection.settings import LossSettings
 from tasks.loaders import build_eval_loader
 from tasks.models.network import build_model
 from tests.support.runs import describe, load_config
@@ -43,7 +41,7 @@ def test_torchvisions_detector_has_its_numbers():
 
 def test_torchvisions_detector_learns_as_there():
     theirs = ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None)
-    loss = parse(LossSettings, to_plain(load_config("train", "task=ssdlite_torchvision"))["loss"], "loss")
+    loss = load_config("train", "task=ssdlite_torchvision").recipe.own.loss
     assert loss.matching_iou == theirs.proposal_matcher.high_threshold
     assert (loss.box_weight, loss.min_negatives) == (1.0, 0)
     assert theirs.neg_to_pos_ratio == 3
@@ -58,8 +56,8 @@ def test_tensorflows_detector_has_the_numbers_of_its_published_configuration():
     assert len(model.head.anchors((320, 320))) == 2034
     assert norms_of(model) == {(0.001, 0.03)}  # decay .97
     assert ours.preprocessing.mean == ours.preprocessing.std == (0.5, 0.5, 0.5)  # [-1, 1]
-    loss = to_plain(load_config("train", "task=ssdlite_tensorflow"))["loss"]
-    assert (loss["matching_iou"], loss["box_weight"]) == (0.5, 0.25)
+    loss = load_config("train", "task=ssdlite_tensorflow").recipe.own.loss
+    assert (loss.matching_iou, loss.box_weight) == (0.5, 0.25)
 
 
 def test_the_default_detector_differs_from_tensorflows_in_loss_padding_and_limits_alone():

@@ -65,14 +65,14 @@ def epoch_of(batches, epoch):
 def same(one, other):
     """Tell whether two epochs are equal bit for bit."""
     return len(one) == len(other) and all(
-        a.shape == b.shape and torch.equal(a, b)
+        torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b
         for x, y in zip(one, other, strict=True)
         for a, b in zip(x, y, strict=True)
     )
 
 
-def indices(batches):
-    return torch.cat([batch.indices for batch in batches]).tolist()
+def ids(batches):
+    return torch.cat([batch.image_ids for batch in batches]).tolist()
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
@@ -96,9 +96,9 @@ def test_an_epoch_that_is_resumed_equals_the_original(workers):
 def test_epochs_differ_in_order_and_in_augmentation():
     batches = loader(length=12)
     first, second = epoch_of(batches, 0), epoch_of(batches, 1)
-    assert indices(first) != indices(second)
+    assert ids(first) != ids(second)
     images = [
-        {i: x for batch in e for i, x in zip(batch.indices.tolist(), batch.images, strict=True)}
+        {i: x for batch in e for i, x in zip(batch.image_ids.tolist(), batch.images, strict=True)}
         for e in (first, second)
     ]
     assert not any(torch.equal(images[0][index], images[1][index]) for index in range(12))
@@ -106,21 +106,21 @@ def test_epochs_differ_in_order_and_in_augmentation():
 
 def test_seeds_differ_in_order_and_in_augmentation():
     one, other = loader(length=12), loader(length=12, seed=1)
-    assert indices(epoch_of(one, 0)) != indices(epoch_of(other, 0))
-    assert not np.array_equal(one.dataset[0, 3][1].image, other.dataset[0, 3][1].image)
-    np.testing.assert_array_equal(one.dataset[0, 3][1].image, loader(length=7).dataset[0, 3][1].image)
+    assert ids(epoch_of(one, 0)) != ids(epoch_of(other, 0))
+    assert not np.array_equal(one.dataset[0, 3].image, other.dataset[0, 3].image)
+    np.testing.assert_array_equal(one.dataset[0, 3].image, loader(length=7).dataset[0, 3].image)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_every_sample_comes_once_an_epoch(workers):
     batches = loader(length=12, workers=workers)
-    assert [sorted(indices(epoch_of(batches, epoch))) for epoch in range(2)] == [list(range(12))] * 2
+    assert [sorted(ids(epoch_of(batches, epoch))) for epoch in range(2)] == [list(range(12))] * 2
 
 
 def test_evaluation_takes_all_samples_in_their_own_order_every_time():
     batches = loader(shuffle=False)
     first, second = epoch_of(batches, 0), epoch_of(batches, 5)
-    assert indices(first) == list(range(10))
+    assert ids(first) == list(range(10))
     assert [len(batch.images) for batch in first] == [4, 4, 2]
     assert same(first, second)
 
@@ -152,29 +152,31 @@ def test_keys_hold_the_epoch_and_the_index():
 def test_boxes_are_padded_to_the_longest_list():
     image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     boxes = np.array([[1, 2, 3, 4], [5, 6, 7, 8]], dtype=np.float32)
-    two = DetectionItem(image, boxes, np.array([4, 0]), np.array([False, True]))
-    none = DetectionItem(image + 1, boxes[:0], np.array([], dtype=np.int64), np.array([], dtype=bool))
-    batch = collate_detection([(9, none), (3, two)])
+    two = DetectionItem(image, boxes, np.array([4, 0]), np.array([False, True]), 3, (8, 9))
+    none = DetectionItem(image + 1, boxes[:0], np.array([], dtype=np.int64), np.array([], dtype=bool), 9, (6, 7))
+    batch = collate_detection([none, two])
     assert batch.boxes.tolist() == [[[0] * 4, [0] * 4], [[1, 2, 3, 4], [5, 6, 7, 8]]]
     assert batch.labels.tolist() == [[-1, -1], [4, 0]]
     assert batch.crowd.tolist() == [[False, False], [False, True]]
-    assert batch.indices.tolist() == [9, 3]
+    assert batch.image_ids.tolist() == [9, 3]
+    assert batch.sizes.tolist() == [[6, 7], [8, 9]]
     assert torch.equal(batch.images[1], torch.from_numpy(image).permute(2, 0, 1))
 
 
 def test_a_batch_without_boxes_has_lists_of_length_zero():
-    item = Boxes(1)[0]
-    empty = DetectionItem(item.image, item.boxes, item.labels, item.crowd)
-    batch = collate_detection([(0, empty), (1, empty)])
+    sample = Boxes(1)[0]
+    empty = DetectionItem(sample.image, sample.boxes, sample.labels, sample.crowd, 0, sample.size)
+    batch = collate_detection([empty, empty])
     assert (batch.boxes.shape, batch.labels.shape, batch.crowd.shape) == ((2, 0, 4), (2, 0), (2, 0))
     assert (batch.boxes.dtype, batch.labels.dtype, batch.crowd.dtype) == (torch.float32, torch.int64, torch.bool)
 
 
 def test_images_are_bytes_with_channels_last_in_memory_and_masks_keep_ignore():
     image, mask = np.zeros((4, 5, 3), dtype=np.uint8), np.full((4, 5), IGNORE, dtype=np.uint8)
-    batch = collate_segmentation([(0, SegmentationItem(image, mask)), (1, SegmentationItem(image + 7, mask))])
+    batch = collate_segmentation([SegmentationItem(image, mask, "a"), SegmentationItem(image + 7, mask, "b")])
     assert batch.images.shape == (2, 3, 4, 5)
     assert batch.images.dtype == batch.masks.dtype == torch.uint8
     assert batch.images.is_contiguous(memory_format=torch.channels_last)
     assert batch.images[1].unique().tolist() == [7]
     assert batch.masks.unique().tolist() == [IGNORE]
+    assert batch.names == ("a", "b")

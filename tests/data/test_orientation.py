@@ -93,7 +93,7 @@ def choose(*images):
     headers, findings = [], []
     for orientation, _ in images:
         raw = (WIDTH, HEIGHT) if orientation > 4 else (HEIGHT, WIDTH)
-        headers.append(Header(raw, (HEIGHT, WIDTH), orientation > 1, "JPEG", "RGB"))
+        headers.append(Header(raw, (HEIGHT, WIDTH), orientation > 1, "JPEG", "RGB", 1))
     names = [f"{index}.jpg" for index in range(len(images))]
     sizes = [size for _, size in images]
     found = choose_upright(headers, sizes, names=names, source="train.json", report=findings.append)

@@ -13,8 +13,8 @@ from data.findings import refuse
 from data.formats.coco import read_coco
 from data.images import load_image, read_decoded_size
 from data.splits import Part
-from tasks.cli.options import to_plain
 from tasks.loaders import build_train_loader, open_split
+from tasks.task import DETECTION
 from tests.support.runs import load_config
 
 
@@ -105,15 +105,16 @@ def test_the_option_reaches_the_reader_in_training_and_is_checked(root):
         "dataset.val=train",
         "dataset.least_side=60",
     )
-    dataset = to_plain(load_config("train", *options))["dataset"]
-    assert open_split("ssdlite", dataset, "train")[0].image.shape == (60, 80, 3)
-    assert open_split("ssdlite", dataset, "val")[0].image.shape == (120, 160, 3)  # as prediction decodes it
-    with pytest.raises(InputError, match=r"least_side: 0; expected a whole number from 1"):
-        open_split("ssdlite", {**dataset, "least_side": 0}, "train")
+    dataset = load_config("train", *options).dataset
+    assert open_split(DETECTION, dataset, "train")[0].image.shape == (60, 80, 3)
+    assert open_split(DETECTION, dataset, "val")[0].image.shape == (120, 160, 3)  # as prediction decodes it
+    with pytest.raises(InputError, match=r"^dataset\.least_side: 0; expected a whole number from 1"):
+        load_config("train", *options[:-1], "dataset.least_side=0")
 
 
 def test_an_image_is_not_decoded_smaller_than_the_input(root):
     options = ("dataset=coco", f"dataset.root={root}", "dataset.train=train", "dataset.least_side=60", "size=96")
-    config = to_plain(load_config("train", *options))
+    config = load_config("train", *options)
+    reader = open_split(DETECTION, config.dataset, "train")
     with pytest.raises(InputError, match=r"dataset\.least_side: 60; expected at least 96"):
-        build_train_loader(open_split("ssdlite", config["dataset"], "train"), config)
+        build_train_loader(reader, config.recipe, config.dataset, seed=0)

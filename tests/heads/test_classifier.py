@@ -2,7 +2,8 @@ import pytest
 import torch
 from torchvision.models import mobilenet_v3_large, mobilenet_v3_small
 
-from tasks.models.architecture import Arch, build_model
+from tasks.models.architecture import Arch
+from tasks.models.network import build_model
 from tests.support.random_weights import copy_by_order, randomize
 
 

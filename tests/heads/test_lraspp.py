@@ -4,7 +4,8 @@ from torchvision.models.segmentation.lraspp import LRASPPHead
 
 from backbones.taps import Tap
 from heads.lraspp import LRASPP, resize
-from tasks.models.architecture import Arch, build_model
+from tasks.models.architecture import Arch
+from tasks.models.network import build_model
 from tests.support.random_weights import randomize
 
 TINY = {"C5": Tap("C5", 3, 16), "skip": Tap("skip", 2, 8)}

@@ -3,7 +3,8 @@ import torch
 
 from backbones.taps import Tap
 from heads.raspp import RASPP
-from tasks.models.architecture import Arch, build_model
+from tasks.models.architecture import Arch
+from tasks.models.network import build_model
 from tests.support.random_weights import randomize
 
 TINY = {"C5": Tap("C5", 3, 16)}

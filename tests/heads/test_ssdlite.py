@@ -5,7 +5,8 @@ from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 
 from backbones.taps import Tap
 from heads.ssdlite import SSDLite
-from tasks.models.architecture import Arch, build_model
+from tasks.models.architecture import Arch
+from tasks.models.network import build_model
 from tests.support.random_weights import copy_by_order, randomize
 
 TINY = {"C4": Tap("C4", 4, 16), "C5": Tap("C5", 6, 32)}

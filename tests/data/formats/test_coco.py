@@ -433,3 +433,114 @@ def test_annotations_that_are_not_there_are_searched_for_and_named(tmp_path):
         open_boxes(config, "train")
     with pytest.raises(InputError, match=r"dataset\.root: .*nope: no such folder"):
         open_boxes(DatasetConfig("coco", str(tmp_path / "nope"), "t", "v"), "train")
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        [[10, 5, 30.5, 5, 30.5, 35, 10, 35]],
+        [[10, 5, 20, 5, 20, 9], [12, 30, 30.5, 35, 12, 35]],
+        [10, 5, 30.5, 20, 12, 35],
+        [[10, 5], [30.5, 20], [12, 35]],
+    ],
+)
+@pytest.mark.parametrize("bbox", [..., None, []])
+def test_the_box_of_a_polygon_is_taken_where_none_is_written(tmp_path, segmentation, bbox):
+    values = change("annotations", 1, bbox=bbox, segmentation=segmentation)(content())
+    dataset = open_coco(*write(tmp_path, values))
+    assert dataset[0].boxes[0].tolist() == [10, 5, 30.5, 35]
+    assert dataset.ground_truth()["annotations"][0]["bbox"] == [10, 5, 20.5, 30]
+
+
+def test_a_box_that_is_written_goes_before_a_polygon(tmp_path):
+    values = change("annotations", 1, segmentation=[[10, 5, 30, 5, 30, 35]])(content())
+    assert open_coco(*write(tmp_path, values))[0].boxes[0].tolist() == [2, 3, 10, 12]
+
+
+@pytest.mark.parametrize("bbox", [..., None, []])
+def test_a_mask_of_run_lengths_without_a_box_is_refused(tmp_path, bbox):
+    values = change("annotations", 1, bbox=bbox, segmentation={"counts": "abc", "size": [40, 60]})(content())
+    with pytest.raises(InputError, match=r"annotations\[1\] \(id 0\)\.bbox: missing; expected \[left, .*, or polygons"):
+        open_coco(*write(tmp_path, values))
+
+
+def test_polygons_that_are_none_are_bad_boxes(tmp_path):
+    values = change("annotations", 1, bbox=..., segmentation=[[1, 2, "x", 4, 5, 6]])(content())
+    assert open_coco(*write(tmp_path, values)).dropped == {"not four numbers": 1}
+
+
+@pytest.mark.parametrize("side", ["height", "width"])
+@pytest.mark.parametrize("value", [0, -40])
+def test_a_size_of_0_is_named_by_its_field(tmp_path, side, value):
+    with pytest.raises(InputError, match=rf"set\.json: images\[1\]\.{side}: {value}; expected pixels, 1 or more"):
+        open_coco(*write(tmp_path, change("images", 1, **{side: value})(content())))
+
+
+def test_boxes_in_shares_of_the_sides_are_refused(tmp_path):
+    values = content()
+    for entry in values["annotations"]:
+        left, top, width, height = entry["bbox"]
+        entry["bbox"] = [left / WIDTH, top / HEIGHT, min(width, WIDTH - left) / WIDTH, min(height, 10) / HEIGHT]
+    with pytest.raises(InputError, match=r"all 4 boxes are bad: 4 within the first pixel, as shares of the image"):
+        open_coco(*write(tmp_path, values))
+
+
+def test_one_box_in_shares_is_left_out_with_a_warning(tmp_path):
+    findings = []
+    values = change("annotations", 1, bbox=[0.2, 0.3, 0.4, 0.5])(content())
+    dataset = open_coco(*write(tmp_path, values), report=findings.append)
+    assert dataset.dropped == {"within the first pixel, as shares of the image's sides are": 1}
+    assert [finding.kind for finding in findings if finding.level == "warning"] == [
+        f"box: {next(iter(dataset.dropped))}"
+    ]
+
+
+def test_a_file_under_two_ids_is_warned_of(tmp_path):
+    values = content()
+    values["images"].append({"id": 70, "file_name": "./7.png", "height": HEIGHT, "width": WIDTH})
+    change("annotations", 1, image_id=70)(values)
+    findings = []
+    dataset = open_coco(*write(tmp_path, values), report=findings.append)
+    assert [len(sample.boxes) for sample in dataset] == [1, 0, 2, 1]
+    (finding,) = [finding for finding in findings if finding.level == "warning"]
+    assert finding.places == ("7.png: ids 7 and 70",)
+    assert finding.found == "1 images have the file of another id (first: 7.png: ids 7 and 70)"
+
+
+def test_file_names_of_windows_name_subfolders_too(tmp_path):
+    images, annotations = write(tmp_path, change("images", 0, file_name="sub\\7.png")(content()))
+    (images / "sub").mkdir()
+    (images / "7.png").rename(images / "sub/7.png")
+    assert open_coco(images, annotations).names.tolist() == ["sub/7.png", "3.png", "12.png"]
+
+
+def test_the_category_of_all_others_may_have_the_name_of_one(tmp_path):
+    values, findings = content(), []
+    for entry in values["categories"]:
+        entry["supercategory"] = "person"
+    values["categories"].insert(0, {"id": 0, "name": "person", "supercategory": "none"})
+    dataset = open_coco(*write(tmp_path, values), report=findings.append)
+    assert (dataset.classes.names, dataset.classes.ids) == (("person", "stop sign", "toothbrush"), (1, 13, 90))
+    assert findings[0].kind == "category of categories"
+
+
+@pytest.mark.parametrize("name", ["result.json", "annotations/instances_default.json"])
+def test_the_only_file_of_a_data_set_without_splits_is_divided_by_a_share(tmp_path, name):
+    _, annotations = write(tmp_path, content())
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    annotations.rename(tmp_path / name)
+    (tmp_path / "notes.json").write_text("{}")  # of Label Studio
+    config = DatasetConfig("coco", str(tmp_path), "train", "val", val_share=0.5)
+    readers = [open_boxes(config, role) for role in ("train", "val")]
+    assert sorted(np.concatenate([reader.image_ids for reader in readers]).tolist()) == [3, 7, 12]
+    with pytest.raises(InputError, match=r"no split 'train'; expected .*, or dataset\.val_share=0\.2, as all of it is"):
+        open_boxes(DatasetConfig("coco", str(tmp_path), "train", "val"), "train")
+
+
+def test_images_without_any_box_may_be_evaluated_on_but_teach_nothing(tmp_path):
+    values, findings = {**content(), "annotations": []}, []
+    dataset = open_coco(*write(tmp_path, values), may_be_empty=True, report=findings.append)
+    assert [len(sample.boxes) for sample in dataset] == [0, 0, 0]
+    assert [f.found for f in findings if f.level == "warning"] == ["none of 3 images has a box"]
+    with pytest.raises(InputError, match=r"set\.json: none of 3 images has a box; expected the box of an object"):
+        open_coco(*write(tmp_path, values))

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.detection.confusion import confusion_matrix
 from tasks.detection.metrics import SUMMARY, accumulate, evaluate_detections
-from tests.tasks.coco_sets import ask_pycocotools, make_set
+from tests.support.coco_sets import ask_pycocotools, make_set
 
 IDS = (3, 7, 90)  # gapped, as COCO's are
 

@@ -5,7 +5,7 @@ from tasks.detection.confusion import confusion_matrix
 from tasks.detection.evaluation_matching import match_detections
 from tasks.detection.thresholds import ScoreCurve, choose_thresholds, draw_score_curves, fill_unmeasured
 from tasks.evaluation_settings import ThresholdRule
-from tests.tasks.test_detection_metrics import IDS, coco, found, random_case
+from tests.tasks.detection.test_metrics import IDS, coco, found, random_case
 
 # Four boxes; by score: right, right, false, right, false.
 CURVE = ScoreCurve(np.array([0.9, 0.8, 0.6, 0.4, 0.2]), np.array([1, 2, 2, 3, 3]), np.array([0, 0, 1, 1, 2]), 4)

@@ -3,12 +3,13 @@ import pytest
 from PIL import Image
 
 from data.classes import ClassTable
+from tasks.detection.box_plots import plot_box_sizes
 from tasks.doctor.leaks import Pair
 from tasks.doctor.sheets import GAP, choose_samples, draw_pairs, tile
 from tasks.drawing.images import add_title
 from tasks.examination.counts import Counts
 from tasks.examination.orphans import find_ending
-from tasks.examination.plots import plot_box_sizes, plot_classes
+from tasks.examination.plots import plot_classes
 from tests.tasks.drawing.test_plots import drawn
 
 

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from data.classes import ClassTable
+from tasks.detection.box_plots import plot_box_sizes
 from tasks.detection.metrics import evaluate_detections
 from tasks.detection.plots import plot_precision_recall
 from tasks.drawing.figures import literal, new_figure, plot_confusion_matrix, save_figure
 from tasks.examination.counts import Counts
-from tasks.examination.plots import plot_box_sizes, plot_classes
+from tasks.examination.plots import plot_classes
 from tasks.segmentation.metrics import evaluate_segmentation
 from tasks.segmentation.plots import plot_iou
 

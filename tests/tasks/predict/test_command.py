@@ -12,12 +12,13 @@ from PIL import Image
 from data.errors import InputError
 from data.images import load_mask
 from tasks.detection.metrics import evaluate_detections
+from tasks.detection.prediction import BoxPrediction
+from tasks.detection.results import JsonResults, to_coco
 from tasks.evaluate.command import evaluate
 from tasks.loaders import open_split
 from tasks.predict.command import predict
-from tasks.predict.prediction import Prediction
 from tasks.predict.predictor import Predictor
-from tasks.predict.writers import JsonResults, Pictures, to_coco
+from tasks.predict.writers import Pictures
 from tasks.segmentation.metrics import ConfusionMatrix, evaluate_segmentation
 from tests.support.runs import load_config
 from tests.support.trained import Trained
@@ -75,7 +76,7 @@ def test_boxes_of_the_python_api_score_what_evaluation_says(run: tuple[str, Path
     task, folder = run
     evaluated = evaluate(load_config("evaluate", f"checkpoint={folder / 'model.safetensors'}", f"out={tmp_path / 'e'}"))
     predictor = Predictor(folder / "model.safetensors", threshold=0.0)
-    reader = open_split("ssdlite", predictor.description.dataset, "val")
+    reader = open_split(predictor.task, predictor.description.dataset, "val")
     results = []
     for image_id, prediction in zip(reader.image_ids, predictor(validation_images(folder, task)), strict=True):
         results += to_coco(prediction, image_id=int(image_id))
@@ -89,7 +90,7 @@ def test_masks_of_the_python_api_score_what_evaluation_says(run: tuple[str, Path
     evaluated = evaluate(load_config("evaluate", f"checkpoint={folder / 'model.safetensors'}", f"out={tmp_path / 'e'}"))
     predictor = Predictor(folder / "model.safetensors")
     classes = predictor.description.classes
-    reader, confusion = open_split("lraspp", predictor.description.dataset, "val"), ConfusionMatrix(len(classes))
+    reader, confusion = open_split(predictor.task, predictor.description.dataset, "val"), ConfusionMatrix(len(classes))
     for index, prediction in enumerate(predictor(validation_images(folder, task))):
         truth = torch.from_numpy(reader[index].mask)[None]
         confusion.update(torch.from_numpy(prediction.mask)[None].long(), truth)
@@ -166,7 +167,7 @@ def test_results_are_a_table_on_request(untrained: Path, tmp_path: Path) -> None
         ("ssdlite", "pictures=gif", "pictures: unknown 'gif'"),
         ("ssdlite", "videos=avi", "videos: unknown 'avi'"),
         ("ssdlite", "classes=[bird]", "classes: unknown 'bird'; choose from cat, dog, cow"),
-        ("ssdlite", "every=0", "every: 0; expected a whole number from 1"),
+        ("ssdlite", "every=0", "every: 0; expected an integer from 1"),
         ("ssdlite", "source=7", "no camera 7"),
     ],
 )
@@ -213,7 +214,7 @@ def test_a_damaged_image_costs_its_own_results_alone(untrained: Path, tmp_path: 
 def test_what_was_done_before_an_interruption_is_kept(
     untrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(self: Pictures, prediction: Prediction) -> None:
+    def stop(self: Pictures, prediction: BoxPrediction) -> None:
         if prediction.name == "2":
             raise KeyboardInterrupt
 
