@@ -104,7 +104,7 @@ TABLES = {
             Row("V3-Small", ssdlite("small"), "16.0", "2.49", ".21"),
             Row("V3-Small RF2", ssdlite("small", halving="detection"), "16.1", "1.77", ".16"),
         ),
-        "91 class slots: 90 category ids and background; 81 for V1 and V2 at full width, whose figures are those of "
+        "91 classes: 90 category ids and background; 81 for V1 and V2 at full width, whose figures are those of "
         "arXiv:1801.04381, Table 6. V1, V2 and MnasNet are built with timm, behind the same taps.",
     ),
     7: Table(

@@ -16,7 +16,7 @@ from data.sizes import Size
 from heads.anchor_layouts import Layout
 from heads.anchors import build_anchors
 from heads.ssdlite import SSDLite
-from tasks.detection.anchor_shapes import REACH_IOU, Reach, fit_shapes, measure_reach, to_sides
+from tasks.detection.anchor_shapes import RECALL_IOU, AnchorRecall, fit_shapes, measure_recall, to_sides
 from tasks.detection.box_table import enlarge, write_size
 from tasks.examination.counts import name_some
 from tasks.models.architecture import Arch
@@ -44,9 +44,9 @@ class Anchors:
     strides: tuple[int, ...]
     size: Size
 
-    def measure(self, boxes: Tensor, labels: Tensor) -> Reach:
+    def measure(self, boxes: Tensor, labels: Tensor) -> AnchorRecall:
         """Compare boxes (M, 4), xyxy in input pixels, with all anchors."""
-        return measure_reach(boxes, labels, build_anchors(self.size, strides=self.strides, layout=self.layout))
+        return measure_recall(boxes, labels, build_anchors(self.size, strides=self.strides, layout=self.layout))
 
     def follow(self, boxes: Tensor, labels: Tensor) -> "Anchors":
         """Return anchors as `model.shapes=data` would have them."""
@@ -66,16 +66,16 @@ def find_anchors(description: Description) -> Anchors:
     return Anchors(choose_layout(description.arch), tuple(strides), cast(Size, description.preprocessing.size))
 
 
-def describe_reach(reach: Reach, names: Sequence[str]) -> dict[str, Any]:
-    """Return the shares of boxes that anchors reach, by class too, as plain values."""
-    by_class = {names[label]: share for label, share in sorted(reach.by_class.items())}
-    return {"share": reach.share, "mean_iou": reach.mean_iou, "by_class": by_class}
+def describe_recall(recall: AnchorRecall, names: Sequence[str]) -> dict[str, Any]:
+    """Return the recall of anchors, by class too, as plain values."""
+    by_class = {names[label]: share for label, share in sorted(recall.by_class.items())}
+    return {"share": recall.share, "mean_iou": recall.mean_iou, "by_class": by_class}
 
 
-def check_reach(
+def check_recall(
     anchors: Anchors, boxes: Tensor, labels: Tensor, *, names: Sequence[str], split: str, report: Report
-) -> Reach:
-    """Measure how many boxes the anchors reach, and report the classes of which they reach few.
+) -> AnchorRecall:
+    """Measure the recall of anchors, and report the classes where it is low.
 
     Args:
         anchors: of the detector.
@@ -85,11 +85,13 @@ def check_reach(
         split: that the boxes are of.
         report: takes the finding.
     """
-    reach = anchors.measure(boxes, labels)
-    low = sorted((label for label, share in reach.by_class.items() if share < LOW), key=reach.by_class.__getitem__)
+    recall = anchors.measure(boxes, labels)
+    low = sorted((label for label, share in recall.by_class.items() if share < LOW), key=recall.by_class.__getitem__)
     if low:
-        listed = name_some([f"{names[label]} ({reach.by_class[label]:.0%})" for label in low])
-        found = f"{reach.share:.0%} of all boxes overlap with an anchor by {REACH_IOU:.0%} or more, but few of {listed}"
+        listed = name_some([f"{names[label]} ({recall.by_class[label]:.0%})" for label in low])
+        found = (
+            f"{recall.share:.0%} of all boxes overlap with an anchor by {RECALL_IOU:.0%} or more, but few of {listed}"
+        )
         larger = replace(anchors, size=enlarge(anchors.size))
         grown = boxes * (torch.tensor(larger.size[::-1]) / torch.tensor(anchors.size[::-1])).repeat(2)
         tried = {
@@ -98,14 +100,14 @@ def check_reach(
             "both": larger.follow(grown, labels).measure(grown, labels),
         }
         shares = ", ".join(f"{_mean(other, low):.0%} with {option}" for option, other in tried.items())
-        cure = f"of these classes it is {_mean(reach, low):.0%}; it would be {shares}"
+        cure = f"of these classes it is {_mean(recall, low):.0%}; it would be {shares}"
         report(Finding("note", "boxes that the anchors do not fit", split, found, cure))
-    return reach
+    return recall
 
 
-def _mean(reach: Reach, labels: Sequence[int]) -> float:
+def _mean(recall: AnchorRecall, labels: Sequence[int]) -> float:
     """Return the mean share of some classes."""
-    return sum(reach.by_class[label] for label in labels) / len(labels)
+    return sum(recall.by_class[label] for label in labels) / len(labels)
 
 
 def gather_boxes(reader: BoxReader, size: Size) -> tuple[Tensor, Tensor]:
@@ -124,28 +126,28 @@ def follow_data(description: Description, reader: BoxReader) -> Arch:
     """Return the architecture with shapes of anchors that follow the reader's boxes."""
     anchors = find_anchors(description)
     boxes, labels = gather_boxes(reader, anchors.size)
-    log_reach(anchors, reader, name="before they follow the data, ")
+    log_recall(anchors, reader, name=" before they follow the data")
     levels = anchors.follow(boxes, labels).layout.levels
     return replace(description.arch, shapes=tuple(tuple((*shape,) for shape in level) for level in levels))
 
 
-def log_reach(anchors: Anchors, reader: BoxReader, *, name: str = "") -> None:
-    """Log how many of the reader's boxes the anchors reach."""
-    reach = anchors.measure(*gather_boxes(reader, anchors.size))
-    least = min(reach.by_class, key=reach.by_class.__getitem__)
+def log_recall(anchors: Anchors, reader: BoxReader, *, name: str = "") -> None:
+    """Log the recall of anchors on the reader's boxes."""
+    recall = anchors.measure(*gather_boxes(reader, anchors.size))
+    least = min(recall.by_class, key=recall.by_class.__getitem__)
     logger.info(
-        "anchors: %sthey reach %.1f %% of the training boxes by half or more, %.1f %% of %s; mean of the best IoU %.3f",
+        "anchor recall%s at IoU .5: %.1f %% of the training boxes, %.1f %% of %s; mean of the best IoU %.3f",
         name,
-        reach.share * 100,
-        reach.by_class[least] * 100,
+        recall.share * 100,
+        recall.by_class[least] * 100,
         reader.classes.names[least],
-        reach.mean_iou,
+        recall.mean_iou,
     )
 
 
 def announce(description: Description, reader: BoxReader) -> None:
     """Log how well a detector's anchors fit the boxes to train on."""
-    log_reach(find_anchors(description), reader)
+    log_recall(find_anchors(description), reader)
 
 
 def check_anchors(known: Description, description: Description, *, source: str) -> None:

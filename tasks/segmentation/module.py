@@ -27,7 +27,7 @@ class SegmentationModule(L.LightningModule):
     Args:
         model: the segmenter; with the maps that `heads.fcn.FCN` takes, where the loss gives an auxiliary head a weight.
         optimization: how to train; evaluation needs none.
-        loss: how it is taught; plain cross-entropy by default.
+        loss: how it is trained; plain cross-entropy by default.
         teacher: that it imitates in training, beside its labels.
         metric: of the images that it is evaluated on.
         averaging: of the scores in evaluation; none by default.
@@ -89,10 +89,10 @@ class SegmentationModule(L.LightningModule):
     def _distill(
         self, teacher: Teacher, images: Tensor, logits: Tensor, *, masks: Tensor, features: dict[str, Tensor]
     ) -> Tensor:
-        settings, taught = teacher.settings, teacher(images)
+        settings, output = teacher.settings, teacher(images)
         if teacher.projection is not None:
-            return settings.weight * feature_loss(teacher.projection(features["C5"]), taught)
-        loss = distillation_loss(logits, taught, masks, places=teacher.places, temperature=settings.temperature)
+            return settings.weight * feature_loss(teacher.projection(features["C5"]), output)
+        loss = distillation_loss(logits, output, masks, class_map=teacher.class_map, temperature=settings.temperature)
         return settings.weight * loss
 
     def on_validation_epoch_start(self) -> None:
