@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from backbones.blocks import ConvNormAct, Norm, make_norm
 from backbones.taps import Tap
-from heads.anchor_layouts import TENSORFLOW, Layout
+from heads.anchor_layouts import TENSORFLOW, AnchorLayout
 from heads.anchors import build_anchors
 
 EXTRAS = (512, 256, 256, 128)  # channels of the levels after C5, each at half the resolution of the one before
@@ -78,7 +78,7 @@ class SSDLite(nn.Module):
         taps: Mapping[str, Tap],
         *,
         num_classes: int,
-        layout: Layout = TENSORFLOW,
+        layout: AnchorLayout = TENSORFLOW,
         width: float = 1.0,
         padding: str = "symmetric",
         bn_eps: float = 0.001,

@@ -1,6 +1,5 @@
 """Do a detector's anchors fit the boxes it is to learn? Class by class, and what other shapes would bring."""
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from data.errors import InputError
 from data.findings import Finding, Report
 from data.readers import BoxReader
 from data.sizes import Size
-from heads.anchor_layouts import Layout
+from heads.anchor_layouts import AnchorLayout
 from heads.anchors import build_anchors
 from heads.ssdlite import SSDLite
 from tasks.detection.anchor_shapes import RECALL_IOU, AnchorRecall, fit_shapes, measure_recall, to_sides
@@ -22,6 +21,7 @@ from tasks.examination.counts import name_some
 from tasks.models.architecture import Arch
 from tasks.models.description import Description
 from tasks.models.network import build_model, choose_layout
+from tasks.parsing import write_value
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Anchors:
         size: (height, width) of the input in pixels.
     """
 
-    layout: Layout
+    layout: AnchorLayout
     strides: tuple[int, ...]
     size: Size
 
@@ -165,8 +165,3 @@ def check_anchors(known: Description, description: Description, *, source: str) 
         if wrong.get("model.scores", ("",))[0] == "softmax":
             options += " loss.assignment=iou"  # which softmax scores need
         raise InputError(f"{source}: {said}; options that fit: {options}")
-
-
-def write_value(value: object) -> str:
-    """Write a plain value as an option on the command line takes it."""
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

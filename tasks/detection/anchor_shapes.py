@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from heads.anchor_layouts import Layout, Shape, Shapes
+from heads.anchor_layouts import AnchorLayout, Shape, Shapes
 from tasks.detection.iou_assignment import overlaps
 
 RECALL_IOU = 0.5  # from which an anchor counts as finding a box
@@ -72,7 +72,7 @@ def expected_iou(sides: Tensor, shapes: Tensor, strides: Tensor) -> Tensor:
 
 
 def fit_shapes(
-    boxes: Tensor, labels: Tensor, *, layout: Layout, strides: Sequence[int], size: tuple[int, int]
+    boxes: Tensor, labels: Tensor, *, layout: AnchorLayout, strides: Sequence[int], size: tuple[int, int]
 ) -> Shapes:
     """Move the shapes of a layout so that the mean IoU of the boxes with their best anchors grows, each class alike.
 

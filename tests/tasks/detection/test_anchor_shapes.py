@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from torchvision.ops import box_iou
 
 from data.errors import InputError
-from heads.anchor_layouts import LAYOUTS, Layout, Shape
+from heads.anchor_layouts import LAYOUTS, AnchorLayout, Shape
 from heads.anchors import build_anchors
 from tasks.detection.anchor_shapes import expected_iou, fit_shapes, measure_recall
 from tasks.models.architecture import Arch
@@ -61,7 +61,7 @@ def test_the_expected_iou_is_that_over_all_places_in_a_cell():
 
 
 def test_one_shape_moves_onto_boxes_of_one_shape():
-    layout = Layout(((Shape(0.5, 1.0),),), clip=False)
+    layout = AnchorLayout(((Shape(0.5, 1.0),),), clip=False)
     boxes = centred([[40.0, 80.0]] * 5)
     ((shape,),) = fit_shapes(boxes, torch.zeros(5).long(), layout=layout, strides=(4,), size=(320, 320))
     assert shape.scale == pytest.approx(math.sqrt(40 * 80) / 320, rel=0.1)
@@ -69,7 +69,7 @@ def test_one_shape_moves_onto_boxes_of_one_shape():
 
 
 def test_each_class_counts_alike_however_few_its_boxes():
-    layout = Layout(((Shape(0.15, 1.0),),), clip=False)
+    layout = AnchorLayout(((Shape(0.15, 1.0),),), clip=False)
     boxes = centred([[32.0, 32.0]] * 40 + [[64.0, 64.0]] * 26)
     alike, apart = torch.zeros(66).long(), torch.tensor([0] * 60 + [1] * 6)
     ((one,),) = fit_shapes(boxes, alike, layout=layout, strides=(2,), size=(320, 320))
@@ -147,7 +147,7 @@ def test_shapes_are_refused_where_the_weights_have_their_own(trained, tmp_path):
 
 
 def test_shapes_of_clipped_anchors_fit_as_they_are_clipped():
-    layout = Layout(((Shape(1.0, 3.0),),), clip=True)  # 554 x 185, clipped to 320 x 185
+    layout = AnchorLayout(((Shape(1.0, 3.0),),), clip=True)  # 554 x 185, clipped to 320 x 185
     boxes = centred([[320.0, 180.0]])
     ((shape,),) = fit_shapes(boxes, torch.zeros(1).long(), layout=layout, strides=(4,), size=(320, 320))
     anchors = build_anchors((320, 320), strides=(4,), layout=layout._replace(levels=((shape,),)))
