@@ -8,13 +8,13 @@ from typing import Any, TypeVar, get_args, get_origin
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import QuotedString
-from hydra.errors import OverrideParseException
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from data.errors import InputError
 from tasks.parsing import choices, parse, typed_fields
-from tasks.task import find_task
+from tasks.task import check_serves, find_task
 
 Config = TypeVar("Config")
 
@@ -30,12 +30,24 @@ def read_options(kind: type[Config], cfg: DictConfig) -> Config:
         InputError: naming the option that is missing, cannot be resolved, or is of the wrong type or range.
     """
     try:
+        check_pairing(cfg)
         values: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as error:
         raise InputError(f"{error.full_key}: none given; expected {error.full_key}=VALUE") from error
     except OmegaConfBaseException as error:
         raise InputError(f"option {error.full_key}: {str(error).splitlines()[0]}") from error
     return replace(parse_command(kind, values), typed=tuple(given_options()))  # type: ignore[type-var]
+
+
+def check_pairing(cfg: DictConfig) -> None:
+    """Check that a recipe learns from the data set; one for another task lacks options that the recipe refers to.
+
+    Raises:
+        InputError: naming the data sets that serve the recipe's task.
+    """
+    head, dataset = (OmegaConf.select(cfg, name) for name in ("model.head", "dataset.name"))
+    if head is not None and dataset is not None:
+        check_serves(find_task(str(head)), str(dataset))
 
 
 def parse_command(kind: type[Config], values: Mapping[str, Any]) -> Config:
@@ -110,7 +122,7 @@ def _quote_text(value: str, *, nullable: bool) -> str:
         return value
     try:
         parsed = OverridesParser.create().parse_override(f"x={stripped}").value()
-    except OverrideParseException:
+    except HydraException:
         return value
     if isinstance(parsed, str | QuotedString | list | dict):
         return value
