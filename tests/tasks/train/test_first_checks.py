@@ -5,13 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lightning.pytorch.callbacks import EarlyStopping
 
+from data.classes import ClassTable
 from data.errors import InputError
 from tasks.train import finders, overfit
 from tasks.train.command import train
 from tasks.train.finders import suggest_rate
 from tasks.train.overfit import prepare
-from tests.support.runs import CONF, load_config, small_run
+from tasks.train.trainers import build_callbacks
+from tests.support.runs import CONF, describe, load_config, small_run
 
 PAGE = (CONF.parent / "docs/troubleshooting.md").read_text(encoding="utf-8")
 
@@ -83,6 +86,14 @@ def test_overfitting_uses_whole_batches_and_as_many_steps_as_it_needs() -> None:
 def test_a_segmenter_that_overfits_is_evaluated_at_the_size_that_it_is_trained_at() -> None:
     config = prepare(load_config("train", "task=lraspp", "overfit=8", "size=[64,96]"))
     assert config.recipe.own.eval_size == (64, 96)
+
+
+@pytest.mark.parametrize(("task", "least"), [("ssdlite", 0.7), ("lraspp", 0.8)])
+def test_overfitting_ends_as_soon_as_the_images_are_learned(task: str, least: float, tmp_path: Path) -> None:
+    config = prepare(load_config("train", f"task={task}", "overfit=8"))
+    callbacks = build_callbacks(config, tmp_path, description=describe(config, ClassTable.create(["a"], [1])))
+    (stop,) = (callback for callback in callbacks if isinstance(callback, EarlyStopping))
+    assert (stop.monitor, stop.stopping_threshold) == (f"val/{config.recipe.task.metric}", least)
 
 
 @pytest.mark.parametrize("task", ["ssdlite", "lraspp"])
