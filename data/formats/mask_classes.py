@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from data.classes import ClassTable, Color, default_colors
-from data.config import Code, Palette
 from data.errors import InputError
 from data.formats.mask_coding import UNKNOWN, MaskCoding, pack, read_keys, table_of, unpack
 from data.images import is_painted, read_palette
@@ -31,8 +30,8 @@ def choose_coding(
     masks: Sequence[Path],
     *,
     names: Sequence[str] | None,
-    palette: Palette | None,
-    ignore: Code | None,
+    palette: object,
+    ignore: object,
     classes: ClassTable | None,
 ) -> MaskCoding:
     """Find out how masks are to be read.
@@ -68,7 +67,7 @@ def choose_coding(
     return MaskCoding(found, painted=painted, ignored=ignored, classes=classes)
 
 
-def parse_ignored(ignore: Code | None, *, painted: bool) -> int | Color | None:
+def parse_ignored(ignore: object, *, painted: bool) -> int | Color | None:
     """Return the value, or the colour, of ignored pixels; None where there is none.
 
     Raises:
@@ -97,7 +96,7 @@ def check_apart(found: ClassTable, ignored: int | Color | None, *, painted: bool
         raise InputError(f"dataset.ignore: {ignored} is also the {kind} of the class {name!r}; {cure}")
 
 
-def parse_code(value: Any, field: str) -> int | Color:
+def parse_code(value: object, field: str) -> int | Color:
     """Return a value from 0 to 65535 or a colour.
 
     Raises:
@@ -110,7 +109,7 @@ def parse_code(value: Any, field: str) -> int | Color:
     raise InputError(f"{field}: {value!r}; {EXPECTED}")
 
 
-def parse_codes(entries: Any, field: str) -> Codes:
+def parse_codes(entries: object, field: str) -> Codes:
     """Check names with their values or their colours.
 
     Raises:
