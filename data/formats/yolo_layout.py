@@ -147,13 +147,24 @@ def place_listed(line: str, folder: Path, root: Path) -> Path:
     return next((place for place in places if place.is_file()), root / line)
 
 
-def find_label_folder(folder: Path) -> Path:
-    """Return where the labels of a folder of images are: in `labels` where that is in `images`, else beside them."""
+def list_label_folders(folder: Path) -> list[Path]:
+    """Return where the labels of a folder of images may be: in `labels` where that is in `images`, or less deep there.
+
+    They are beside the images where there is no such folder.
+    """
     parts = list(folder.parts)
-    if "images" in parts:
-        parts[len(parts) - 1 - parts[::-1].index("images")] = "labels"
-    labels = Path(*parts)
-    return labels if labels.is_dir() else folder
+    if "images" not in parts:
+        return [folder]
+    last = len(parts) - 1 - parts[::-1].index("images")
+    parts[last] = "labels"
+    places = (Path(*parts[:end]) for end in range(len(parts), last, -1))
+    return [place for place in places if place.is_dir()] or [folder]
+
+
+def find_label(image: Path, folders: Sequence[Path]) -> Path:
+    """Return the label file of an image, in the first of the folders that has it; one that is not there if none has."""
+    paths = [folder / f"{image.stem}.txt" for folder in folders]
+    return next((path for path in paths if path.is_file()), paths[0])
 
 
 def find_names(root: Path, content: dict[str, Any], *, file: Path | None, given: Sequence[str] | None) -> list[str]:

@@ -308,3 +308,13 @@ def test_names_that_are_no_utf_8_are_read(tmp_path):
     assert [len(sample.boxes) for sample in reader] == [1, 2]
     assert len(reader.fingerprint()["sha256"]) == 64
     assert sum(Part("val", "train", 0.5).select([f"{name}{i}.png" for i in range(100)])) in range(30, 70)
+
+
+def test_images_may_lie_deeper_than_their_labels(tmp_path):
+    root = trees.write_yolo(tmp_path)
+    (root / "images/train/cam0").mkdir()
+    for path in list((root / "images/train").glob("*.png")):
+        path.rename(root / "images/train/cam0" / path.name)
+    labels = read(root)
+    assert labels.images.names.tolist() == ["a.png", "b.png", "d.png"]
+    assert np.bincount(labels.boxes.rows, minlength=3).tolist() == [2, 1, 0]
