@@ -19,7 +19,7 @@ from tasks.models.checkpoint import save_safetensors
 from tasks.models.description import Description
 from tasks.models.preprocessing import Preprocessing
 from tests.support.folders import CONFIG, SEGMENTATION, describe_data, write_run
-from tests.tasks.report.test_page import Page
+from tests.support.pages import Page
 
 BETTER = {"mAP": 0.625, "AP50": 0.7, "APs": None, "per_class": {"cat": 0.5, "dog": 0.75}}
 
