@@ -21,7 +21,7 @@ from tasks.models.network import build_model
 from tasks.models.postprocessing import Postprocessing
 from tasks.models.preprocessing import Preprocessing
 from tests.support.folders import CONFIG, SEGMENTATION, describe_data, write_run
-from tests.tasks.report.test_page import Page
+from tests.support.pages import Page
 
 BETTER = {"mAP": 0.625, "AP50": 0.7, "APs": None, "per_class": {"cat": 0.5, "dog": 0.75}}
 
