@@ -7,11 +7,8 @@ from tasks.detection.errors import KINDS
 from tasks.detection.metrics import evaluate_detections
 from tasks.detection.plots import plot_errors, plot_thresholds
 from tasks.detection.worst import describe_image, rank_images
-<<<<<<< HEAD
 from tasks.evaluation_settings import ThresholdRule
-=======
 from tests.support.figures import drawn
->>>>>>> tests
 from tests.tasks.detection.test_metrics import coco, found, random_case
 
 BOXES = [

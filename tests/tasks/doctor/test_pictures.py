@@ -9,13 +9,8 @@ from tasks.doctor.sheets import GAP, choose_samples, draw_pairs, tile
 from tasks.drawing.images import add_title
 from tasks.examination.counts import Counts
 from tasks.examination.orphans import find_ending
-<<<<<<< HEAD
 from tasks.examination.plots import plot_classes
-from tests.tasks.drawing.test_plots import drawn
-=======
-from tasks.examination.plots import plot_box_sizes, plot_classes
 from tests.support.figures import drawn
->>>>>>> tests
 
 
 def test_every_class_has_a_sample_the_rarest_first():
