@@ -2,9 +2,22 @@
 
 import numpy as np
 
+from data.errors import InputError
 from data.readers import Reader
 
 SHOWN = 20  # classes, those with the most
+
+
+def check_measurable(val: Reader) -> None:
+    """Check that there is something to be found in what a run is evaluated on, which its best epoch is chosen by.
+
+    Raises:
+        InputError: if there is nothing.
+    """
+    tally = val.tally()
+    if tally.complete and not tally.amounts.any():
+        cure = "expected some: the best epoch is chosen by what is found of them"
+        raise InputError(f"dataset.val: {len(val)} images without {tally.what}, crowds aside; {cure}")
 
 
 def describe_classes(train: Reader, val: Reader) -> list[str]:

@@ -34,19 +34,20 @@ class Part:
         """Tell for each image of the split whether it belongs to this part.
 
         That depends on the name of each alone, without its folder and extension: images that are added, or another
-        format of labels, move none.
+        format of labels, move none; but of so few that none or all would be taken, one is.
 
         Raises:
             InputError: if there would be none.
         """
         if self.share is None:
             return [True] * len(names)
-        keep = [(_draw(name) < self.share) == (self.role == "val") for name in names]
-        if not any(keep):
-            taken = 0 if self.role == "val" else len(names)
-            found = f"takes {taken} of the {len(names)} images of {self.split!r}"
+        draws = [_draw(name) for name in names]
+        ordered = sorted(set(draws))
+        if len(ordered) < 2:
+            found = f"takes {sum(draw < self.share for draw in draws)} of the {len(names)} images of {self.split!r}"
             raise InputError(f"dataset.val_share: {self.share} {found}; expected some to evaluate and some to train on")
-        return keep
+        limit = min(max(self.share, ordered[1]), ordered[-1])  # the least is taken and the greatest is not, always
+        return [(draw < limit) == (self.role == "val") for draw in draws]
 
     def missing(self, where: object, expected: str, *, one_split: bool = False) -> InputError:
         """Return the error of a split that is not there.

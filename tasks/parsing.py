@@ -23,8 +23,8 @@ WORDS: dict[object, str] = {
     str: "a string",
     bool: "true or false",
     Path: "a path",
-    type(None): "null",
     Size: "[height, width]",
+    type(None): "null",
 }
 SPREAD, HIDDEN = "spread", "hidden"
 NO_KINDS: Mapping[str, type] = {}
@@ -119,7 +119,7 @@ class _Parser:
         names = [word for choice in choices(kind) for word in get_args(choice) if get_origin(choice) is Literal]
         if names:
             raise InputError(f"{name}: unknown {value!r}; choose from {', '.join(names)}")
-        raise InputError(f"{name}: {value!r}; expected {describe(kind)}")
+        raise InputError(f"{name}: {value!r}; expected {describe(kind, name)}")
 
     def _try(self, value: object, kind: Any, name: str) -> object:
         """Return the value as a type, MISSING if it is of another."""
@@ -141,7 +141,7 @@ class _Parser:
             keys = {key: self.convert(key, arguments[0], f"{name}, the name {key!r}") for key in value}
             return {keys[key]: self.convert(value[key], arguments[1], join(name, str(key))) for key in value}
         if kind is float and type(value) is int:
-            return float(value)
+            return value  # as typed: messages and config.yaml show it
         if kind is Path and isinstance(value, str):
             return Path(value)
         return value if type(value) is kind else MISSING
@@ -191,20 +191,37 @@ def list_options(config: type, kinds: Mapping[str, type] = NO_KINDS) -> dict[str
     return options
 
 
-def describe(kind: Any) -> str:
-    """Say what an annotation allows: "an integer or null"."""
-    return " or ".join(dict.fromkeys(_describe(choice) for choice in choices(kind)))
+def describe(kind: Any, name: str = "") -> str:
+    """Say what an annotation allows for the option `name`: "an integer or null"."""
+    return " or ".join(dict.fromkeys(_describe(choice, name) for choice in choices(kind)))
 
 
-def _describe(kind: Any) -> str:
+def _describe(kind: Any, name: str) -> str:
+    origin, arguments = get_origin(kind), get_args(kind)
     if kind in WORDS:
         return WORDS[kind]
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin is Sequence or (origin is tuple and arguments[-1] is ...):
-        return f"a list of {describe(arguments[0]).removeprefix('an ').removeprefix('a ')}s"
+    if is_list(kind):
+        return f"a list of {_describe_many(arguments[0])}"
     if origin is tuple:
         return f"[{', '.join(describe(each) for each in arguments)}]"
-    return "options by name"
+    group = arguments[0] if origin is Partial else kind
+    if not (is_dataclass(group) and isinstance(group, type)):
+        return "options by name"
+    return f"options by name, such as {join(name, next(iter(list_options(group))))}=VALUE"
+
+
+def _describe_many(kind: Any) -> str:
+    """Say the same in the plural."""
+    if is_list(kind):
+        return f"lists of {_describe_many(get_args(kind)[0])}"
+    if get_origin(kind) is tuple:
+        return describe(kind)
+    return " or ".join(f"{describe(choice).removeprefix('an ').removeprefix('a ')}s" for choice in choices(kind))
+
+
+def is_list(kind: Any) -> bool:
+    """Tell whether an annotation is of any number of values of one type."""
+    return get_origin(kind) is Sequence or (get_origin(kind) is tuple and get_args(kind)[-1] is ...)
 
 
 def to_plain(config: object) -> dict[str, Any]:

@@ -14,7 +14,7 @@ NO_BOX = [np.nan] * 4
 
 
 def parse_boxes(
-    entries: list[Any], *, path: Path, image_ids: np.ndarray, labels: dict[int, int], report: Report
+    entries: list[object], *, path: Path, image_ids: np.ndarray, labels: dict[int, int], report: Report
 ) -> BoxList:
     """Turn `annotations` into arrays; boxes are taken as they are, bad ones too, or from polygons where there are none.
 
@@ -29,8 +29,9 @@ def parse_boxes(
     """
     rows = {image_id: row for row, image_id in enumerate(image_ids.tolist())}
 
-    def parse(index: int, entry: Any) -> tuple[Any, ...]:
-        return _annotation(entry, f"{path}: annotations[{index}]", rows, labels)
+    def parse(index: int, entry: object) -> tuple[Any, ...]:
+        where = f"{path}: annotations[{index}]"
+        return _annotation(take_dict(entry, where), where, rows, labels)
 
     values = [value for _, value in parse_all(parse, entries, report=report)]
     ids, image_rows, class_labels, boxes, areas, crowd = zip(*values, strict=True) if values else ((),) * 6
@@ -44,9 +45,9 @@ def parse_boxes(
     )
 
 
-def _annotation(entry: Any, where: str, rows: dict[int, int], labels: dict[int, int]) -> tuple[Any, ...]:
+def _annotation(entry: dict[str, Any], where: str, rows: dict[int, int], labels: dict[int, int]) -> tuple[Any, ...]:
     """Return id, image row, label, box, area (NaN where not given) and crowd of one annotation."""
-    annotation_id = take_integer(take_dict(entry, where), "id", where)
+    annotation_id = take_integer(entry, "id", where)
     image_id = take_integer(entry, "image_id", where)
     category_id = take_integer(entry, "category_id", where)
     where = f"{where} (id {annotation_id})"
@@ -70,14 +71,14 @@ def _annotation(entry: Any, where: str, rows: dict[int, int], labels: dict[int, 
     return annotation_id, rows[image_id], labels[category_id], corners, np.nan if area is None else area, bool(crowd)
 
 
-def _box(value: Any) -> list[float]:
+def _box(value: object) -> list[float]:
     """Return four floats: the box, all infinite if one of its numbers is not finite, NaN for what is not 4 numbers."""
     if not (isinstance(value, list) and len(value) == 4 and _are_numbers(value)):
         return NO_BOX
     return [float(v) for v in value] if all(abs(v) < LIMIT for v in value) else [np.inf] * 4
 
 
-def _enclose(outline: Any) -> list[float]:
+def _enclose(outline: object) -> list[float]:
     """Return the box around polygons: lists x, y, x, y, ... or a single one, or points; NaN for anything else."""
     parts = outline if isinstance(outline, list) else []
     parts = parts if all(isinstance(part, list) for part in parts) else [parts]

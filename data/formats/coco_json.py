@@ -16,7 +16,7 @@ LISTS = ("images", "annotations", "categories")
 ID_LIMIT = 2**63  # ids are kept as int64
 
 
-def read_lists(path: Path) -> dict[str, list[Any]]:
+def read_lists(path: Path) -> dict[str, list[object]]:
     """Read a COCO file's three lists.
 
     Raises:
@@ -36,7 +36,7 @@ def read_lists(path: Path) -> dict[str, list[Any]]:
     return {key: content[key] for key in LISTS}
 
 
-def parse_classes(entries: list[Any], *, used: set[Any], path: Path, report: Report) -> ClassTable:
+def parse_classes(entries: list[object], *, used: set[Any], path: Path, report: Report) -> ClassTable:
     """Turn `categories` into a table sorted by id.
 
     Reports ids or names that are missing, of a wrong type or repeat.
@@ -48,10 +48,11 @@ def parse_classes(entries: list[Any], *, used: set[Any], path: Path, report: Rep
         report: takes what is wrong.
     """
 
-    def parse(index: int, entry: Any) -> tuple[int, str, str]:
+    def parse(index: int, entry: object) -> tuple[int, str, str]:
         where = f"{path}: categories[{index}]"
-        found = take_integer(take_dict(entry, where), "id", where), take_string(entry, "name", where)
-        return *found, str(entry.get("supercategory") or "")
+        values = take_dict(entry, where)
+        group = str(values.get("supercategory") or "")
+        return take_integer(values, "id", where), take_string(values, "name", where), group
 
     rows = [row for _, row in parse_all(parse, entries, report=report)]
     rows = leave_out_group(rows, used=used, path=path, report=report)
@@ -80,20 +81,21 @@ def leave_out_group(
     return rows
 
 
-def parse_images(entries: list[Any], *, path: Path, report: Report) -> ImageList:
+def parse_images(entries: list[object], *, path: Path, report: Report) -> ImageList:
     """Turn `images` into arrays.
 
     Reports missing keys, wrong types, file names that leave the folder, and ids that stand twice.
     """
 
-    def parse(index: int, entry: Any) -> tuple[int, str, tuple[int, int] | None]:
+    def parse(index: int, entry: object) -> tuple[int, str, tuple[int, int] | None]:
         where = f"{path}: images[{index}]"
-        image_id, name = take_integer(take_dict(entry, where), "id", where), take_string(entry, "file_name", where)
+        values = take_dict(entry, where)
+        image_id, name = take_integer(values, "id", where), take_string(values, "file_name", where)
         local = PureWindowsPath(name)  # reads / and \ alike
         if local.anchor or ".." in local.parts:
             found, cure = repr(name), "expected a path inside the folder of images"
             raise fault("file name that leaves the folder", f"{where}.file_name", found, cure)
-        return image_id, local.as_posix(), _size(entry, where)
+        return image_id, local.as_posix(), _size(values, where)
 
     rows = [row for _, row in parse_all(parse, entries, report=report)]
     rows = [rows[i] for i in keep_first([row[0] for row in rows], f"{path}: images[].id", report=report)]
@@ -138,7 +140,7 @@ def _size(entry: dict[str, Any], where: str) -> tuple[int, int] | None:
     return entry["height"], entry["width"]
 
 
-def take_dict(entry: Any, where: str) -> dict[str, Any]:
+def take_dict(entry: object, where: str) -> dict[str, Any]:
     """Return an entry that is a dict, or raise a fault."""
     if not isinstance(entry, dict):
         raise fault("wrong value", where, shorten(entry), "expected a dict")
@@ -168,7 +170,7 @@ def _wrong(entry: dict[str, Any], key: str, where: str, cure: str) -> InputError
     return fault("wrong value", f"{where}.{key}", shorten(entry[key]), cure)
 
 
-def shorten(value: Any) -> str:
+def shorten(value: object) -> str:
     """Return a value as messages show it, cut to 60 characters."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -14,10 +14,12 @@ from data.errors import InputError
 from data.formats.mask_coding import UNKNOWN, MaskCoding, pack, read_keys, table_of, unpack
 from data.images import is_painted, read_palette
 from data.reading import read_all
+from data.samples import IGNORE
 
 logger = logging.getLogger(__name__)
 
 FILES = ("classes.json", "classes.csv", "classes.txt")
+ROBOFLOW = "_classes.csv"  # beside masks: value, name
 EXPECTED = "expected for each class its name with a value from 0 to 65535, or with red, green, blue from 0 to 255"
 
 Codes = dict[str, int | Color]
@@ -28,8 +30,8 @@ def choose_coding(
     masks: Sequence[Path],
     *,
     names: Sequence[str] | None,
-    palette: Any,
-    ignore: Any,
+    palette: object,
+    ignore: object,
     classes: ClassTable | None,
 ) -> MaskCoding:
     """Find out how masks are to be read.
@@ -46,26 +48,55 @@ def choose_coding(
         InputError: if what was given is of another form, or nothing can be inferred.
     """
     there = [mask for mask in masks if mask.is_file()]
-    said = parse_codes(palette, "dataset.palette") if palette is not None else names or read_file(root)
+    beside = list(dict.fromkeys(mask.parent for mask in there))
+    said = parse_codes(palette, "dataset.palette") if palette is not None else names or read_file(root, beside)
     if isinstance(said, dict):
         painted = all(isinstance(code, tuple) for code in said.values())
     else:
         painted = bool(there) and is_painted(there[0])
-    ignored = parse_code(ignore, "dataset.ignore") if ignore is not None else None
-    if isinstance(ignored, tuple) != painted:
-        ignored = None  # colours hold no value that could be ignored, values no colour
+    ignored = parse_ignored(ignore, painted=painted)
     if isinstance(said, dict):
         found = table_of(said)
     elif said:
         found = name_values(said, ignored, painted=painted)
     else:
         found = classes or infer_table(root, there, ignored, painted=painted)
+    check_apart(found, ignored, painted=painted)
     if len(found) > UNKNOWN:
         raise InputError(f"{root}: {len(found)} classes; expected at most {UNKNOWN}")
     return MaskCoding(found, painted=painted, ignored=ignored, classes=classes)
 
 
-def parse_code(value: Any, field: str) -> int | Color:
+def parse_ignored(ignore: object, *, painted: bool) -> int | Color | None:
+    """Return the value, or the colour, of ignored pixels; None where there is none.
+
+    Raises:
+        InputError: if it is a colour where masks hold values, or the other way about; but the value that is ignored
+            unless another is asked for says nothing of colours.
+    """
+    ignored = None if ignore is None else parse_code(ignore, "dataset.ignore")
+    if ignored is None or (painted and ignored == IGNORE):
+        return None
+    if isinstance(ignored, tuple) != painted:
+        held, cure = ("colours", "a colour [red, green, blue]") if painted else ("values", "a value")
+        raise InputError(f"dataset.ignore: {ignore!r}; masks hold {held}; expected {cure}, or null for none")
+    return ignored
+
+
+def check_apart(found: ClassTable, ignored: int | Color | None, *, painted: bool) -> None:
+    """Check that no class has the value, or the colour, of ignored pixels.
+
+    Raises:
+        InputError: naming the class that has it.
+    """
+    codes: Sequence[int | Color] = found.colors if painted else found.ids
+    if ignored is not None and ignored in codes:
+        kind, name = ("colour" if painted else "value"), found.names[codes.index(ignored)]
+        cure = "expected dataset.ignore=null to learn the class, or another to ignore"
+        raise InputError(f"dataset.ignore: {ignored} is also the {kind} of the class {name!r}; {cure}")
+
+
+def parse_code(value: object, field: str) -> int | Color:
     """Return a value from 0 to 65535 or a colour.
 
     Raises:
@@ -78,7 +109,7 @@ def parse_code(value: Any, field: str) -> int | Color:
     raise InputError(f"{field}: {value!r}; {EXPECTED}")
 
 
-def parse_codes(entries: Any, field: str) -> Codes:
+def parse_codes(entries: object, field: str) -> Codes:
     """Check names with their values or their colours.
 
     Raises:
@@ -92,18 +123,23 @@ def parse_codes(entries: Any, field: str) -> Codes:
     return codes
 
 
-def read_file(root: Path) -> Codes | list[str] | None:
+def read_file(root: Path, beside: Sequence[Path]) -> Codes | list[str] | None:
     """Read the classes file of a data set: names with their values or colours, or names alone; None without one.
+
+    Args:
+        root: folder of the data set, with one of `FILES`.
+        beside: folders of the masks, where Roboflow's file is.
 
     Raises:
         InputError: if it holds anything else.
     """
-    path = next((root / name for name in FILES if (root / name).is_file()), None)
+    places = [root / name for name in FILES] + [folder / ROBOFLOW for folder in (*beside, root)]
+    path = next((place for place in places if place.is_file()), None)
     if path is None:
         return None
     try:
         text = path.read_text(encoding="utf-8-sig")
-        entries = json.loads(text) if path.suffix == ".json" else parse_rows(text)
+        entries = json.loads(text) if path.suffix == ".json" else parse_rows(text, value_first=path.name == ROBOFLOW)
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read ({error}); {EXPECTED}") from error
     if isinstance(entries, list) and entries and all(isinstance(name, str) for name in entries):
@@ -111,8 +147,12 @@ def read_file(root: Path) -> Codes | list[str] | None:
     return parse_codes(entries, str(path))
 
 
-def parse_rows(text: str) -> dict[str, Any] | list[str]:
+def parse_rows(text: str, *, value_first: bool = False) -> dict[str, Any] | list[str]:
     """Read rows separated by commas or spaces: name, red, green, blue, or name, value, or names alone.
+
+    Args:
+        text: of the file.
+        value_first: whether it has value, name; else a row that begins with a number is one where no number follows.
 
     Raises:
         ValueError: naming the row that is none of these.
@@ -122,13 +162,37 @@ def parse_rows(text: str) -> dict[str, Any] | list[str]:
     if all(len(row) == 1 for row in rows):
         rows = [row[0].rsplit(maxsplit=3) for row in rows]
         if not all(len(row) == 4 and all(cell.isdecimal() for cell in row[1:]) for row in rows):
-            return [line.strip() for line in lines]
+            return parse_lines(lines)
     if rows and not any(cell.isdecimal() for cell in rows[0]):
         rows = rows[1:]  # the heads of the columns
+    rows = [row[::-1] if len(row) == 2 and (value_first or _begins_with_value(row)) else row for row in rows]
     for row in rows:
         if len(row) not in (2, 4) or not all(cell.isdecimal() for cell in row[1:]):
             raise ValueError(f"row {', '.join(row)!r}")
+    names = [row[0] for row in rows]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{twice!r} stands twice")
     return {row[0]: int(row[1]) if len(row) == 2 else [int(cell) for cell in row[1:]] for row in rows}
+
+
+def _begins_with_value(row: Sequence[str]) -> bool:
+    """Tell whether a row of two is a number and a name."""
+    return row[0].isdecimal() and not row[1].isdecimal()
+
+
+def parse_lines(lines: Sequence[str]) -> list[str]:
+    """Return lines that are names alone.
+
+    Raises:
+        ValueError: if all of them end, or begin, with a number: they may be names with values as well.
+    """
+    names = [line.strip() for line in lines]
+    for place in (0, -1):
+        if all(len(fields := name.split()) > 1 and fields[place].isdecimal() for name in names):
+            shown = "a comma between names and values, or JSON for names that hold numbers"
+            raise ValueError(f"{names[0]!r} may be a name and a value, or a name alone: write {shown}")
+    return names
 
 
 def name_values(names: Sequence[str], ignored: int | Color | None, *, painted: bool) -> ClassTable:

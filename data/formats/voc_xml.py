@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass, field
 from math import inf, nan
 from pathlib import Path
-from typing import Any
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
 from data.findings import Finding, fault, parse_all
@@ -143,7 +142,7 @@ def _parse_number(text: str | None) -> float:
     return value if abs(value) < LIMIT else inf
 
 
-def _parse_size(root: Any) -> Size | None:
+def _parse_size(root: Element) -> Size | None:
     """Return (height, width), None unless the file holds both; some programs write 0."""
     sides = [_parse_number(root.findtext(f"size/{side}")) for side in ("height", "width")]
     if not all(0 < side < LIMIT for side in sides):

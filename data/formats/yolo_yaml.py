@@ -67,7 +67,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return {key: value for key, value in content.items() if value not in NOTHING}
 
 
-def parse_names(value: Any, where: str) -> list[str]:
+def parse_names(value: object, where: str) -> list[str]:
     """Return class names in the order of their indices: of a list, or of a dict from 0.
 
     Raises:
@@ -82,19 +82,20 @@ def parse_names(value: Any, where: str) -> list[str]:
     return texts
 
 
-def parse_places(value: Any, where: str) -> list[str]:
+def parse_places(value: object, where: str) -> list[str]:
     """Return a text or a list of texts as a list.
 
     Raises:
         InputError: if it is neither.
     """
     values = value if isinstance(value, list) else [value]
-    if not all(isinstance(v, str) and v for v in values):
+    places = [place for place in values if isinstance(place, str) and place]
+    if len(places) < len(values):
         raise InputError(f"{where}: {value!r}; expected a folder, a list of folders or a .txt file of image paths")
-    return values
+    return places
 
 
-def parse_keypoints(value: Any, where: str) -> int:
+def parse_keypoints(value: object, where: str) -> int:
     """Return how many numbers the key points of an object take, of [points, numbers a point]; 0 without a value.
 
     Raises:

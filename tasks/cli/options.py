@@ -29,8 +29,7 @@ def read_options(kind: type[Config], cfg: DictConfig) -> Config:
     Raises:
         InputError: naming the option that is missing, cannot be resolved, or is of the wrong type or range.
     """
-    if takes_recipe(kind) and "name" in cfg.dataset:  # first: options of the other kind of data may not resolve
-        check_serves(find_task(cfg.model.head), cfg.dataset.name)
+    check_pairing(cfg)
     try:
         values: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as error:
@@ -40,22 +39,28 @@ def read_options(kind: type[Config], cfg: DictConfig) -> Config:
     return replace(parse_command(kind, values), typed=tuple(given_options()))  # type: ignore[type-var]
 
 
+def check_pairing(cfg: DictConfig) -> None:
+    """Check that a command's data set serves its task, before a size that the one takes from the other is missing.
+
+    Raises:
+        InputError: naming the data sets that do.
+    """
+    head, dataset = OmegaConf.select(cfg, "model.head"), OmegaConf.select(cfg, "dataset.name")
+    if head is not None and dataset is not None:
+        check_serves(find_task(str(head)), str(dataset))
+
+
 def parse_command(kind: type[Config], values: Mapping[str, Any]) -> Config:
     """Build the configuration of a command from plain values; a recipe's head says which task it is for.
 
     Raises:
         InputError: naming the option that is missing, unknown, or of the wrong type or range.
     """
-    if not takes_recipe(kind):
+    if "recipe" not in {field.name for field in fields(kind)}:  # type: ignore[arg-type]
         return parse(kind, values)
     model = values.get("model")
     head = model.get("head") if isinstance(model, Mapping) else None
     return parse(kind, values, kinds={"own": find_task(str(head)).options})
-
-
-def takes_recipe(kind: type) -> bool:
-    """Tell whether a command's options hold a training recipe."""
-    return "recipe" in {field.name for field in fields(kind)}
 
 
 def given_options() -> list[str]:

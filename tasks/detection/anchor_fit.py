@@ -13,6 +13,7 @@ from data.errors import InputError
 from data.findings import Finding, Report
 from data.readers import BoxReader
 from data.sizes import Size
+from data.transforms import MIN_SIDE
 from heads.anchor_layouts import Layout
 from heads.anchors import build_anchors
 from heads.ssdlite import SSDLite
@@ -112,12 +113,20 @@ def gather_boxes(reader: BoxReader, size: Size) -> tuple[Tensor, Tensor]:
     """Return the boxes (M, 4), xyxy in pixels of an input of `size`, and the labels (M,) of a reader.
 
     Raises:
-        InputError: if there are none.
+        InputError: if there are none, or none is large enough to be seen there.
     """
     boxes, labels = (torch.from_numpy(values) for values in reader.boxes_at(size))
     if not len(boxes):
         raise InputError("dataset.train: no boxes but crowds; a detector learns from boxes")
+    if not are_visible(boxes).any():
+        found = f"all {len(boxes)} boxes are under {MIN_SIDE:g} pixel wide or high at {write_size(size)}"
+        raise InputError(f"dataset.train: {found}; expected boxes in pixels of their images, or a larger size=")
     return boxes, labels
+
+
+def are_visible(boxes: Tensor) -> Tensor:
+    """Tell which boxes (M, 4), xyxy in input pixels, are large enough to be trained on: (M,) bool."""
+    return (boxes[:, 2:] - boxes[:, :2] >= MIN_SIDE).all(dim=1)
 
 
 def follow_data(description: Description, reader: BoxReader) -> Arch:
@@ -144,8 +153,13 @@ def log_reach(anchors: Anchors, reader: BoxReader, *, name: str = "") -> None:
 
 
 def announce(description: Description, reader: BoxReader) -> None:
-    """Log how well a detector's anchors fit the boxes to train on."""
-    log_reach(find_anchors(description), reader)
+    """Log how well a detector's anchors fit the boxes to train on, and which of these are too small."""
+    anchors = find_anchors(description)
+    log_reach(anchors, reader)
+    visible = are_visible(gather_boxes(reader, anchors.size)[0])
+    if not visible.all():
+        lost, size = int((~visible).sum()), write_size(anchors.size)
+        logger.warning("left out %d of %d boxes: under %g pixel wide or high at %s", lost, len(visible), MIN_SIDE, size)
 
 
 def check_anchors(known: Description, description: Description, *, source: str) -> None:

@@ -9,9 +9,11 @@ import torch
 
 from data.findings import Finding, Report
 from data.readers import BoxReader
-from tasks.detection.anchor_fit import Anchors, check_reach, describe_reach, find_anchors
+from data.sizes import Size
+from data.transforms import MIN_SIDE
+from tasks.detection.anchor_fit import Anchors, are_visible, check_reach, describe_reach, find_anchors
 from tasks.detection.box_plots import plot_box_sizes
-from tasks.detection.box_table import BoxTable, check_repeats, check_sizes, count_boxes, measure_sizes
+from tasks.detection.box_table import BoxTable, check_repeats, check_sizes, count_boxes, measure_sizes, write_size
 from tasks.detection.limits import check_evaluation
 from tasks.examination.examined import Examined
 from tasks.examination.orphans import check_lone_labels, check_orphans
@@ -30,12 +32,18 @@ def read_table(reader: BoxReader) -> BoxTable:
     return BoxTable(reader.image_paths, reader.sizes, rows, labels, boxes, crowd)
 
 
-def check_teaching(reader: BoxReader, report: Report) -> None:
-    """Report training data that a detector cannot learn from: none but crowds."""
-    boxes, _ = reader.boxes_at((1, 1))
-    if not len(boxes):
-        found = "no boxes but crowds and difficult objects"
-        report(Finding("error", "nothing to learn", "train", found, "expected boxes: a detector learns from them"))
+def check_use(reader: BoxReader, size: Size, *, report: Report, split: str) -> None:
+    """Report boxes that a detector cannot be trained on, or evaluated on: none but crowds, or none that it sees."""
+    boxes, _ = reader.boxes_at(size)
+    none = "no boxes but crowds and difficult objects"
+    if split == "val" and not len(boxes):
+        cure = "expected some: the best epoch is chosen by what is found of them"
+        report(Finding("error", "nothing to measure", split, none, cure))
+    elif split == "train" and not len(boxes):
+        report(Finding("error", "nothing to learn", split, none, "expected boxes: a detector learns from them"))
+    elif split == "train" and not are_visible(torch.from_numpy(boxes)).any():
+        found = f"all {len(boxes)} boxes are under {MIN_SIDE:g} pixel wide or high at {write_size(size)}"
+        report(Finding("error", "nothing to learn", split, found, "expected boxes in pixels, or a larger size="))
 
 
 def examine(
@@ -58,15 +66,14 @@ def examine(
     anchors = find_anchors(description)
     first, *_ = readers.values()
     names, examined = first.classes.names, {}
-    if "train" in readers:
-        check_teaching(readers["train"], report)
     for role, reader in readers.items():
+        check_use(reader, anchors.size, report=report, split=role)
         table = read_table(reader)
         check_repeats(table, reader.classes, report)
         check_sizes(table, anchors.size, report, split=role)
         check_evaluation(description, reader, report=report, split=role)
         presence = np.zeros((len(reader), len(names)), dtype=bool)
-        presence[table.rows, table.labels] = True
+        presence[table.rows[~table.crowd], table.labels[~table.crowd]] = True
         values = {
             "boxes": measure_sizes(table, anchors.size),
             "reach": _measure_reach(anchors, reader, report, split=role),

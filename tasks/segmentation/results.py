@@ -17,9 +17,9 @@ class LabelMasks:
         folder.mkdir()
 
     def write(self, prediction: MaskPrediction) -> None:
-        """Write NAME.png; pixels of classes that were left out are IGNORE, and white."""
+        """Write NAME.png; pixels of classes that were left out are 255 or the value in its place, and white."""
         kind = np.min_scalar_type(max(prediction.classes.ids))
-        ids = np.full(IGNORE + 1, IGNORE, kind)
+        ids = np.full(IGNORE + 1, prediction.classes.no_class, kind)
         ids[: len(prediction.classes)] = prediction.classes.ids
         image = Image.fromarray(ids[prediction.mask])
         if kind == np.uint8:  # masks of 16 bits have no palette

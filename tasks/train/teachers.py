@@ -61,7 +61,8 @@ def check_used(settings: Distillation, *, head: str) -> None:
     Raises:
         InputError: naming one that does not, and why.
     """
-    used, where = find_task(head).distills, f"for {head}"
+    task = find_task(head)
+    used, where = task.distills, f"for {head}, which gives {task.finds}"
     if settings.teacher is None:
         used, where = (), "without distill.teacher"
     elif settings.teacher.startswith(TIMM):

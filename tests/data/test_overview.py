@@ -1,9 +1,11 @@
 import numpy as np
+import pytest
 from PIL import Image
 
 from data import datasets
 from data.config import DatasetConfig
-from data.overview import describe_classes
+from data.errors import InputError
+from data.overview import check_measurable, describe_classes
 from tests.support import trees
 
 
@@ -34,3 +36,14 @@ def test_shares_of_pixels_leave_out_the_ignored(tmp_path):
     np.testing.assert_allclose(reader.tally().amounts, [2 / 3, 1 / 3])
     (line,) = describe_classes(reader, reader)
     assert line.endswith("road 66.7% / 66.7%, car 33.3% / 33.3%")
+
+
+def test_a_split_without_boxes_but_crowds_cannot_choose_the_best_epoch(tmp_path):
+    root = trees.write_voc(tmp_path, difficult=True)
+    reader = datasets.open_boxes(DatasetConfig("voc", str(root), "train", "val"), "val")
+    with pytest.raises(
+        InputError, match=r"dataset\.val: 1 images without boxes, crowds aside; expected some: the best"
+    ):
+        check_measurable(reader)
+    trees.write_yolo(tmp_path / "yolo")
+    check_measurable(open_boxes(tmp_path / "yolo", "val"))

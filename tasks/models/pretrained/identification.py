@@ -85,11 +85,10 @@ def count_classes(state: Mapping[str, Tensor], layout: Layout, source: str) -> i
         InputError: if the file of a detector or segmenter lacks the last layer.
     """
     if layout.outputs not in state:
-        if layout.head == "classifier":
+        if layout.cut:
             return 1
         raise InputError(f"{source}: {layout.outputs} is missing; expected the whole model, its last layer included")
-    slots = len(state[layout.outputs])
-    return slots // 6 - 1 if layout.head == "ssdlite" else slots
+    return layout.count_classes(len(state[layout.outputs]))
 
 
 def build_empty(arch: Arch) -> Model:

@@ -181,3 +181,84 @@ def test_the_classes_of_a_model_are_found_by_name_whatever_the_codes(tmp_path):
     assert reader[0].mask.tolist() == [[3, 2, 2], [0, 0, 0]]
     with pytest.raises(InputError, match="unknown classes 'dog'"):
         open_masks(tmp_path, palette={**PALETTE, "dog": [1, 1, 1]}, classes=model)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"palette": {"rest": 0, "crack": 255}},
+            r"dataset\.ignore: 255 is also the value of the class 'crack'; expected",
+        ),
+        ({"palette": {"a": 0, "b": 1, "c": 2}, "ignore": 1}, r"dataset\.ignore: 1 is also the value of the class 'b'"),
+        ({"classes": ClassTable.create(["rest", "crack"], [0, 255])}, r"255 is also the value of the class 'crack'"),
+    ],
+)
+def test_a_value_is_either_a_class_or_ignored(tmp_path, options, message):
+    with pytest.raises(InputError, match=message):
+        open_masks(write(tmp_path, INDICES), **options)
+
+
+def test_a_colour_is_either_a_class_or_ignored(tmp_path):
+    with pytest.raises(InputError, match=r"dataset\.ignore: \(0, 0, 0\) is also the colour of the class 'background'"):
+        open_masks(write(tmp_path, COLORS[INDICES]), palette=PALETTE, ignore=[0, 0, 0])
+    table = ClassTable.create(["a", "b"], [0, 1], colors=[(0, 0, 0), (255, 255, 255)])
+    with pytest.raises(InputError, match=r"\(255, 255, 255\) is also the colour of the class 'b'"):
+        open_masks(tmp_path, classes=table, ignore=[255, 255, 255])
+
+
+def test_a_class_of_a_file_is_not_ignored_either(tmp_path):
+    root = write(tmp_path, INDICES)
+    (root / "classes.csv").write_text("rest, 0\ncrack, 255\n")
+    with pytest.raises(InputError, match=r"dataset\.ignore: 255 is also the value of the class 'crack'"):
+        open_masks(root)
+
+
+@pytest.mark.parametrize(
+    ("mask", "options", "message"),
+    [
+        (
+            INDICES,
+            {"names": ["a", "b", "c"], "ignore": [0, 0, 0]},
+            r"ignore: \[0, 0, 0\]; masks hold values; expected a value",
+        ),
+        (COLORS[INDICES], {"palette": PALETTE, "ignore": 0}, r"ignore: 0; masks hold colours; expected a colour \[red"),
+    ],
+)
+def test_what_is_ignored_is_of_the_kind_that_masks_hold(tmp_path, mask, options, message):
+    with pytest.raises(InputError, match=message):
+        open_masks(write(tmp_path, mask), **options)
+
+
+def test_the_file_of_roboflow_beside_masks_names_their_values(tmp_path):
+    root = write(tmp_path, INDICES)
+    (root / "masks/train/_classes.csv").write_text("Pixel Value, Class\n0, 7\n1, road\n2, car\n")
+    reader = open_masks(root)
+    assert (reader.classes.names, reader.classes.ids) == (("7", "road", "car"), (0, 1, 2))
+    assert reader[0].mask.tolist() == INDICES.tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("road 0\ncar 1\n", "'road 0' may be a name and a value, or a name alone: write a comma"),
+        ("0 road\n1 car\n", "'0 road' may be a name and a value"),
+        ("road, 0\nroad, 1\n", "'road' stands twice"),
+    ],
+)
+def test_rows_of_two_meanings_and_names_that_stand_twice_are_refused(tmp_path, text, message):
+    root = write(tmp_path, INDICES)
+    (root / "classes.txt").write_text(text)
+    with pytest.raises(InputError, match=rf"classes\.txt: cannot be read \({message}"):
+        open_masks(root)
+
+
+def test_a_value_may_stand_before_its_name(tmp_path):
+    root = write(tmp_path, INDICES)
+    (root / "classes.csv").write_text("value, name\n2, car\n1, road\n0, back ground\n")
+    assert open_masks(root).classes.names == ("car", "road", "back ground")
+
+
+def test_pixels_of_no_class_have_a_value_that_no_class_has():
+    assert ClassTable.create(["a", "b"], [0, 1]).no_class == 255
+    assert ClassTable.create(["a", "b", "c"], [254, 255, 300]).no_class == 253

@@ -56,6 +56,15 @@ def test_sizes_are_those_of_coco_and_those_at_the_input():
     assert found["side_at_input"]["median"] == pytest.approx((31 * 62) ** 0.25 * (32 * 64) ** 0.25, abs=0.6)
 
 
+def test_crowds_are_neither_counted_nor_measured():
+    own = table([[0, 0, 9, 9], [0, 0, 1, 80], [0, 0, 9, 9]], [0, 1, 1], [0, 0, 1], crowd=[False, True, True])
+    found = count_boxes(own, CLASSES)
+    assert (found.amounts.tolist(), found.images.tolist(), found.empty) == ([1, 0, 0], [1, 0, 0], ("c.jpg",))
+    sizes = measure_sizes(own, (100, 200))
+    assert (sizes["small"], sizes["medium"], sizes["tiny"]) == (1, 0, 0)
+    assert kinds(check_sizes, own, (50, 50), split="train")[0] == [("note", "tiny boxes")]  # the box of 9: 2.25 wide
+
+
 def test_sizes_of_no_boxes_are_none():
     assert measure_sizes(table([], [], []), (32, 32))["side_at_input"] == {"p5": None, "median": None, "p95": None}
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from data.errors import InputError
-from tasks.cli.options import to_plain
 from tasks.evaluate.command import evaluate
+from tasks.parsing import to_plain
 from tasks.report.numbers import NONE
 from tasks.report.page import write_page
 from tests.support.folders import DETECTION, SEGMENTATION, describe_data, save_picture, write_run
@@ -180,8 +180,8 @@ def test_training_and_evaluation_write_their_reports(task, trained, tmp_path):
     assert {"metrics", "training", "classes", "samples", "model", "data", "configuration"} <= set(page.sections)
     assert f"{metrics['mAP' if task == 'ssdlite' else 'mIoU']:.3f}" in page.words
     checkpoint = out / "model.safetensors"
-    cfg = load_config("evaluate", f"checkpoint={checkpoint}", f"out={tmp_path / 'out'}", "dataset.workers=0")
-    evaluate(cfg)
+    config = load_config("evaluate", f"checkpoint={checkpoint}", f"out={tmp_path / 'out'}", "dataset.workers=0")
+    evaluate(config)
     other = Page(tmp_path / "out/report.html")
     assert "training" not in other.sections
     first, second = (json.loads((run / "data.json").read_text()) for run in (out, tmp_path / "out"))

@@ -11,7 +11,6 @@ from torchvision.models.segmentation import deeplabv3_mobilenet_v3_large, lraspp
 
 from data.classes import ClassTable
 from data.errors import InputError
-from tasks.cli.options import to_plain
 from tasks.distillation.teacher import Teacher
 from tasks.models.checkpoint import load_checkpoint
 from tasks.models.network import build_model
@@ -28,8 +27,8 @@ from tests.support.teachers import SIZE, TINY, save_checkpoint, save_features
 
 def teach(task: str, *options: str, classes: ClassTable = CLASSES) -> Teacher:
     """Load the teacher of a training command for data of these classes."""
-    config = to_plain(small_run(task, Path("run"), *options))
-    teacher = load_teacher(config, describe(config, classes))
+    config = small_run(task, Path("run"), *options)
+    teacher = load_teacher(config.distill, describe(config, classes), size=config.recipe.input_size)
     assert teacher is not None
     return teacher
 
@@ -43,11 +42,9 @@ def predict(path: str, images: Tensor) -> Any:
         return model(normalize(images, description.preprocessing))
 
 
-def test_without_a_teacher_there_is_none_in_older_runs_too() -> None:
-    config = to_plain(small_run("ssdlite", Path("run")))
-    assert load_teacher(config, describe(config, CLASSES)) is None
-    del config["distill"]
-    assert load_teacher(config, describe(config, CLASSES)) is None
+def test_without_a_teacher_there_is_none() -> None:
+    config = small_run("ssdlite", Path("run"))
+    assert load_teacher(config.distill, describe(config, CLASSES), size=SIZE) is None
 
 
 def test_a_detector_of_another_backbone_teaches_with_its_own_normalisation(tmp_path: Path) -> None:
@@ -92,7 +89,10 @@ def test_classes_are_found_by_their_names(tmp_path: Path) -> None:
     ("options", "message"),
     [
         (("model.anchors=torchvision",), r"model.anchors: torchvision in .*fit: model.anchors=torchvision$"),
-        (("model.scores=softmax",), r"model.scores: softmax in the teacher, sigmoid here; options that fit: "),
+        (
+            ("model.scores=softmax", "loss.assignment=iou"),
+            r"model.scores: softmax in the teacher, sigmoid here; options that fit: ",
+        ),
         (("size=[64,64]",), r"size: \[64, 64\] in the teacher, \[64, 96\] here; options that fit: size=\[64,64\]$"),
     ],
 )
