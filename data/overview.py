@@ -26,16 +26,16 @@ def describe_classes(train: Reader, val: Reader) -> list[str]:
     Raises:
         InputError: if a mask cannot be read.
     """
-    taught, asked = train.tally(), val.tally()
-    names, amounts = train.classes.names, taught.amounts
+    train_tally, val_tally = train.tally(), val.tally()
+    names, amounts = train.classes.names, train_tally.amounts
     order = np.argsort(-amounts, kind="stable")
     shown = [
-        f"{names[k]} {taught.form.format(amounts[k])} / {taught.form.format(asked.amounts[k])}"
+        f"{names[k]} {train_tally.form.format(amounts[k])} / {train_tally.form.format(val_tally.amounts[k])}"
         for k in order[:SHOWN].tolist()
     ]
     more = f", and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    lines = [f"{len(names)} classes; {taught.what} to train on / to be evaluated on: {', '.join(shown)}{more}"]
+    lines = [f"{len(names)} classes; {train_tally.what} to train on / to be evaluated on: {', '.join(shown)}{more}"]
     absent = [name for name, amount in zip(names, amounts.tolist(), strict=True) if not amount]
-    if taught.complete and absent:
-        lines.append(f"{len(absent)} classes have no {taught.what} to train on: {', '.join(absent[:SHOWN])}")
+    if train_tally.complete and absent:
+        lines.append(f"{len(absent)} classes have no {train_tally.what} to train on: {', '.join(absent[:SHOWN])}")
     return lines

@@ -224,6 +224,25 @@ def is_list(kind: Any) -> bool:
     return get_origin(kind) is Sequence or (get_origin(kind) is tuple and get_args(kind)[-1] is ...)
 
 
+def flatten(values: Mapping[str, object], name: str = "") -> dict[str, object]:
+    """Return plain values by their dotted names; an empty dictionary is a value like all others."""
+    flat: dict[str, object] = {}
+    for key, value in values.items():
+        below = isinstance(value, Mapping) and value
+        flat |= flatten(value, join(name, key)) if below else {join(name, key): value}  # type: ignore[arg-type]
+    return flat
+
+
+def write_value(value: object) -> str:
+    """Write a plain value as an option on the command line takes it, a number in as few digits as say it exactly."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(write_value, value))}]"
+    short = f"{value:g}" if isinstance(value, float) else str(value)
+    return repr(value) if isinstance(value, float) and float(short) != value else short
+
+
 def to_plain(config: object) -> dict[str, Any]:
     """Return the options of a dataclass as `parse` takes them."""
     values: dict[str, Any] = {}

@@ -12,7 +12,7 @@ import numpy as np
 from data.classes import ClassTable, Color, default_colors
 from data.errors import InputError
 from data.formats.mask_coding import UNKNOWN, MaskCoding, pack, read_keys, table_of, unpack
-from data.images import is_painted, read_palette
+from data.images import is_color_coded, read_palette
 from data.reading import read_all
 from data.samples import IGNORE
 
@@ -51,23 +51,23 @@ def choose_coding(
     beside = list(dict.fromkeys(mask.parent for mask in there))
     said = parse_codes(palette, "dataset.palette") if palette is not None else names or read_file(root, beside)
     if isinstance(said, dict):
-        painted = all(isinstance(code, tuple) for code in said.values())
+        color_coded = all(isinstance(code, tuple) for code in said.values())
     else:
-        painted = bool(there) and is_painted(there[0])
-    ignored = parse_ignored(ignore, painted=painted)
+        color_coded = bool(there) and is_color_coded(there[0])
+    ignored = parse_ignored(ignore, color_coded=color_coded)
     if isinstance(said, dict):
         found = table_of(said)
     elif said:
-        found = name_values(said, ignored, painted=painted)
+        found = name_values(said, ignored, color_coded=color_coded)
     else:
-        found = classes or infer_table(root, there, ignored, painted=painted)
-    check_apart(found, ignored, painted=painted)
+        found = classes or infer_table(root, there, ignored, color_coded=color_coded)
+    check_apart(found, ignored, color_coded=color_coded)
     if len(found) > UNKNOWN:
         raise InputError(f"{root}: {len(found)} classes; expected at most {UNKNOWN}")
-    return MaskCoding(found, painted=painted, ignored=ignored, classes=classes)
+    return MaskCoding(found, color_coded=color_coded, ignored=ignored, classes=classes)
 
 
-def parse_ignored(ignore: object, *, painted: bool) -> int | Color | None:
+def parse_ignored(ignore: object, *, color_coded: bool) -> int | Color | None:
     """Return the value, or the colour, of ignored pixels; None where there is none.
 
     Raises:
@@ -75,23 +75,23 @@ def parse_ignored(ignore: object, *, painted: bool) -> int | Color | None:
             unless another is asked for says nothing of colours.
     """
     ignored = None if ignore is None else parse_code(ignore, "dataset.ignore")
-    if ignored is None or (painted and ignored == IGNORE):
+    if ignored is None or (color_coded and ignored == IGNORE):
         return None
-    if isinstance(ignored, tuple) != painted:
-        held, cure = ("colours", "a colour [red, green, blue]") if painted else ("values", "a value")
+    if isinstance(ignored, tuple) != color_coded:
+        held, cure = ("colours", "a colour [red, green, blue]") if color_coded else ("values", "a value")
         raise InputError(f"dataset.ignore: {ignore!r}; masks hold {held}; expected {cure}, or null for none")
     return ignored
 
 
-def check_apart(found: ClassTable, ignored: int | Color | None, *, painted: bool) -> None:
+def check_apart(found: ClassTable, ignored: int | Color | None, *, color_coded: bool) -> None:
     """Check that no class has the value, or the colour, of ignored pixels.
 
     Raises:
         InputError: naming the class that has it.
     """
-    codes: Sequence[int | Color] = found.colors if painted else found.ids
+    codes: Sequence[int | Color] = found.colors if color_coded else found.ids
     if ignored is not None and ignored in codes:
-        kind, name = ("colour" if painted else "value"), found.names[codes.index(ignored)]
+        kind, name = ("colour" if color_coded else "value"), found.names[codes.index(ignored)]
         cure = "expected dataset.ignore=null to learn the class, or another to ignore"
         raise InputError(f"dataset.ignore: {ignored} is also the {kind} of the class {name!r}; {cure}")
 
@@ -195,13 +195,13 @@ def parse_lines(lines: Sequence[str]) -> list[str]:
     return names
 
 
-def name_values(names: Sequence[str], ignored: int | Color | None, *, painted: bool) -> ClassTable:
+def name_values(names: Sequence[str], ignored: int | Color | None, *, color_coded: bool) -> ClassTable:
     """Return the classes of the values from 0 on, less the ignored one.
 
     Raises:
         InputError: if masks hold colours, or the names are no list of different ones.
     """
-    if painted:
+    if color_coded:
         raise InputError("dataset.names: masks hold colours; expected dataset.palette={NAME: [red, green, blue], ...}")
     if isinstance(names, str) or not 0 < len(names) <= UNKNOWN or len(set(names)) < len(names):
         raise InputError(f"class names {names!r}; expected a list of 1 to {UNKNOWN} unique names")
@@ -209,22 +209,22 @@ def name_values(names: Sequence[str], ignored: int | Color | None, *, painted: b
     return ClassTable.create(names, values[: len(names)])
 
 
-def infer_table(root: Path, masks: Sequence[Path], ignored: int | Color | None, *, painted: bool) -> ClassTable:
+def infer_table(root: Path, masks: Sequence[Path], ignored: int | Color | None, *, color_coded: bool) -> ClassTable:
     """Return the classes that masks hold, after reading them all, and say which.
 
     Raises:
         InputError: if a mask cannot be read, or they hold one class or too many.
     """
     logger.info("%s: reading %d masks for their classes; dataset.names or dataset.palette spares it", root, len(masks))
-    read = read_all(lambda path: np.unique(read_keys(path, painted=painted)), masks, source=str(root))
+    read = read_all(lambda path: np.unique(read_keys(path, color_coded=color_coded)), masks, source=str(root))
     found = np.unique(np.concatenate([values for values in read if values is not None] or [np.zeros(0, np.int64)]))
     values = [value for value in found.tolist() if value != (pack(ignored) if isinstance(ignored, tuple) else ignored)]
-    kind = "colours" if painted else "values"
+    kind = "colours" if color_coded else "values"
     if not 1 < len(values) <= UNKNOWN:
-        shown = [unpack(value) if painted else value for value in found[:8].tolist()]
+        shown = [unpack(value) if color_coded else value for value in found[:8].tolist()]
         cure = f"expected 2 to {UNKNOWN} {kind}; if {ignored} is a class of yours: dataset.ignore=null"
         raise InputError(f"{root}: masks hold {len(values)} {kind} that are not ignored, of {shown}; {cure}")
-    if painted:
+    if color_coded:
         table = table_of({"#{:02x}{:02x}{:02x}".format(*unpack(value)): unpack(value) for value in values})
     else:
         table = ClassTable.create([f"class_{value}" for value in values], values, colors=find_colors(masks[0], values))

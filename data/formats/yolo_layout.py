@@ -24,7 +24,7 @@ WHOLE = ("images", "obj_train_data", ".")  # of a data set that is one split: La
 
 
 @dataclass(frozen=True)
-class Layout:
+class YoloLayout:
     """One split of a YOLO data set.
 
     Attributes:
@@ -44,7 +44,7 @@ class Layout:
     task: str = ""
 
 
-def find_layout(root: Path, part: Part, *, names: Sequence[str] | None, report: Report) -> Layout:
+def find_layout(root: Path, part: Part, *, names: Sequence[str] | None, report: Report) -> YoloLayout:
     """Find the images of a split and the names of the classes; nothing that a data.yaml says is run or fetched.
 
     Args:
@@ -73,7 +73,7 @@ def find_layout(root: Path, part: Part, *, names: Sequence[str] | None, report: 
     if any(image.is_absolute() for image in images):  # which a list may name though the root is relative
         images = [Path(os.path.abspath(image)) for image in images]  # noqa: PTH100 links stay as they are
     images = sorted(set(images))
-    return Layout(
+    return YoloLayout(
         source=file or root,
         folder=Path(os.path.commonpath([image.parent for image in images])),
         images=images,

@@ -69,7 +69,7 @@ def given_options() -> list[str]:
 
 
 def keep_text(argument: str, kind: type) -> str:
-    """Quote what Hydra would take for a number or a truth value where an option is a text, such as out=2024_05_18.
+    """Quote what Hydra would take for a number or a truth value where an option is a string, such as out=2024_05_18.
 
     Args:
         argument: of the command line.
@@ -110,7 +110,7 @@ def _look_inside(annotated: Any, name: str) -> Any:
 
 
 def _quote(value: str, kind: Any) -> str:
-    """Quote a value, or what it lists, where its type is a text."""
+    """Quote a value, or what it lists, where its type is a string."""
     kinds = choices(kind)
     listed = next((choice for choice in kinds if get_origin(choice) in (tuple, Sequence)), None)
     named = next((choice for choice in kinds if get_origin(choice) in (dict, Mapping)), None)

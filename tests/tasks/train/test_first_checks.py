@@ -97,7 +97,7 @@ def test_images_that_are_not_learned_are_said_with_what_to_check(
 
 
 def test_one_image_is_too_few_for_batch_norm() -> None:
-    with pytest.raises(InputError, match="overfit: 1; expected a whole number from 2"):
+    with pytest.raises(InputError, match="overfit: 1; expected an integer from 2"):
         prepare(to_plain(load_config("train", "overfit=1")))
 
 
