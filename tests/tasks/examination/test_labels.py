@@ -141,6 +141,7 @@ def test_masks_are_counted_by_class_and_image_and_unreadable_ones_are_not_empty(
         ([[500, 500, 0, 0], [500, 500, 0, 0]], []),
         ([[20, 20, 0, 960], [5000, 5000, 0, 0]], [("warning", "mask that is nearly all ignored")]),
         ([[200, 200, 0, 600], [200, 200, 0, 600]], [("warning", "split that is mostly ignored")]),
+        ([[0, 0, 0, 600], [0, 0, 0, 600]], [("error", "nothing labelled")]),
         ([[5000, 2, 0, 0], [5000, 2, 0, 0]], [("note", "class that is hardly there")]),
     ],
 )
