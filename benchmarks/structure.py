@@ -27,8 +27,8 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 OPTIONS = {"config", "cfg", "settings", "dataset", "trainer", "given"}  # names of dicts of options
 DICTS = ("dict[", "Mapping[", "MutableMapping[")
 
-# The folders of the tasks, the table of tasks, and what builds a head: here it may be asked which task it is.
-AT_HOME = re.compile(r"heads/|tasks/((detec|segmenta|classifica)tion/|(task|build|model|models/architecture)\.py)")
+# The folders of the tasks, their table, and what describes and builds a head: here it may be asked which task it is.
+AT_HOME = re.compile(r"heads/|tasks/((detec|segmenta|classifica)tion/|(task|models/(architecture|network))\.py)")
 ROWS = re.compile(r"\b(DETECTION|SEGMENTATION|CLASSIFICATION|find_task)\b")
 LITERALS = {"ssdlite", "lraspp", "raspp", "classifier", "detection", "segmentation", "classification"}
 COMPARED = re.compile(r"\b(head|kind|task)\b\W*$")  # with one of these: arch.head, config["model"]["head"]
@@ -49,7 +49,7 @@ QUESTIONS = {
     "where are class names decided": """data/datasets.py data/formats/coco_json.py data/formats/yolo_layout.py
         data/formats/voc.py data/formats/cityscapes.py data/formats/mask_classes.py""",
     "how is a data format added": """conf/dataset/voc.yaml data/datasets.py data/labels.py data/formats/voc.py
-        tasks/doctor/orphans.py""",
+        tasks/examination/orphans.py""",
     "how is a backbone added": """conf/backbone/small.yaml backbones/mobilenetv3.py tasks/models/architecture.py
         tasks/runs/reading.py tasks/demo/app.py""",
     "how is an export format added": """conf/predict.yaml tasks/predict/__main__.py tasks/inference/loading.py
