@@ -8,12 +8,8 @@ import numpy as np
 from data.classes import ClassTable
 from data.errors import InputError
 from data.findings import Finding, Report
-<<<<<<< HEAD
-from data.formats.voc_layout import VocLayout, choose_images, find_layout, find_xml
-=======
 from data.formats.foreign import describe_others
-from data.formats.voc_layout import Layout, choose_images, find_layout, find_xml
->>>>>>> hunt
+from data.formats.voc_layout import VocLayout, choose_images, find_layout, find_xml
 from data.formats.voc_xml import XmlLabels, read_xml
 from data.labels import BoxList, ImageList, Labels
 from data.reading import read_all
@@ -57,11 +53,7 @@ def read_voc(root: Path, part: Part, *, names: Sequence[str] | None, report: Rep
     )
 
 
-<<<<<<< HEAD
-def find_names(layout: VocLayout, root: Path, read: Mapping[Path, XmlLabels]) -> list[str]:
-=======
-def find_names(layout: Layout, root: Path, read: Mapping[Path, XmlLabels], *, report: Report) -> list[str]:
->>>>>>> hunt
+def find_names(layout: VocLayout, root: Path, read: Mapping[Path, XmlLabels], *, report: Report) -> list[str]:
     """Return the sorted names of all classes: those of all splits, so that each split has the same table.
 
     Raises:

@@ -97,13 +97,8 @@ def list_folders(images: Path, annotations: Path) -> VocLayout:
     return make_layout(images, annotations, paths, dict(zip(labels, found, strict=True)), listed=False)
 
 
-<<<<<<< HEAD
-def read_list(images: Path, annotations: Path, listing: Path, *, report: Report) -> VocLayout:
-    """Return the layout of what a list names; a name may have an extension, which says which image is meant.
-=======
-def read_lists(images: Path, annotations: Path, listings: Sequence[Path], *, report: Report) -> Layout:
+def read_lists(images: Path, annotations: Path, listings: Sequence[Path], *, report: Report) -> VocLayout:
     """Return the layout of what lists name; a name may have an extension, which says which image is meant.
->>>>>>> hunt
 
     Raises:
         InputError: if it names nothing, or one file in several ways.

@@ -9,13 +9,9 @@ from pathlib import Path
 
 from data.classes import ClassTable
 from data.findings import Finding, Report, fault, parse_all
-<<<<<<< HEAD
-from data.formats.yolo_layout import find_label, find_layout, list_label_folders, relative_names
-=======
 from data.formats.foreign import describe_others
 from data.formats.text import strip_mark
-from data.formats.yolo_layout import find_label_folder, find_layout, relative_names
->>>>>>> hunt
+from data.formats.yolo_layout import find_label, find_layout, list_label_folders, relative_names
 from data.formats.yolo_lines import find_meaning, parse_line, to_box
 from data.labels import BoxList, ImageList, Labels
 from data.reading import read_all

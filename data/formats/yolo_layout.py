@@ -195,7 +195,8 @@ def find_label(image: Path, folders: Sequence[Path]) -> Path:
 def list_name_folders(root: Path, entries: Sequence[Path]) -> list[Path]:
     """Return the folders that class names may be in: the root, and those of the split's images and labels."""
     splits = [entry if entry.is_dir() else entry.parent for entry in entries]
-    return [root, root / "labels", root / "data", *splits, *map(find_label_folder, splits)]
+    labels = [folder for split in splits for folder in list_label_folders(split)]
+    return [root, root / "labels", root / "data", *splits, *labels]
 
 
 def relative_names(images: list[Path], folder: Path) -> list[str]:
