@@ -11,7 +11,7 @@ from data.image_headers import HEIF_SUFFIXES
 from data.images import EXTENSIONS, is_image
 
 OTHERS = (  # suffixes of files that are known to be no images, beside which images may lie
-    *(".txt", ".xml", ".json", ".yaml", ".yml", ".csv", ".tsv", ".md", ".html", ".names", ".data", ".cache"),
+    *(".txt", ".xml", ".json", ".yaml", ".yml", ".csv", ".tsv", ".md", ".html", ".names", ".labels", ".data", ".cache"),
     *(".npy", ".npz", ".db", ".ini", ".log", ".py", ".sh", ".zip"),
 )
 WANTED = "expected .jpg, .png or alike"

@@ -116,7 +116,7 @@ class _Parser:
             found = self._try(value, choice, name)
             if found is not MISSING:
                 return found
-        names = [word for choice in choices(kind) for word in get_args(choice) if get_origin(choice) is Literal]
+        names = [str(word) for choice in choices(kind) for word in get_args(choice) if get_origin(choice) is Literal]
         if names:
             raise InputError(f"{name}: unknown {value!r}; choose from {', '.join(names)}")
         raise InputError(f"{name}: {value!r}; expected {describe(kind, name)}")
@@ -130,7 +130,7 @@ class _Parser:
             return self.build(kind, value, name) if isinstance(value, Mapping) else MISSING
         origin, arguments = get_origin(kind), get_args(kind)
         if origin is Literal:
-            return value if value in arguments else MISSING
+            return value if any(type(value) is type(word) and value == word for word in arguments) else MISSING
         if origin is tuple:
             return self._try_tuple(value, arguments, name)
         if origin is Sequence:

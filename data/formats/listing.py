@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from data.errors import InputError
 from data.findings import Finding, Report
+from data.formats.text import strip_mark
 
 FLAGS = ("-1", "0", "1")  # that Pascal VOC's lists of one class have behind each name
 QUOTES = "\"'"
@@ -20,7 +21,7 @@ def read_listing(path: Path) -> list[str]:
         InputError: if the file cannot be read.
     """
     try:
-        lines = fsdecode(path.read_bytes().removeprefix(b"\xef\xbb\xbf")).split("\n")
+        lines = fsdecode(strip_mark(path.read_bytes())).split("\n")
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error}); expected a list of images") from error
     return [unquote(line.strip()).replace("\\", "/") for line in lines if line.strip()]

@@ -8,6 +8,7 @@ import numpy as np
 from data.classes import ClassTable
 from data.errors import InputError
 from data.findings import Finding, Report
+from data.formats.foreign import describe_others
 from data.formats.voc_layout import VocLayout, choose_images, find_layout, find_xml
 from data.formats.voc_xml import XmlLabels, read_xml
 from data.labels import BoxList, ImageList, Labels
@@ -30,11 +31,11 @@ def read_voc(root: Path, part: Part, *, names: Sequence[str] | None, report: Rep
     layout = find_layout(root, part, report=report)
     found = read_all(read_xml, layout.candidates, source=f"labels of {root}", report=report)
     read = {path: labels for path, labels in zip(layout.candidates, found, strict=True) if labels is not None}
-    known = list(names) if names else find_names(layout, root, read)
     labelled = choose_images(layout, read, report=report)
     unread = {name for path, candidates in layout.candidates.items() if path not in read for name in candidates}
     bare = [] if layout.listed else [name for name in layout.files if name not in {*labelled, *unread}]
     note_unlabelled(layout, bare, total=len(labelled) + len(bare), report=report)
+    known = list(names) if names else find_names(layout, root, read, report=report)
     images: list[tuple[str, XmlLabels | None]] = [*labelled.items(), *((name, None) for name in bare)]
     if not layout.listed:
         images.sort(key=lambda image: image[0])
@@ -52,11 +53,11 @@ def read_voc(root: Path, part: Part, *, names: Sequence[str] | None, report: Rep
     )
 
 
-def find_names(layout: VocLayout, root: Path, read: Mapping[Path, XmlLabels]) -> list[str]:
+def find_names(layout: VocLayout, root: Path, read: Mapping[Path, XmlLabels], *, report: Report) -> list[str]:
     """Return the sorted names of all classes: those of all splits, so that each split has the same table.
 
     Raises:
-        InputError: if there are none.
+        InputError: if there are none, which may be the fault of objects that cannot be read.
     """
     others = [path for path in find_xml(root) if path not in layout.candidates]
     found = {entry.name for labels in read.values() for entry in labels.objects}
@@ -64,6 +65,8 @@ def find_names(layout: VocLayout, root: Path, read: Mapping[Path, XmlLabels]) ->
     for labels in read_all(read_xml, others, source=str(root), report=ignored.append):
         found |= {entry.name for entry in labels.objects} if labels else set()
     if not found:
+        for finding in (fault for labels in read.values() for fault in labels.faults):
+            report(finding)
         raise InputError(f"{layout.annotations}: no objects in any XML file; expected <object> with <name>")
     return sorted(found)
 
@@ -92,10 +95,12 @@ def note_unlabelled(layout: VocLayout, names: Sequence[str], *, total: int, repo
     """Report how many images have no XML file, an error where none has, and which of them share another's name."""
     if not names:
         return
-    found, where = f"{len(names)} of {total} images have no XML file (first: {names[0]})", str(layout.annotations)
+    where = str(layout.annotations)
     if len(names) == total:
-        report(Finding("error", "no label files", where, found, f"expected them in {layout.annotations}"))
+        others, cure = describe_others(layout.annotations, f"expected them in {layout.annotations}")
+        report(Finding("error", "no label files", where, f"none of {total} images has an XML file{others}", cure))
         return
+    found = f"{len(names)} of {total} images have no XML file (first: {names[0]})"
     cure = "taken as images without objects"
     report(Finding("note", "image without a label file", where, found, cure, tuple(names)))
     stems = {PurePath(name).with_suffix("") for candidates in layout.candidates.values() for name in candidates}

@@ -1,6 +1,7 @@
 """Which files a split of a Pascal VOC data set has: VOC's own folders and lists, or XML files beside the images."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PureWindowsPath
 
@@ -54,9 +55,9 @@ def find_layout(root: Path, part: Part, *, report: Report) -> VocLayout:
         InputError: if there is no such split, or it holds no images.
     """
     for split in part.names:
-        listing = root / LISTS.format(split=split)
-        if listing.is_file():
-            return read_list(root / "JPEGImages", root / "Annotations", listing, report=report)
+        listings = find_lists(root, split)
+        if listings:
+            return read_lists(root / "JPEGImages", root / "Annotations", listings, report=report)
         for images, annotations in FOLDERS:
             places = root / images.format(split=split), root / annotations.format(split=split)
             if all(place.is_dir() for place in places):
@@ -65,7 +66,17 @@ def find_layout(root: Path, part: Part, *, report: Report) -> VocLayout:
         if all((root / place).is_dir() for place in (images, annotations)) and find_xml(root / annotations):
             return list_folders(root / images, root / annotations)
     folders = ", ".join(images.format(split=part.split) for images, _ in reversed(FOLDERS))
-    raise part.missing(root, f"{LISTS.format(split=part.split)} or one of the folders {folders} with XML files")
+    there = sorted(path.stem for path in root.glob(LISTS.format(split="*")))
+    lists = LISTS.format(split=part.split) + f" (lists there: {', '.join(there[:8])})" * bool(there)
+    raise part.missing(root, f"{lists} or one of the folders {folders} with XML files")
+
+
+def find_lists(root: Path, split: str) -> list[Path]:
+    """Return the list of a split, or those of each class, which together name the same images: VoTT writes no other."""
+    whole = root / LISTS.format(split=split)
+    if whole.is_file():
+        return [whole]
+    return sorted(path for path in root.glob(LISTS.format(split="*")) if path.stem.endswith(f"_{split}"))
 
 
 def find_xml(folder: Path) -> list[Path]:
@@ -86,8 +97,8 @@ def list_folders(images: Path, annotations: Path) -> VocLayout:
     return make_layout(images, annotations, paths, dict(zip(labels, found, strict=True)), listed=False)
 
 
-def read_list(images: Path, annotations: Path, listing: Path, *, report: Report) -> VocLayout:
-    """Return the layout of what a list names; a name may have an extension, which says which image is meant.
+def read_lists(images: Path, annotations: Path, listings: Sequence[Path], *, report: Report) -> VocLayout:
+    """Return the layout of what lists name; a name may have an extension, which says which image is meant.
 
     Raises:
         InputError: if it names nothing, or one file in several ways.
@@ -96,7 +107,9 @@ def read_list(images: Path, annotations: Path, listing: Path, *, report: Report)
     stems = {name_stem(path, annotations) for path in labels} | {name_stem(path, images) for path in paths}
     files = {path.relative_to(images).as_posix(): name_stem(path, images) for path in paths}
     known = {**index_names(stems), **{name: files[whole] for name, whole in index_names(files).items()}}
-    listed = find_listed(read_listing(listing), known, where=listing, report=report)
+    listed: dict[str, str] = {}
+    for listing in listings:
+        listed |= find_listed(read_listing(listing), known, where=listing, report=report)
     if not listed:
         raise no_images(images)
     of_labels, of_images = find_partners(list(listed), annotations, labels), find_partners(list(listed), images, paths)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from data.classes import ClassTable
 from data.findings import Finding, Report, fault, parse_all
+from data.formats.foreign import describe_others
+from data.formats.text import strip_mark
 from data.formats.yolo_layout import find_label, find_layout, list_label_folders, relative_names
 from data.formats.yolo_lines import find_meaning, parse_line, to_box
 from data.labels import BoxList, ImageList, Labels
@@ -65,7 +67,7 @@ def read_yolo(root: Path, part: Part, *, names: Sequence[str] | None, report: Re
 def read_lines(path: Path) -> list[bytes] | None:
     """Return the lines of a label file, None where there is none."""
     try:
-        return path.read_bytes().splitlines()
+        return strip_mark(path.read_bytes()).splitlines()
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -85,9 +87,11 @@ def check_shared(images: Sequence[Path], labels: Sequence[Path], *, source: str,
 
 def note_unlabelled(source: Path, count: int, total: int, *, report: Report) -> None:
     """Report how many images have no label file; an error where none has."""
-    found = f"{count} of {total} images have no label file"
     if count == total:
-        cure = "expected labels in a folder labels beside images, or beside the images"
+        root = source if source.is_dir() else source.parent
+        others, cure = describe_others(root, "expected labels in a folder labels beside images, or beside the images")
+        found = f"none of {total} images has a label file{others}"
         report(Finding("error", "no label files", str(source), found, cure))
     elif count:
+        found = f"{count} of {total} images have no label file"
         report(Finding("note", "image without a label file", str(source), found, "taken as images without objects"))

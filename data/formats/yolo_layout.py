@@ -4,16 +4,16 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from data.errors import InputError
 from data.findings import Finding, Report
 from data.folders import find_images_below, no_images
 from data.formats.listing import list_tails, read_listing
-from data.formats.yolo_yaml import find_yaml, parse_keypoints, parse_names, parse_places, read_yaml
+from data.formats.yolo_names import find_names
+from data.formats.yolo_yaml import find_yaml, parse_keypoints, parse_places, read_yaml
 from data.splits import Part
 
-NAME_FILES = ("classes.txt", "labels/classes.txt", "obj.names", "data/obj.names")
+SPLITS = ("train", "val", "valid", "test")  # keys of data.yaml
 LAYOUTS = (  # of a split
     "images/{split}",  # Ultralytics
     "{split}/images",  # Roboflow
@@ -64,7 +64,11 @@ def find_layout(root: Path, part: Part, *, names: Sequence[str] | None, report: 
         raise InputError(f"{file}: path: {base!r}; expected a folder")
     key = next((key for key in part.names if key in content), None)
     if key is not None:
-        entries = [find_entry(root, entry, base, file=file) for entry in parse_places(content[key], f"{file}: {key}")]
+        others = [e for k in SPLITS if k in content and k != key for e in parse_places(content[k], f"{file}: {k}")]
+        entries = [
+            find_entry(root, entry, base, where=f"{file}: {key}", others=others, report=report)
+            for entry in parse_places(content[key], f"{file}: {key}")
+        ]
     else:
         entries = [find_folder(root, part, file=file)]
     images = [image for entry in entries for image in list_entry(entry, root, report=report)]
@@ -77,7 +81,7 @@ def find_layout(root: Path, part: Part, *, names: Sequence[str] | None, report: 
         source=file or root,
         folder=Path(os.path.commonpath([image.parent for image in images])),
         images=images,
-        names=find_names(root, content, file=file, given=names),
+        names=find_names(content, list_name_folders(root, entries), file=file, given=names, report=report),
         keypoints=parse_keypoints(content.get("kpt_shape"), f"{file}: kpt_shape"),
         task=str(content.get("task", "")),
     )
@@ -102,18 +106,39 @@ def find_folder(root: Path, part: Part, *, file: Path | None) -> Path:
     raise part.missing(file or root, wanted, one_split=whole is not None)
 
 
-def find_entry(root: Path, entry: str, base: str | None, *, file: Path | None) -> Path:
+def find_entry(root: Path, entry: str, base: str | None, *, where: str, others: Sequence[str], report: Report) -> Path:
     """Return the folder, or the list, that an entry of data.yaml names.
+
+    Its first folders may be those of another machine, unless it would be the place of another split without them.
+
+    Args:
+        root: the folder of the data set.
+        entry: as it is written.
+        base: what data.yaml says that entries are relative to.
+        where: the entry stands, for messages.
+        others: the entries of other splits.
+        report: takes a note of an entry of another machine.
 
     Raises:
         InputError: if it is not there.
     """
     bases = [root / base, root] if base else [root]  # where the file was made may be another machine
-    entries = [entry, entry.removeprefix("../")]  # Roboflow counts from a folder of the root
+    written = entry.replace("\\", "/")
+    entries = [written, written.removeprefix("../")]  # Roboflow counts from a folder of the root
     found = next((path for b in bases for e in entries if (path := b / e).exists()), None)
-    if found is None:
-        raise InputError(f"{file}: {entry}: no such folder or file in {root}; expected images, or a .txt list of them")
-    return found
+    if found is not None:
+        return found
+    moved = locate(entry, bases)
+    if moved is None or moved in [locate(other, bases) for other in others if other != entry]:
+        raise InputError(f"{where}: {entry}: no such folder or file in {root}; expected images, or a .txt list of them")
+    report(Finding("note", "path of another place", where, f"{entry} is not there as written", f"taken as {moved}"))
+    return moved
+
+
+def locate(entry: str, bases: Sequence[Path]) -> Path | None:
+    """Return what an entry of data.yaml names, without its first folders where they are not there."""
+    tails = list_tails(entry.replace("\\", "/"))
+    return next((path for tail in tails for base in bases if (path := base / tail).exists()), None)
 
 
 def list_entry(entry: Path, root: Path, *, report: Report) -> list[Path]:
@@ -167,32 +192,11 @@ def find_label(image: Path, folders: Sequence[Path]) -> Path:
     return next((path for path in paths if path.is_file()), paths[0])
 
 
-def find_names(root: Path, content: dict[str, Any], *, file: Path | None, given: Sequence[str] | None) -> list[str]:
-    """Return the class names: those given, data.yaml's, or those of a file of names.
-
-    Raises:
-        InputError: if there are none, or they are no texts.
-    """
-    if given is not None:
-        return parse_names(given, "dataset.names")
-    if "names" in content:
-        return parse_names(content["names"], f"{file}: names")
-    path = next((root / name for name in NAME_FILES if (root / name).is_file()), None)
-    if path is None:
-        raise InputError(f"{root}: no class names; expected data.yaml, {', '.join(NAME_FILES)} or dataset.names=[a,b]")
-    return parse_names([line.strip() for line in read_text(path).splitlines() if line.strip()], str(path))
-
-
-def read_text(path: Path) -> str:
-    """Read a text file.
-
-    Raises:
-        InputError: if it cannot be read as UTF-8.
-    """
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); expected text in UTF-8") from error
+def list_name_folders(root: Path, entries: Sequence[Path]) -> list[Path]:
+    """Return the folders that class names may be in: the root, and those of the split's images and labels."""
+    splits = [entry if entry.is_dir() else entry.parent for entry in entries]
+    labels = [folder for split in splits for folder in list_label_folders(split)]
+    return [root, root / "labels", root / "data", *splits, *labels]
 
 
 def relative_names(images: list[Path], folder: Path) -> list[str]:

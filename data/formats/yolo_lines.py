@@ -18,6 +18,7 @@ TASKS = {"segment": POLYGONS, "obb": POLYGONS, "detect": BOXES, "pose": BOXES}  
 BEYOND = 0.01  # that shares may leave 0..1 by
 MANY = 0.1  # share of the lines from which they do not fit a meaning
 CORNERS = 8  # numbers of an oriented box
+SCORED = 5  # numbers of a box with a score or the number of its track, which can be nothing else
 
 
 def parse_line(
@@ -48,7 +49,9 @@ def parse_line(
     if keypoints and len(values) not in (4, 4 + keypoints):
         cure = f"expected {5 + keypoints}, a class, a box and {keypoints} of key points, as kpt_shape says"
         raise fault("malformed line", where, f"{len(fields)} values", cure)
-    if len(values) < 4 or (len(values) % 2 and not keypoints and TASKS.get(task) != BOXES):
+    meaning = BOXES if keypoints else TASKS.get(task)
+    scored = len(values) == SCORED and meaning is None
+    if len(values) < 4 or (len(values) % 2 and meaning != BOXES and not scored):
         raise fault("malformed line", where, f"{len(fields)} values", EXPECTED)
     return int(label), values
 
@@ -88,6 +91,8 @@ def _guess(lines: Sequence[list[float]]) -> str:
     image, and a box does so too: read as boxes, about half of all polygons leave it. Four corners of an oriented box
     are a parallelogram.
     """
+    if any(len(values) == SCORED for values in lines):
+        return BOXES if all(len(values) == SCORED for values in lines) else f"neither {POLYGONS} nor {BOXES}"
     finite = [values for values in lines if all(map(isfinite, values))]
     if not finite or len({len(values) for values in finite}) > 1:
         return POLYGONS

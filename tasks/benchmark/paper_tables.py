@@ -8,7 +8,6 @@ from torch import nn
 
 from backbones.baselines import BASELINES
 from backbones.zoo import import_timm
-from data.errors import InputError
 from tasks.benchmark.paper import TABLES, PaperRow, Table
 from tasks.models.architecture import Arch
 from tasks.models.network import build_model
@@ -18,13 +17,7 @@ UNITS = {"M": 1e6, "B": 1e9}
 
 
 def compare(number: int) -> dict[str, Any]:
-    """Build every row of a table of the paper and set its figures beside the printed ones.
-
-    Raises:
-        InputError: if it is not one of `TABLES`.
-    """
-    if number not in TABLES:
-        raise InputError(f"table: {number!r}; expected one of {list(TABLES)}")
+    """Build every row of one of `TABLES` and set its figures beside the printed ones."""
     table = TABLES[number]
     convention = CONVENTIONS[table.convention]
     return {

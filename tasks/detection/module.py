@@ -6,7 +6,6 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from data.errors import InputError
 from data.loading import DetectionBatch
 from heads.ssdlite import RawDetections
 from tasks.detection.detector import Detector
@@ -49,14 +48,6 @@ class DetectionModule(L.LightningModule):
         metric: DetectionMetric | None = None,
     ) -> None:
         super().__init__()
-        scores = model.description.arch.scores
-        if loss and loss.assignment == "task_aligned" and scores != "sigmoid":
-            raise InputError(
-                "loss.assignment: task_aligned with model.scores=softmax; "
-                "expected model.scores=sigmoid or loss.assignment=iou"
-            )
-        if loss and scores == "sigmoid" and loss.min_negatives != LossSettings.min_negatives:
-            raise InputError("loss.min_negatives: does nothing with model.scores=sigmoid; expected it left out")
         self.model = model
         self.optimization = optimization
         self.loss = loss

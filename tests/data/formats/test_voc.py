@@ -260,3 +260,78 @@ def test_a_split_that_is_a_link_is_entered(tmp_path):
     labels = read_voc(root, Part("val", "val"), names=None, report=refuse)
     assert (labels.images.names.tolist(), len(labels.boxes)) == (["c.png"], 2)
     assert read(root).classes.names == ("axolotl", "cat", "dog", "eel")
+
+
+def test_a_box_that_cvat_turned_is_the_box_around_it(tmp_path):
+    turned = "<attributes><attribute><name>rotation</name><value>90.0</value></attribute></attributes>"
+    (found,) = write_one(tmp_path, OBJECT.format(turned, 2)).objects
+    assert found.box == pytest.approx([1.5, 2.5, 7, 6])  # 6 x 7 about (5, 5.5)
+
+
+@pytest.mark.parametrize("rotation", ["", "x", "inf"])
+def test_a_turn_by_no_number_makes_a_box_that_is_left_out(tmp_path, rotation):
+    turned = f"<attributes><attribute><name>rotation</name><value>{rotation}</value></attribute></attributes>"
+    (found,) = write_one(tmp_path, OBJECT.format(turned, 2)).objects
+    assert np.isnan(found.box).all()
+
+
+def test_an_encoding_that_only_python_knows_is_read(tmp_path):
+    objects = OBJECT.format("", 1).replace("cat", "猫")
+    text = f'<?xml version="1.0" encoding="gb2312"?><annotation>{objects}</annotation>'
+    (tmp_path / "x.xml").write_bytes(text.encode("gb2312"))
+    assert [entry.name for entry in read_xml(tmp_path / "x.xml").objects] == ["猫"]
+
+
+def write_class_lists(root):
+    """Write VoTT's lists: one for each class, of all images of a split."""
+    trees.write_voc(root)
+    lists = root / "ImageSets/Main"
+    for name, flags in (("cat", "a.png 1\nb.png -1\n"), ("dog", "a.png -1\nb.png 1\n")):
+        (lists / f"{name}_train.txt").write_text(flags)
+    (lists / "train.txt").unlink()
+    return root
+
+
+def test_lists_of_each_class_are_one_split_together(tmp_path):
+    assert read(write_class_lists(tmp_path)).images.names.tolist() == ["a.png", "b.png"]
+
+
+def test_the_list_of_a_split_goes_before_those_of_its_classes(tmp_path):
+    root = write_class_lists(tmp_path)
+    (root / "ImageSets/Main/train.txt").write_text("d\n")
+    assert read(root).images.names.tolist() == ["d.png"]
+
+
+def test_a_split_that_is_missing_says_which_lists_there_are(tmp_path):
+    root = trees.write_voc(tmp_path)
+    (root / "ImageSets/Main/train.txt").rename(root / "ImageSets/Main/default.txt")
+    with pytest.raises(InputError, match=r"no split 'train'; expected \S+train\.txt \(lists there: default, val\)"):
+        read(root)
+
+
+def test_a_list_in_utf_16_is_read(tmp_path):
+    root = trees.write_voc(tmp_path)
+    (root / "ImageSets/Main/train.txt").write_bytes("a\r\nb\r\n".encode("utf-16"))
+    assert read(root).images.names.tolist() == ["a.png", "b.png"]
+
+
+def test_cvats_own_xml_says_what_to_export(tmp_path):
+    (tmp_path / "x.xml").write_text("<annotations><version>1.1</version></annotations>")
+    with pytest.raises(InputError, match=r"x\.xml: holds <annotations>, CVAT's own XML; export COCO 1\.0, PASCAL VOC"):
+        read_xml(tmp_path / "x.xml")
+
+
+def test_where_no_object_can_be_read_the_first_says_why(tmp_path):
+    root = trees.write_flat_voc(tmp_path)
+    for path in root.rglob("*.xml"):
+        path.write_text(path.read_text().replace("bndbox", "robndbox"))
+    with pytest.raises(InputError, match=r"a\.xml: object 1: no <bndbox>; expected <bndbox> with xmin"):
+        read(root)
+
+
+def test_labels_of_another_tool_in_place_of_xml_are_named(tmp_path):
+    root = trees.write_flat_voc(tmp_path)
+    for path in root.rglob("*.xml"):
+        path.rename(path.with_suffix(".csv"))
+    with pytest.raises(InputError, match=r"train: none of 3 images has an XML file \(2 \.csv there\); expected"):
+        read(root)

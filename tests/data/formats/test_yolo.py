@@ -55,6 +55,7 @@ FACE = "0 0.5 0.5 0.2 0.2 0.45 0.45 0.55 0.45 0.5 0.5"  # three landmarks in the
         ([FACE], {"keypoints": 6}, BOXES, [0.4, 0.4, 0.2, 0.2]),
         (["0 .5 .5 .2 .2 .87 3"], {}, BOXES, [0.4, 0.4, 0.2, 0.2]),  # a score and the number of a track
         (["0 .5 .5 .2 .2 .87"], {"task": "detect"}, BOXES, [0.4, 0.4, 0.2, 0.2]),
+        (["0 .5 .5 .2 .2 .87", "0 .5 .5 .2 .2"], {}, BOXES, [0.4, 0.4, 0.2, 0.2]),  # no polygon has half a point
         (["0 .5 .5 .2 .2 .45 .45 2 0 0 0"], {"keypoints": 6}, BOXES, [0.4, 0.4, 0.2, 0.2]),
     ],
 )
@@ -107,7 +108,7 @@ def test_key_points_are_as_many_as_the_yaml_says():
     ("text", "message"),
     [
         ("0 .5 .5 .2", "4 values; expected class, centre"),
-        ("0 .5 .5 .2 .2 .9", "6 values; expected"),
+        ("0 .5 .5 .2 .2 .9 .1 .3", "8 values; expected"),
         ("cat .5 .5 .2 .2", "'cat .5 .5 .2 .2'; expected"),
         ("3 .5 .5 .2 .2", "class 3; expected 0 to 2"),
         ("-1 .5 .5 .2 .2", "class -1; expected 0 to 2"),
@@ -193,7 +194,7 @@ def test_an_image_that_is_listed_and_missing_is_refused(tmp_path):
             "train: images/train\nnames: [a]\nkpt_shape: 17",
             r"data\.yaml: kpt_shape: '17'; expected \[points, numbers a point\]",
         ),
-        ("train: nowhere", r"data\.yaml: nowhere: no such folder or file"),
+        ("train: nowhere", r"data\.yaml: train: nowhere: no such folder or file"),
         ("path: [1]\ntrain: images/train", r"data\.yaml: path: \['1'\]; expected a folder"),
     ],
 )
@@ -215,7 +216,7 @@ def test_a_download_key_is_left_alone(tmp_path, monkeypatch):
 
 def test_data_without_any_label_file_are_refused(tmp_path):
     trees.write_yolo(tmp_path, labels="elsewhere/{}")
-    with pytest.raises(InputError, match="3 of 3 images have no label file; expected labels in a folder labels"):
+    with pytest.raises(InputError, match="none of 3 images has a label file; expected labels in a folder labels"):
         read(tmp_path)
 
 
@@ -318,3 +319,41 @@ def test_images_may_lie_deeper_than_their_labels(tmp_path):
     labels = read(root)
     assert labels.images.names.tolist() == ["a.png", "b.png", "d.png"]
     assert np.bincount(labels.boxes.rows, minlength=3).tolist() == [2, 1, 0]
+
+
+def test_lines_with_a_score_among_polygons_are_refused():
+    with pytest.raises(InputError, match="fit neither polygons nor boxes with other values behind them; expected in"):
+        find_boxes("0 .5 .5 .2 .2 .87", TRIANGLE)
+
+
+@pytest.mark.parametrize(
+    ("train", "val"),
+    [
+        ("/content/datasets/pets-3/images/train", "/content/datasets/pets-3/images/val"),  # after a run in Colab
+        ("../Pets/images/train", "../Pets/images/val"),  # Supervisely
+        ("images\\train", "D:\\pets\\images\\val"),
+    ],
+)
+def test_folders_of_another_machine_are_found_where_they_are(tmp_path, train, val):
+    trees.write_yolo(tmp_path, yaml=f"train: {train}\nval: {val}\nnames: {trees.NAMES}\n")
+    assert read(tmp_path).folder == tmp_path / "images/train"
+    findings = []
+    labels = read_yolo(tmp_path, Part("val", "val"), names=None, report=findings.append)
+    assert labels.images.names.tolist() == ["c.png"]
+    assert [f.kind for f in findings] == ["path of another place"]
+
+
+def test_one_folder_is_not_taken_for_two_splits(tmp_path):
+    """Both images/... would be it, if their first folders were left out."""
+    yaml_text = f"train: /set/train/images\nval: /set/valid/images\nnames: {trees.NAMES}\n"
+    trees.write_yolo(tmp_path, images="images", labels="labels", yaml=yaml_text)
+    with pytest.raises(InputError, match=r"data\.yaml: train: /set/train/images: no such folder or file"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_labels_that_windows_wrote_are_read(tmp_path, encoding):
+    trees.write_yolo(tmp_path)
+    path = tmp_path / "labels/train/b.txt"
+    path.write_bytes(path.read_text().replace("\n", "\r\n").encode(encoding))
+    assert np.bincount(read(tmp_path).boxes.rows).tolist() == [2, 1]

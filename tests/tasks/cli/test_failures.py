@@ -86,7 +86,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_starts(
     (tmp_path / "file").write_text("x")
     check(run("train", f"out={tmp_path}"), "exists and is not empty; expected a new folder, so that nothing is lost")
     check(run("train", f"out={tmp_path / 'file' / 'run'}"), "cannot be made, as")
-    monkeypatch.setattr("tasks.cli.entry.os.access", lambda *_: False)
+    monkeypatch.setattr("tasks.cli.folders.os.access", lambda *_: False)
     check(run("train", f"out={tmp_path / 'run'}"), "is read-only for you; expected out=DIR elsewhere")
 
 

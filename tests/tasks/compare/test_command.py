@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from data.classes import ClassTable
+from data.config import DatasetConfig
 from data.errors import InputError
 from tasks.compare.__main__ import main
 from tasks.compare.command import compare_to, name_runs
@@ -20,7 +21,7 @@ from tasks.models.network import build_model
 from tasks.models.postprocessing import Postprocessing
 from tasks.models.preprocessing import Preprocessing
 from tests.support.folders import CONFIG, SEGMENTATION, describe_data, write_run
-from tests.tasks.report.test_page import Page
+from tests.support.pages import Page
 
 BETTER = {"mAP": 0.625, "AP50": 0.7, "APs": None, "per_class": {"cat": 0.5, "dog": 0.75}}
 
@@ -154,7 +155,8 @@ def test_debug_shows_the_traceback():
 def save_model(folder: Path, width: float) -> None:
     arch = Arch("ssdlite", "small", 2, width=width)
     classes = ClassTable.create(["cat", "dog"], [1, 2])
-    description = Description(arch, classes, Preprocessing((96, 64)), Postprocessing(), {"name": "coco"})
+    dataset = DatasetConfig("coco", "data", "train", "val")
+    description = Description(arch, classes, Preprocessing((96, 64)), Postprocessing(), dataset)
     save_safetensors(folder / "model.safetensors", description, build_model(arch).state_dict())
 
 
