@@ -58,13 +58,15 @@ def find_pairs(root: Path, part: Part) -> tuple[Path, list[tuple[Path, Path]]]:
         InputError: if there is no such split, or it holds no images or no masks.
     """
     places = [tuple(place.format(split=name) for place in pair) for name in part.names for pair in FOLDERS]
-    for images, masks in [*places, *(WHOLE if part.share is not None else ())]:
+    whole = [pair for pair in WHOLE if all((root / place).is_dir() for place in pair)]
+    for images, masks in [*places, *(whole if part.share is not None else ())]:
         if (root / images).is_dir() and (root / masks).is_dir():
             pairs = pair_files(root / images, root / masks)
             kept = set(take_part([image for image, _ in pairs], part))
             return root / images, [pair for pair in pairs if pair[0] in kept]
     there = sorted(path.relative_to(root).as_posix() for path in root.glob("*/*") if path.is_dir())
-    raise part.missing(root, f"images/{part.split} and masks/{part.split} (folders there: {', '.join(there[:8])})")
+    expected = f"images/{part.split} and masks/{part.split} (folders there: {', '.join(there[:8])})"
+    raise part.missing(root, expected, one_split=bool(whole) and not there)
 
 
 def pair_files(images: Path, masks: Path) -> list[tuple[Path, Path]]:
