@@ -16,7 +16,7 @@ from data.errors import InputError
 Config = TypeVar("Config")
 Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
 
-WORDS = {
+WORDS: Mapping[object, str] = {
     int: "an integer",
     float: "a number",
     str: "a string",
@@ -104,7 +104,7 @@ class _Parser:
         changes = {key: self.convert(value, options[key], join(name, key)) for key, value in given.items()}
         return Partial(values, changes)
 
-    def convert(self, value: object, kind: Any, name: str) -> object:
+    def convert(self, value: object, kind: object, name: str) -> object:
         """Turn a plain value into one of an annotated type.
 
         Raises:
@@ -119,7 +119,7 @@ class _Parser:
             raise InputError(f"{name}: unknown {value!r}; choose from {', '.join(names)}")
         raise InputError(f"{name}: {value!r}; expected {describe(kind)}")
 
-    def _try(self, value: object, kind: Any, name: str) -> object:
+    def _try(self, value: object, kind: object, name: str) -> object:
         """Return the value as a type, MISSING if it is of another."""
         if get_origin(kind) is Partial:
             (whole,) = get_args(kind)
@@ -168,7 +168,7 @@ def join(name: str, key: str) -> str:
     return f"{name}.{key}" if name else key
 
 
-def choices(kind: Any) -> tuple[Any, ...]:
+def choices(kind: object) -> tuple[Any, ...]:
     """Return the types that an annotation allows."""
     return get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
 
@@ -189,18 +189,25 @@ def list_options(config: type, kinds: Mapping[str, type] = NO_KINDS) -> dict[str
     return options
 
 
-def describe(kind: Any) -> str:
+def describe(kind: object) -> str:
     """Say what an annotation allows: "an integer or null"."""
     return " or ".join(dict.fromkeys(_describe(choice) for choice in choices(kind)))
 
 
-def _describe(kind: Any) -> str:
+def _describe(kind: object) -> str:
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Sequence or (origin is tuple and arguments[-1] is ...):
-        return f"a list of {describe(arguments[0]).removeprefix('an ').removeprefix('a ')}s"
+        return f"a list of {_describe_many(arguments[0])}"
     if origin is tuple:
         return f"[{', '.join(describe(each) for each in arguments)}]"
     return WORDS.get(kind, "options by name")
+
+
+def _describe_many(kind: object) -> str:
+    words = describe(kind).removeprefix("an ").removeprefix("a ")
+    if words.startswith("["):
+        return words
+    return words.replace("list", "lists", 1) if words.startswith("list") else f"{words}s"
 
 
 def to_plain(config: object) -> dict[str, Any]:
