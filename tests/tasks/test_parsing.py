@@ -9,7 +9,7 @@ import pytest
 
 from data.errors import InputError
 from tasks.parsing import Partial, describe, hidden, parse, spread, to_plain
-from tests.support.runs import KINDS, load_config
+from tests.support.runs import KINDS, REQUIRED, load_config
 
 Size = tuple[int, int]
 Shapes = tuple[tuple[tuple[float, float], ...], ...]
@@ -210,8 +210,7 @@ def test_parsing_plain_values_gives_the_same_configuration() -> None:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_every_commands_configuration_is_plain_values_and_back(name: str) -> None:
-    required = {"demo": ("checkpoint=a",), "evaluate": ("checkpoint=a",), "predict": ("checkpoint=a", "source=b")}
-    config = load_config(name, *required.get(name, ()))
+    config = load_config(name, *REQUIRED.get(name, ()))
     plain = to_plain(config)
     kinds = {"own": config.recipe.task.options} if "model" in plain else {}
     assert parse(KINDS[name], plain, kinds=kinds) == config

@@ -12,10 +12,9 @@ from tasks.cli.options import keep_text
 from tasks.parsing import to_plain
 from tasks.train import plan
 from tests.support.commands import run_command
-from tests.support.runs import KINDS, load_config
+from tests.support.runs import KINDS, REQUIRED, load_config
 from tests.support.untrained import write_untrained
 
-REQUIRED = {"evaluate": ("checkpoint=a",), "predict": ("checkpoint=a", "source=b")}
 MASKS = ("task=lraspp", "dataset=masks")
 ODD_NAMES = {"1_0": 1, "null": 2, "a b": 3, "a:b": 4}
 
