@@ -65,7 +65,7 @@ def compare_times(images: int) -> dict[str, Any]:
     ours, clock = partial(evaluate_detections, *case), time.process_time
     return {
         "images": images,
-        "clock": "processor time",
+        "clock": "CPU time",
         "largest difference of the twelve numbers from pycocotools": difference,
         "beside pycocotools": compare(ours, partial(ask_pycocotools, *case), repeats=2, clock=clock),
         "beside faster-coco-eval": compare(ours, partial(ask_faster_coco_eval, *case), repeats=5, clock=clock),

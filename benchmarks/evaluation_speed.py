@@ -66,7 +66,7 @@ def compare_detection(images: int) -> dict[str, Any]:
         evaluate_detections(truth, results)
 
     found = compare(ours, metric, repeats=3, clock=time.process_time)
-    return {"images": images, "clock": "processor time", **found}
+    return {"images": images, "clock": "CPU time", **found}
 
 
 def make_masks() -> tuple[np.ndarray, np.ndarray]:
@@ -80,7 +80,7 @@ def make_masks() -> tuple[np.ndarray, np.ndarray]:
 
 
 def measure_boundary() -> dict[str, Any]:
-    """Take the processor's time, which other programs disturb less, of counting an image's boundary pixels."""
+    """Take the CPU time, which other programs disturb less, of counting an image's boundary pixels."""
     predicted, mask = make_masks()
     boundary, times = BoundaryCounts(CLASSES), []
     for _ in range(9):

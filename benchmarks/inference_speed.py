@@ -15,36 +15,34 @@ from torchvision.models.detection.ssd import SSD
 from benchmarks.timing import compare, save
 from heads.ssdlite import RawDetections
 from tasks.benchmark.command import name_classes
-from tasks.cli.options import to_plain
-from tasks.detection.module import DetectionModule
+from tasks.detection.detector import Detector
 from tasks.detection.postprocess import postprocess
-from tasks.loaders import describe
 from tasks.models.postprocessing import Postprocessing
 from tests.support.peers import build_ssdlite, show_images
-from tests.support.runs import load_config
+from tests.support.runs import describe, load_config
 
 SIZE = (320, 320)
 
 
-def build_ours() -> DetectionModule:
+def build_ours() -> Detector:
     """Return a detector with torchvision's conventions and as many outputs."""
-    config = to_plain(load_config("train", "task=ssdlite_torchvision", "backbone=large"))
-    return DetectionModule(describe(config, name_classes(90))).eval()
+    config = load_config("train", "task=ssdlite_torchvision", "backbone=large")
+    return Detector(describe(config, name_classes(90))).eval()
 
 
 def compare_postprocessing(images: int) -> dict[str, Any]:
     """Decode and suppress the same raw predictions, by torchvision's rules, every class above the threshold."""
-    peer, module = ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None).eval(), build_ours()
+    peer, model = ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None).eval(), build_ours()
     generator = torch.Generator().manual_seed(0)
-    logits = torch.randn(images, len(module.anchors), 91, generator=generator)
-    raw = RawDetections(logits, torch.randn(images, len(module.anchors), 4, generator=generator))
+    logits = torch.randn(images, len(model.anchors), 91, generator=generator)
+    raw = RawDetections(logits, torch.randn(images, len(model.anchors), 4, generator=generator))
     outputs = {"cls_logits": raw.class_logits, "bbox_regression": raw.deltas}
     settings = Postprocessing(0.001, 0.55, max_detections=300, per_class=300)
     fast = Postprocessing()
-    anchors = [module.anchors] * images
+    anchors = [model.anchors] * images
 
     def ours(chosen: Postprocessing) -> list[Any]:
-        return postprocess(raw, module.anchors, size=SIZE, scores="softmax", settings=chosen)
+        return postprocess(raw, model.anchors, size=SIZE, scores="softmax", settings=chosen)
 
     def theirs() -> list[dict[str, Tensor]]:
         return SSD.postprocess_detections(peer, outputs, anchors, [SIZE] * images)
@@ -59,12 +57,11 @@ def compare_postprocessing(images: int) -> dict[str, Any]:
 
 def compare_one_image() -> dict[str, Any]:
     """Take one decoded image, resized, to boxes, on one thread, with the same weights for both."""
-    peer, module = build_ssdlite(), build_ours()
+    peer, model = build_ssdlite(), build_ours().to(memory_format=torch.channels_last)
     images = show_images(SIZE)[:1].contiguous(memory_format=torch.channels_last)
-    module.model = module.model.to(memory_format=torch.channels_last)
     floats = [images[0].float() / 255]
     with torch.inference_mode():
-        found = compare(lambda: module.detect(images), lambda: peer(floats), repeats=30)
+        found = compare(lambda: model(images), lambda: peer(floats), repeats=30)
     return {**found, "share of torchvision's time": 1 / found["times_faster"]}
 
 

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import albumentations as A
@@ -27,11 +27,14 @@ from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 
 from benchmarks.timing import compare, save
 from benchmarks.training_speed import OPTIONS, TRANSFORMS, Theirs
-from tasks.cli.options import to_plain
-from tasks.loaders import build_train_loader, describe, open_split
+from tasks.loaders import open_split
 from tasks.models.normalization import normalize
 from tasks.models.preprocessing import Preprocessing
-from tests.support.runs import load_config
+from tasks.train.preparation import build_loader
+from tests.support.runs import describe, load_config
+
+if TYPE_CHECKING:
+    from tasks.task import Reader
 
 DATA = {"coco128": ("ssdlite", "train2017"), "bccd": ("ssdlite", "train"), "camvid": ("lraspp", "train")}
 BATCHES, REPEATS = 6, 7
@@ -43,7 +46,7 @@ def run_ours(loader: DataLoader, preprocessing: Preprocessing) -> None:
         normalize(batch.images, preprocessing)
 
 
-def run_theirs(task: str, reader: Any, batches: list[list[int]]) -> None:
+def run_theirs(task: str, reader: "Reader", batches: list[list[int]]) -> None:
     """Load the batches of these indices, as torchvision's references do."""
     data, finish = Theirs(reader, TRANSFORMS[task]), FINISH[task]
     for indices in batches:
@@ -80,7 +83,7 @@ def profile_stages(loader: DataLoader, preprocessing: Preprocessing) -> dict[str
         for batch in keys:
             samples = [timed("read and decode", data.reader.__getitem__, index) for _, index in batch]
             items = [timed("transform", data.transform, sample, seed) for seed, sample in enumerate(samples)]
-            collated = timed("collate", loader.collate_fn, list(enumerate(items)))
+            collated = timed("collate", loader.collate_fn, items)
             timed("normalize", normalize, collated.images, preprocessing)
     outer = ("read and decode", "transform", "collate", "normalize")
     totals["rest of the transform"] = totals.pop("transform") - sum(
@@ -93,10 +96,10 @@ def compare_loading(name: str, root: Path) -> dict[str, Any]:
     """Load a data set's training images from files, with our cache, and both with it."""
     task, split = DATA[name]
     options = (*OPTIONS[task], f"dataset.train={split}", f"dataset.root={root}", "dataset.workers=0", "backbone=large")
-    config = to_plain(load_config("train", *options))
-    reader = open_split(task, config["dataset"], "train")
+    config = load_config("train", *options)
+    reader = open_split(config.recipe.task, config.dataset, "train")
     cached, preprocessing = reader.cached(), describe(config, reader.classes).preprocessing
-    loaders = [build_train_loader(source, config) for source in (reader, cached)]
+    loaders = [build_loader(source, config) for source in (reader, cached)]
     batches = [[index for _, index in batch] for batch in islice(loaders[0].batch_sampler, BATCHES)]  # type: ignore[arg-type]
     results = {
         "from files": (loaders[0], reader),

@@ -21,15 +21,13 @@ from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
 from data.images import find_images, load_image
 from data.resizing import resize_image
-from tasks.detection.module import scale_to
 from tasks.files import write_json
-from tasks.loaders import TASKS, build_eval_loader
+from tasks.inference.loading import load
 from tasks.models.architecture import Arch
-from tasks.models.checkpoint import load_checkpoint, load_model
 from tasks.models.network import build_model
 from tasks.models.normalization import normalize
 from tasks.models.pretrained.loading import read_weights
-from tasks.predict.command import ImageFiles
+from tasks.predict import Predictor
 from tests.support.dli14 import DLi14
 from tests.support.peers import build_ssdlite, build_timm, vary
 
@@ -76,10 +74,9 @@ def compare_segmenter(folder: Path, photographs: Tensor) -> float:
     torch.manual_seed(0)
     peer = vary(lraspp_mobilenet_v3_large(weights=None, weights_backbone=None))
     torch.save(peer.state_dict(), folder / "lraspp.pth")
-    description, weights = load_checkpoint(folder / "lraspp.pth")
-    module = TASKS["lraspp"].module(description)
-    module.model = load_model(description, weights)
-    return relative_difference(module(photographs), peer(normalize(photographs, description.preprocessing))["out"])
+    model = load(folder / "lraspp.pth")
+    x = normalize(photographs, model.description.preprocessing)
+    return relative_difference(model.raw(photographs), peer(x)["out"])
 
 
 @torch.no_grad()
@@ -87,25 +84,20 @@ def compare_detector(folder: Path, paths: list[Path]) -> dict[str, Any]:
     """Compare detections on whole photographs, each through its own code from the decoded image on."""
     peer = build_ssdlite()
     torch.save(peer.state_dict(), folder / "ssdlite.pth")
-    description, weights = load_checkpoint(folder / "ssdlite.pth")
-    module = TASKS["ssdlite"].module(description)
-    module.model = load_model(description, weights)
-    files = ImageFiles(paths, detection=True)
+    predictor = Predictor(folder / "ssdlite.pth", threshold=0.0, accelerator="cpu")
     total = matched = 0
     boxes, scores = [0.0], [0.0]
-    for batch in build_eval_loader(files, description, batch_size=1, workers=0):
-        index = int(batch.indices[0])
-        (found,) = module.detect(batch.images)
-        image = load_image(paths[index])
+    for image in map(load_image, paths):
+        (found,) = predictor(image)
         (expected,) = peer([torch.from_numpy(image).permute(2, 0, 1) / 255])
-        own = found.boxes * torch.tensor(scale_to(files.sizes[index], module.size) * 2)
+        own, labels, own_scores = map(torch.from_numpy, (found.boxes, found.labels, found.scores))
         distance = (expected["boxes"][:, None] - own).abs().amax(-1)
-        distance[expected["labels"][:, None] != found.labels + 1] = torch.inf
+        distance[expected["labels"][:, None] != labels + 1] = torch.inf
         nearest, place = distance.min(dim=1)
         close = nearest < 0.1  # pixels
         total, matched = total + len(close), matched + int(close.sum())
         boxes.append(float(nearest[close].max()))
-        scores.append(float((expected["scores"] - found.scores[place])[close].abs().max()))
+        scores.append(float((expected["scores"] - own_scores[place])[close].abs().max()))
     return {
         "detections": total,
         "found again within .1 px": matched,

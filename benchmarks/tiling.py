@@ -22,7 +22,7 @@ from data.formats.coco import read_coco
 from data.samples import DetectionSample
 from data.splits import Part
 from tasks.detection.merging import area, intersect
-from tasks.predict.prediction import Prediction
+from tasks.detection.prediction import BoxPrediction
 from tasks.predict.predictor import Predictor
 
 CHECKPOINT = "outputs/demo/ssdlite/model.safetensors"
@@ -52,7 +52,7 @@ def place(samples: Iterator[DetectionSample], large: int) -> DetectionSample:
     return DetectionSample(canvas, together, np.concatenate(labels), np.zeros(len(together), bool), 0)
 
 
-def count(prediction: Prediction, truth: DetectionSample) -> dict[str, int]:
+def count(prediction: BoxPrediction, truth: DetectionSample) -> dict[str, int]:
     """Count objects, those found, and what else was found: a second time, or where nothing is."""
     found = np.zeros(len(truth.boxes), bool)
     counts = {"objects": len(found), "found": 0, "duplicates": 0, "false": 0}

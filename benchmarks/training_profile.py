@@ -14,21 +14,23 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from benchmarks.timing import save, seconds
 from benchmarks.training_speed import OPTIONS
-from tasks.cli.options import to_plain
-from tasks.loaders import build_train_loader, describe, open_split
+from tasks.loaders import open_split
+from tasks.models.architecture import Arch
 from tasks.models.network import build_model
-from tasks.models.normalization import normalize
 from tasks.profiling.counting import CONVENTIONS, count_madds
 from tasks.train.callbacks import AveragedWeights
-from tasks.train.command import build_module
-from tests.support.runs import load_config
+from tasks.train.preparation import Start, build_loader, build_module
+from tests.support.runs import describe, load_config
+
+if TYPE_CHECKING:
+    from tasks.task import Model
 
 DATA = {"bccd": "ssdlite", "camvid": "lraspp"}
 REPEATS = 5
@@ -44,15 +46,15 @@ def measure_machine() -> dict[str, float]:
     return {"multiply-adds, G/s": SIDE**3 / product / 1e9, "memory, GB/s": 2 * block.numel() / copy / 1e9}
 
 
-def count_work(module: Any, size: tuple[int, int]) -> float:
+def count_work(arch: Arch, size: tuple[int, int]) -> float:
     """Return the multiply-adds of a forward and backward pass of an image in billions; backward does twice as much."""
     with torch.device("meta"):
-        model = build_model(module.description.arch).eval()
+        model = build_model(arch).eval()
     return 3 * count_madds(model, size, formulas=CONVENTIONS["products"].formulas) / 1e9
 
 
-def measure_forward(module: Any, images: Tensor) -> tuple[dict[str, float], Any]:
-    """Time what comes before the head's raw predictions."""
+def measure_forward(model: "Model", images: Tensor) -> dict[str, float]:
+    """Return the seconds of each stage up to the head's raw predictions."""
     stages: dict[str, float] = {}
 
     def timed(stage: str, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -61,26 +63,26 @@ def measure_forward(module: Any, images: Tensor) -> tuple[dict[str, float], Any]
         stages[stage] = time.perf_counter() - start
         return result
 
-    x = timed("normalize", normalize, images, module.description.preprocessing)
-    features = timed("backbone", module.model.backbone, x)
-    return stages, timed("head", module.model.head, features)
+    features = timed("backbone", model.backbone, timed("normalize", model.prepare, images))
+    timed("head", model.head, features)
+    return stages
 
 
 def profile(task: str, root: Path) -> dict[str, Any]:
     """Return the seconds of each stage of a step, and its work."""
-    config = to_plain(load_config("train", *OPTIONS[task], f"dataset.root={root}", "dataset.workers=0"))
-    reader = open_split(task, config["dataset"], "train")
-    loader = iter(build_train_loader(reader, config))
-    module = build_module(config, describe(config, reader.classes), weights=None, steps=1000)
+    config = load_config("train", *OPTIONS[task], f"dataset.root={root}", "dataset.workers=0")
+    reader = open_split(config.recipe.task, config.dataset, "train")
+    loader = iter(build_loader(reader, config))
+    module = build_module(Start(config, describe(config, reader.classes), None), reader, steps=1000)
     module.log = module.log_dict = lambda *_, **__: None
     optimizer = module.configure_optimizers()["optimizer"]
-    averages = AveragedWeights(config["trainer"]["ema_decay"])
+    averages = AveragedWeights(config.trainer.ema_decay)
     mean = torch.optim.swa_utils.AveragedModel(module.model, **averages._kwargs)
     batch, rows = next(loader), []
     for _ in range(REPEATS + 1):
         load = seconds(lambda: next(loader))
         with torch.no_grad():
-            forward, _ = measure_forward(module, batch.images)
+            forward = measure_forward(module.model, batch.images)
         start = time.perf_counter()
         loss = module.training_step(batch, 0)
         step = time.perf_counter() - start
@@ -91,7 +93,8 @@ def profile(task: str, root: Path) -> dict[str, Any]:
         known = {"load, one process": load, **forward, "backward": backward, "optimizer": update}
         rows.append({**known, "averaged weights": average, "forward and loss, with gradients": step})
     medians = {stage: statistics.median(row[stage] for row in rows[1:]) for stage in rows[0]}
-    work = len(batch.images) * count_work(module, (batch.images.shape[-2], batch.images.shape[-1]))
+    arch = module.model.description.arch
+    work = len(batch.images) * count_work(arch, (batch.images.shape[-2], batch.images.shape[-1]))
     rate = work / (medians["forward and loss, with gradients"] + medians["backward"])
     return {
         "images": len(batch.images),

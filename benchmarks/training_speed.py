@@ -17,9 +17,9 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightning as L
 import torch
@@ -31,14 +31,17 @@ from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 from torchvision.transforms import v2
 
 from benchmarks.timing import RESULTS, save
-from data.samples import IGNORE
-from tasks.cli.options import to_plain
-from tasks.evaluate.command import make_trainer
+from data.samples import IGNORE, SegmentationSample
 from tasks.files import write_json
-from tasks.loaders import build_train_loader, describe, open_split
+from tasks.loaders import open_split
 from tasks.train.callbacks import AveragedWeights
-from tasks.train.command import build_module
-from tests.support.runs import load_config
+from tasks.train.config import TrainConfig
+from tasks.train.preparation import Start, build_loader, build_module
+from tasks.trainer import make_trainer
+from tests.support.runs import describe, load_config
+
+if TYPE_CHECKING:
+    from tasks.task import Reader
 
 WARMUP, STEPS = 3, 12
 OPTIONS = {
@@ -57,10 +60,9 @@ class Clock(L.Callback):
         self.seconds = time.perf_counter() - getattr(self, "start", time.perf_counter())
 
 
-def run_ours(config: dict[str, Any], reader: Any) -> float:
+def run_ours(config: TrainConfig, reader: "Reader") -> float:
     """Return images a second of our training loop."""
-    loader = build_train_loader(reader, config)
-    module = build_module(config, describe(config, reader.classes), weights=None, steps=1000)
+    module = build_module(Start(config, describe(config, reader.classes), None), reader, steps=1000)
     clock = Clock()
     trainer = make_trainer(
         accelerator="cpu",
@@ -72,14 +74,14 @@ def run_ours(config: dict[str, Any], reader: Any) -> float:
         enable_progress_bar=False,
         gradient_clip_val=10.0,
     )
-    trainer.fit(module, loader)
-    return STEPS * config["batch_size"] / clock.seconds
+    trainer.fit(module, build_loader(reader, config))
+    return STEPS * config.recipe.batch_size / clock.seconds
 
 
 class Theirs(Dataset):
     """Our reader's samples through torchvision's reference transforms."""
 
-    def __init__(self, reader: Any, transform: Any) -> None:
+    def __init__(self, reader: "Reader", transform: Callable[..., Any]) -> None:
         self.reader = reader
         self.transform = transform
 
@@ -90,7 +92,7 @@ class Theirs(Dataset):
         """Return a transformed image and its target."""
         sample = self.reader[index]
         image = tv_tensors.Image(torch.from_numpy(sample.image).permute(2, 0, 1))
-        if hasattr(sample, "mask"):
+        if isinstance(sample, SegmentationSample):
             return self.transform(image, tv_tensors.Mask(torch.from_numpy(sample.mask)[None]))
         boxes = tv_tensors.BoundingBoxes(sample.boxes, format="XYXY", canvas_size=sample.image.shape[:2])
         return self.transform(image, {"boxes": boxes, "labels": torch.from_numpy(sample.labels) + 1})
@@ -145,7 +147,7 @@ def repeat(loader: DataLoader) -> Iterator[Any]:
         yield from loader
 
 
-def run_theirs(task: str, reader: Any, *, batch_size: int, workers: int) -> float:
+def run_theirs(task: str, reader: "Reader", *, batch_size: int, workers: int) -> float:
     """Return images a second of a plain loop over torchvision's parts."""
     loader = DataLoader(
         Theirs(reader, TRANSFORMS[task]),
@@ -171,11 +173,11 @@ def run_theirs(task: str, reader: Any, *, batch_size: int, workers: int) -> floa
 
 def run(who: str, task: str, options: tuple[str, ...]) -> float:
     """Return the images a second of "ours" or "theirs"."""
-    config = to_plain(load_config("train", *options))
-    reader = open_split(task, config["dataset"], "train")
+    config = load_config("train", *options)
+    reader = open_split(config.recipe.task, config.dataset, "train")
     if who == "ours":
         return run_ours(config, reader)
-    return run_theirs(task, reader, batch_size=config["batch_size"], workers=config["dataset"]["workers"])
+    return run_theirs(task, reader, batch_size=config.recipe.batch_size, workers=config.dataset.count_workers())
 
 
 def measure_peak(who: str, arguments: list[str]) -> tuple[float, float]:
@@ -234,7 +236,7 @@ def main() -> None:
         "times faster": ratios[1],
         "times faster, range": [ratios[0], ratios[-1]],
         **memory,
-        "batch": to_plain(load_config("train", *options))["batch_size"],
+        "batch": load_config("train", *options).recipe.batch_size,
         "loading processes": args.workers,
     }
     save(name, results)

@@ -145,8 +145,8 @@ class BoxDataset:
         return to_coco(self._boxes, image_ids=self.image_ids, names=self.names, sizes=self.sizes, classes=self.classes)
 
     def tally(self) -> Tally:
-        """Count the boxes of each class."""
-        return Tally("boxes", self.count_boxes(), "{:d}", complete=True)
+        """Count the boxes of each class, those of crowds left out."""
+        return Tally("boxes", "boxes", self.count_boxes(), "{:d}", complete=True)
 
     def fingerprint(self) -> dict[str, Any]:
         """Describe the images and their boxes as plain values, see `data.fingerprint`."""

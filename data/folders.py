@@ -7,6 +7,7 @@ from pathlib import Path
 
 from data.errors import InputError
 from data.findings import Finding, Report
+from data.image_headers import HEIF_SUFFIXES
 from data.images import EXTENSIONS, is_image
 
 OTHERS = (  # suffixes of files that are known to be no images, beside which images may lie
@@ -14,7 +15,6 @@ OTHERS = (  # suffixes of files that are known to be no images, beside which ima
     *(".npy", ".npz", ".db", ".ini", ".log", ".py", ".sh", ".zip"),
 )
 WANTED = "expected .jpg, .png or alike"
-HEIF = (".heic", ".heif", ".hif")
 NAMED = 4  # suffixes in a message
 
 
@@ -70,7 +70,7 @@ def count_suffixes(paths: Iterable[Path]) -> str:
 
 def advise(paths: Iterable[Path]) -> str:
     """Say what to do about files that are no images."""
-    if any(path.suffix.lower() in HEIF for path in paths):
+    if any(path.suffix.lower() in HEIF_SUFFIXES for path in paths):
         return f"{WANTED}; pip install pillow-heif to read HEIC"
     return f"{WANTED}; convert them if they are images"
 

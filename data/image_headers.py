@@ -33,9 +33,10 @@ SUFFIXES = {  # by the format's name in Pillow; no others are read: Pillow hands
     "JPEG2000": (".jp2", ".j2k", ".jpx", ".jpf"),
     "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
 }
+HEIF_SUFFIXES = (".heic", ".heif", ".hif")
 if find_spec("pillow_heif"):  # an optional package
     import_module("pillow_heif").register_heif_opener()
-    SUFFIXES["HEIF"] = (".heic", ".heif", ".hif")
+    SUFFIXES["HEIF"] = HEIF_SUFFIXES
 
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 PNG_ORIENTATION = ("exif", "Raw profile type exif", "XML:com.adobe.xmp")  # chunks that may hold one
@@ -179,5 +180,6 @@ def _reason(file: Path | BytesIO, error: Exception) -> tuple[str, str]:
     if (not file.getbuffer()) if isinstance(file, BytesIO) else (file.is_file() and file.stat().st_size == 0):
         return "empty file", "the file is empty"
     if isinstance(error, UnidentifiedImageError):
-        return "not an image", "not an image, or its header is damaged"
+        heif = isinstance(file, Path) and file.suffix.lower() in HEIF_SUFFIXES and "HEIF" not in SUFFIXES
+        return "not an image", "not read without pillow-heif" if heif else "not an image, or its header is damaged"
     return "unreadable image", f"cannot be read ({error or type(error).__name__})"

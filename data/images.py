@@ -14,7 +14,7 @@ from data.sizes import Size
 EXTENSIONS = tuple(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
 COLOR_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 INDEX_MODES = ("1", "L", "P", "I", "I;16", "I;16B")
-PAINTED_MODES = ("1", "L", "P", "RGB", "RGBA")
+COLOR_CODED_MODES = ("1", "L", "P", "RGB", "RGBA")
 MASK_MODES = (*INDEX_MODES, "RGB", "RGBA")
 EXPECTED_IMAGE = "expected a complete JPEG, PNG, BMP, WebP, TIFF or alike, of 8 bits a channel"
 EXPECTED_MASK = "expected a complete single-channel image of class indices"
@@ -127,7 +127,7 @@ def load_colors(path: Path) -> np.ndarray:
     Raises:
         InputError: if the file is missing, truncated, or no image of 8 bits a channel.
     """
-    with open_image(path, modes=PAINTED_MODES, expected=EXPECTED_COLORS) as image:
+    with open_image(path, modes=COLOR_CODED_MODES, expected=EXPECTED_COLORS) as image:
         return _to_rgb(image, upright=True)
 
 
@@ -142,7 +142,7 @@ def read_palette(path: Path) -> list[tuple[int, int, int]]:
         return list(zip(*[iter(values or [])] * 3, strict=True))
 
 
-def is_painted(path: Path) -> bool:
+def is_color_coded(path: Path) -> bool:
     """Return whether a mask has several channels: colours, not indices.
 
     Raises:
@@ -171,13 +171,13 @@ def inspect_image(path: Path, *, guarded: bool = True) -> Header:
         return read_header(image)
 
 
-def read_mask_size(path: Path, *, painted: bool = False) -> Size:
+def read_mask_size(path: Path, *, color_coded: bool = False) -> Size:
     """Return (height, width) in pixels of the array that `load_mask` or `load_colors` gives, from the header alone.
 
     Raises:
         InputError: as these, but for damage behind the header.
     """
-    modes, expected = (PAINTED_MODES, EXPECTED_COLORS) if painted else (INDEX_MODES, EXPECTED_MASK)
+    modes, expected = (COLOR_CODED_MODES, EXPECTED_COLORS) if color_coded else (INDEX_MODES, EXPECTED_MASK)
     with open_image(path, modes=modes, expected=expected) as image:
         return read_header(image).upright
 

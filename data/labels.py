@@ -143,7 +143,7 @@ class MaskFiles:
         names: N strings, good as the stems of files; to be unique.
         read: reads a mask, (H, W) uint8, class indices or IGNORE; raises a fault where it cannot, or the mask holds
             what is neither.
-        painted: whether masks hold colours.
+        color_coded: whether masks hold colours.
     """
 
     folder: Path
@@ -152,7 +152,7 @@ class MaskFiles:
     masks: list[Path]
     names: list[str]
     read: Callable[[Path], np.ndarray]
-    painted: bool = False
+    color_coded: bool = False
 
     def take(self, keep: Sequence[bool]) -> "MaskFiles":
         """Return the images that are to be kept."""

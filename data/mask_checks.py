@@ -34,7 +34,7 @@ def check_pairs(files: MaskFiles, *, report: Report) -> tuple[MaskFiles, np.ndar
         found = f"{len(twice)} names stand for several images: {twice[:5]}"
         report(Finding("error", "name of several images", str(files.folder), found, "expected unique names"))
     source = f"images and masks of {files.folder}"
-    read = read_all(_inspect, files.images, files.masks, repeat(files.painted), source=source, report=report)
+    read = read_all(_inspect, files.images, files.masks, repeat(files.color_coded), source=source, report=report)
     files = files.take([found is not None for found in read])
     headers, sizes = zip(*(found for found in read if found is not None), strict=True) if files.images else ((), ())
     names = [str(path) for path in files.images]
@@ -42,13 +42,13 @@ def check_pairs(files: MaskFiles, *, report: Report) -> tuple[MaskFiles, np.ndar
     return files, np.array(sizes, dtype=np.int64).reshape(-1, 2), upright
 
 
-def _inspect(image: Path, mask: Path, painted: bool) -> tuple[Header, Size]:
+def _inspect(image: Path, mask: Path, color_coded: bool) -> tuple[Header, Size]:
     """Return the header of an image, and (height, width) of its mask, which must be the image's, raw or upright."""
     if not mask.is_file():
         lossy = next((other for suffix in LOSSY if (other := mask.with_suffix(suffix)).is_file()), None)
         found = "has no mask" if lossy is None else f"has no mask but {lossy.name}, whose format changes values"
         raise fault("image without a mask", image, found, f"expected {mask}")
-    size = read_mask_size(mask, painted=painted)
+    size = read_mask_size(mask, color_coded=color_coded)
     header = inspect_image(image)
     if size not in (header.raw, header.upright):
         found = f"mask is {describe_size(size)}, its image {describe_size(header.upright)}"

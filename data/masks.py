@@ -83,8 +83,8 @@ class MaskDataset:
         masks = map(self.read_mask, spread(len(self), SAMPLED))
         counts = np.sum([np.bincount(mask.ravel(), minlength=IGNORE + 1) for mask in masks], axis=0)
         known = counts[: len(self.classes)]
-        what = f"share of the pixels of up to {SAMPLED} masks"
-        return Tally(what, known / max(1, known.sum()), "{:.1%}", complete=False)
+        shown, shares = f"share of the pixels of up to {SAMPLED} masks", known / max(1, known.sum())
+        return Tally("pixels", shown, shares, "{:.1%}", complete=len(self) <= SAMPLED)
 
     def fingerprint(self) -> dict[str, Any]:
         """Describe the images and their masks as plain values, see `data.fingerprint`."""

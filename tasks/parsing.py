@@ -116,7 +116,7 @@ class _Parser:
             found = self._try(value, choice, name)
             if found is not MISSING:
                 return found
-        names = [word for choice in choices(kind) for word in get_args(choice) if get_origin(choice) is Literal]
+        names = [str(word) for choice in choices(kind) for word in get_args(choice) if get_origin(choice) is Literal]
         if names:
             raise InputError(f"{name}: unknown {value!r}; choose from {', '.join(names)}")
         raise InputError(f"{name}: {value!r}; expected {describe(kind, name)}")
@@ -130,7 +130,7 @@ class _Parser:
             return self.build(kind, value, name) if isinstance(value, Mapping) else MISSING
         origin, arguments = get_origin(kind), get_args(kind)
         if origin is Literal:
-            return value if value in arguments else MISSING
+            return value if any(type(value) is type(word) and value == word for word in arguments) else MISSING
         if origin is tuple:
             return self._try_tuple(value, arguments, name)
         if origin is Sequence:
@@ -222,6 +222,25 @@ def _describe_many(kind: Any) -> str:
 def is_list(kind: Any) -> bool:
     """Tell whether an annotation is of any number of values of one type."""
     return get_origin(kind) is Sequence or (get_origin(kind) is tuple and get_args(kind)[-1] is ...)
+
+
+def flatten(values: Mapping[str, object], name: str = "") -> dict[str, object]:
+    """Return plain values by their dotted names; an empty dictionary is a value like all others."""
+    flat: dict[str, object] = {}
+    for key, value in values.items():
+        below = isinstance(value, Mapping) and value
+        flat |= flatten(value, join(name, key)) if below else {join(name, key): value}  # type: ignore[arg-type]
+    return flat
+
+
+def write_value(value: object) -> str:
+    """Write a plain value as an option on the command line takes it, a number in as few digits as say it exactly."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(write_value, value))}]"
+    short = f"{value:g}" if isinstance(value, float) else str(value)
+    return repr(value) if isinstance(value, float) and float(short) != value else short
 
 
 def to_plain(config: object) -> dict[str, Any]:

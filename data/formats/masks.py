@@ -55,7 +55,7 @@ def read_masks(
     images, masks = [image for image, _ in pairs], [mask for _, mask in pairs]
     coding = choose_coding(root, masks, names=names, palette=palette, ignore=ignore, classes=classes)
     stems = [name_stem(path, folder).replace("/", "_") for path in images]
-    return MaskFiles(folder, coding.classes, images, masks, stems, coding.read, painted=coding.painted)
+    return MaskFiles(folder, coding.classes, images, masks, stems, coding.read, color_coded=coding.color_coded)
 
 
 def find_pairs(root: Path, part: Part) -> tuple[Path, list[tuple[Path, Path]]]:

@@ -9,7 +9,7 @@ from data.classes import ClassTable
 from data.errors import InputError
 from data.findings import Finding, Report
 from data.formats.foreign import describe_others
-from data.formats.voc_layout import Layout, choose_images, find_layout, find_xml
+from data.formats.voc_layout import VocLayout, choose_images, find_layout, find_xml
 from data.formats.voc_xml import XmlLabels, read_xml
 from data.labels import BoxList, ImageList, Labels
 from data.reading import read_all
@@ -53,7 +53,7 @@ def read_voc(root: Path, part: Part, *, names: Sequence[str] | None, report: Rep
     )
 
 
-def find_names(layout: Layout, root: Path, read: Mapping[Path, XmlLabels], *, report: Report) -> list[str]:
+def find_names(layout: VocLayout, root: Path, read: Mapping[Path, XmlLabels], *, report: Report) -> list[str]:
     """Return the sorted names of all classes: those of all splits, so that each split has the same table.
 
     Raises:
@@ -91,7 +91,7 @@ def pack_boxes(labels: Sequence[XmlLabels | None], known: list[str], *, report: 
     return BoxList.create(rows, ids, classes, boxes, crowd=crowd)
 
 
-def note_unlabelled(layout: Layout, names: Sequence[str], *, total: int, report: Report) -> None:
+def note_unlabelled(layout: VocLayout, names: Sequence[str], *, total: int, report: Report) -> None:
     """Report how many images have no XML file, an error where none has, and which of them share another's name."""
     if not names:
         return

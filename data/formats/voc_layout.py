@@ -27,7 +27,7 @@ WHOLE = (  # of a data set that is one split
 
 
 @dataclass(frozen=True)
-class Layout:
+class VocLayout:
     """The files of one split.
 
     Attributes:
@@ -46,7 +46,7 @@ class Layout:
     listed: bool
 
 
-def find_layout(root: Path, part: Part, *, report: Report) -> Layout:
+def find_layout(root: Path, part: Part, *, report: Report) -> VocLayout:
     """Find the files of a split.
 
     A data set that has no splits is taken whole where a share of it is evaluated on.
@@ -84,7 +84,7 @@ def find_xml(folder: Path) -> list[Path]:
     return [path for path in list_files(folder) if path.suffix.lower() == ".xml"]
 
 
-def list_folders(images: Path, annotations: Path) -> Layout:
+def list_folders(images: Path, annotations: Path) -> VocLayout:
     """Return the layout of two folders: the images that are there, and those that XML files speak of.
 
     Raises:
@@ -97,7 +97,7 @@ def list_folders(images: Path, annotations: Path) -> Layout:
     return make_layout(images, annotations, paths, dict(zip(labels, found, strict=True)), listed=False)
 
 
-def read_lists(images: Path, annotations: Path, listings: Sequence[Path], *, report: Report) -> Layout:
+def read_lists(images: Path, annotations: Path, listings: Sequence[Path], *, report: Report) -> VocLayout:
     """Return the layout of what lists name; a name may have an extension, which says which image is meant.
 
     Raises:
@@ -122,11 +122,11 @@ def read_lists(images: Path, annotations: Path, listings: Sequence[Path], *, rep
 
 def make_layout(
     images: Path, annotations: Path, paths: list[Path], candidates: dict[Path, list[Path]], *, listed: bool
-) -> Layout:
+) -> VocLayout:
     """Return a layout with the names of images in place of their paths."""
     names = {path: path.relative_to(images).as_posix() for path in paths}
     named = {xml: [names[path] for path in found] for xml, found in candidates.items()}
-    return Layout(images, annotations, list(names.values()), named, listed)
+    return VocLayout(images, annotations, list(names.values()), named, listed)
 
 
 def index_names(names: "set[str] | dict[str, str]") -> dict[str, str]:
@@ -136,7 +136,7 @@ def index_names(names: "set[str] | dict[str, str]") -> dict[str, str]:
     return alone | {name: name for name in names}
 
 
-def choose_images(layout: Layout, read: dict[Path, XmlLabels], *, report: Report) -> dict[str, XmlLabels]:
+def choose_images(layout: VocLayout, read: dict[Path, XmlLabels], *, report: Report) -> dict[str, XmlLabels]:
     """Find the image of each XML file: the one of its name; of several or none the one that its <filename> names.
 
     Reports files that leave a choice, images that two files are of, and files that name another image than theirs.

@@ -11,7 +11,7 @@ from data.classes import ClassTable
 from data.findings import Finding, Report, fault, parse_all
 from data.formats.foreign import describe_others
 from data.formats.text import strip_mark
-from data.formats.yolo_layout import find_label_folder, find_layout, relative_names
+from data.formats.yolo_layout import find_label, find_layout, list_label_folders, relative_names
 from data.formats.yolo_lines import find_meaning, parse_line, to_box
 from data.labels import BoxList, ImageList, Labels
 from data.reading import read_all
@@ -32,8 +32,8 @@ def read_yolo(root: Path, part: Part, *, names: Sequence[str] | None, report: Re
     """
     layout = find_layout(root, part, names=names, report=report)
     source = str(layout.source)
-    folders = {folder: find_label_folder(folder) for folder in {image.parent for image in layout.images}}
-    paths = [folders[image.parent] / f"{image.stem}.txt" for image in layout.images]
+    folders = {folder: list_label_folders(folder) for folder in {image.parent for image in layout.images}}
+    paths = [find_label(image, folders[image.parent]) for image in layout.images]
     check_shared(layout.images, paths, source=source, report=report)
     files = read_all(read_lines, paths, source=f"labels of {source}", report=report)
     rows, ids, labels, lines = [], [], [], []

@@ -24,7 +24,7 @@ WHOLE = ("images", "obj_train_data", ".")  # of a data set that is one split: La
 
 
 @dataclass(frozen=True)
-class Layout:
+class YoloLayout:
     """One split of a YOLO data set.
 
     Attributes:
@@ -44,7 +44,7 @@ class Layout:
     task: str = ""
 
 
-def find_layout(root: Path, part: Part, *, names: Sequence[str] | None, report: Report) -> Layout:
+def find_layout(root: Path, part: Part, *, names: Sequence[str] | None, report: Report) -> YoloLayout:
     """Find the images of a split and the names of the classes; nothing that a data.yaml says is run or fetched.
 
     Args:
@@ -77,7 +77,7 @@ def find_layout(root: Path, part: Part, *, names: Sequence[str] | None, report: 
     if any(image.is_absolute() for image in images):  # which a list may name though the root is relative
         images = [Path(os.path.abspath(image)) for image in images]  # noqa: PTH100 links stay as they are
     images = sorted(set(images))
-    return Layout(
+    return YoloLayout(
         source=file or root,
         folder=Path(os.path.commonpath([image.parent for image in images])),
         images=images,
@@ -172,19 +172,31 @@ def place_listed(line: str, folder: Path, root: Path) -> Path:
     return next((place for place in places if place.is_file()), root / line)
 
 
-def find_label_folder(folder: Path) -> Path:
-    """Return where the labels of a folder of images are: in `labels` where that is in `images`, else beside them."""
+def list_label_folders(folder: Path) -> list[Path]:
+    """Return where the labels of a folder of images may be: in `labels` where that is in `images`, or less deep there.
+
+    They are beside the images where there is no such folder.
+    """
     parts = list(folder.parts)
-    if "images" in parts:
-        parts[len(parts) - 1 - parts[::-1].index("images")] = "labels"
-    labels = Path(*parts)
-    return labels if labels.is_dir() else folder
+    if "images" not in parts:
+        return [folder]
+    last = len(parts) - 1 - parts[::-1].index("images")
+    parts[last] = "labels"
+    places = (Path(*parts[:end]) for end in range(len(parts), last, -1))
+    return [place for place in places if place.is_dir()] or [folder]
+
+
+def find_label(image: Path, folders: Sequence[Path]) -> Path:
+    """Return the label file of an image, in the first of the folders that has it; one that is not there if none has."""
+    paths = [folder / f"{image.stem}.txt" for folder in folders]
+    return next((path for path in paths if path.is_file()), paths[0])
 
 
 def list_name_folders(root: Path, entries: Sequence[Path]) -> list[Path]:
     """Return the folders that class names may be in: the root, and those of the split's images and labels."""
     splits = [entry if entry.is_dir() else entry.parent for entry in entries]
-    return [root, root / "labels", root / "data", *splits, *map(find_label_folder, splits)]
+    labels = [folder for split in splits for folder in list_label_folders(split)]
+    return [root, root / "labels", root / "data", *splits, *labels]
 
 
 def relative_names(images: list[Path], folder: Path) -> list[str]:

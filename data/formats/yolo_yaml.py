@@ -83,7 +83,7 @@ def parse_names(value: object, where: str) -> list[str]:
 
 
 def parse_places(value: object, where: str) -> list[str]:
-    """Return a text or a list of texts as a list.
+    """Return a string or a list of strings as a list.
 
     Raises:
         InputError: if it is neither.

@@ -37,7 +37,7 @@ def benchmark(config: BenchmarkConfig) -> dict[str, Any]:
         What is in the JSON.
 
     Raises:
-        InputError: if the checkpoint cannot be used, or there is no such table.
+        InputError: if the checkpoint cannot be used.
     """
     if config.table is None:
         results = measure(config)

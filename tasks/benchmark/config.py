@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from data.sizes import Size, to_size
 from tasks.accelerators import Accelerator
@@ -41,7 +42,7 @@ class BenchmarkConfig:
 
     recipe: Recipe = spread()
     dataset: CropOptions
-    table: int | None
+    table: Literal[3, 6, 7, 8] | None
     json: Path | None
     checkpoint: Path | None
     num_classes: int | None

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args, get_origin
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import QuotedString
-from hydra.errors import OverrideParseException
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
@@ -29,8 +29,8 @@ def read_options(kind: type[Config], cfg: DictConfig) -> Config:
     Raises:
         InputError: naming the option that is missing, cannot be resolved, or is of the wrong type or range.
     """
-    check_pairing(cfg)
     try:
+        check_pairing(cfg)
         values: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as error:
         raise InputError(f"{error.full_key}: none given; expected {error.full_key}=VALUE") from error
@@ -40,12 +40,12 @@ def read_options(kind: type[Config], cfg: DictConfig) -> Config:
 
 
 def check_pairing(cfg: DictConfig) -> None:
-    """Check that a command's data set serves its task, before a size that the one takes from the other is missing.
+    """Check that a recipe learns from the data set; one for another task lacks options that the recipe refers to.
 
     Raises:
-        InputError: naming the data sets that do.
+        InputError: naming the data sets that serve the recipe's task.
     """
-    head, dataset = OmegaConf.select(cfg, "model.head"), OmegaConf.select(cfg, "dataset.name")
+    head, dataset = (OmegaConf.select(cfg, name) for name in ("model.head", "dataset.name"))
     if head is not None and dataset is not None:
         check_serves(find_task(str(head)), str(dataset))
 
@@ -69,7 +69,7 @@ def given_options() -> list[str]:
 
 
 def keep_text(argument: str, kind: type) -> str:
-    """Quote what Hydra would take for a number or a truth value where an option is a text, such as out=2024_05_18.
+    """Quote what Hydra would take for a number or a truth value where an option is a string, such as out=2024_05_18.
 
     Args:
         argument: of the command line.
@@ -110,7 +110,7 @@ def _look_inside(annotated: Any, name: str) -> Any:
 
 
 def _quote(value: str, kind: Any) -> str:
-    """Quote a value, or what it lists, where its type is a text."""
+    """Quote a value, or what it lists, where its type is a string."""
     kinds = choices(kind)
     listed = next((choice for choice in kinds if get_origin(choice) in (tuple, Sequence)), None)
     named = next((choice for choice in kinds if get_origin(choice) in (dict, Mapping)), None)
@@ -133,7 +133,7 @@ def _quote_text(value: str, *, nullable: bool) -> str:
         return value
     try:
         parsed = OverridesParser.create().parse_override(f"x={stripped}").value()
-    except OverrideParseException:
+    except HydraException:
         return value
     if isinstance(parsed, str | QuotedString | list | dict):
         return value

@@ -29,6 +29,8 @@ def find_samples(dataset: DatasetConfig) -> list[Path]:
     Args:
         dataset: of the data that the model was trained on.
     """
+    if not dataset.root or not dataset.val:
+        return []
     for place, name in product(PLACES, Part("val", dataset.val).names):
         images = list_images(Path(dataset.root, place.format(split=name)))
         if images:

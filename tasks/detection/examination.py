@@ -11,7 +11,7 @@ from data.findings import Finding, Report
 from data.readers import BoxReader
 from data.sizes import Size
 from data.transforms import MIN_SIDE
-from tasks.detection.anchor_fit import Anchors, are_visible, check_reach, describe_reach, find_anchors
+from tasks.detection.anchor_fit import Anchors, are_visible, check_recall, describe_recall, find_anchors
 from tasks.detection.box_plots import plot_box_sizes
 from tasks.detection.box_table import BoxTable, check_repeats, check_sizes, count_boxes, measure_sizes, write_size
 from tasks.detection.limits import check_evaluation
@@ -76,23 +76,23 @@ def examine(
         presence[table.rows[~table.crowd], table.labels[~table.crowd]] = True
         values = {
             "boxes": measure_sizes(table, anchors.size),
-            "reach": _measure_reach(anchors, reader, report, split=role),
+            "anchor_recall": _measure_recall(anchors, reader, report, split=role),
         }
         examined[role] = Examined(count_boxes(table, reader.classes), presence, values)
         advance(len(reader))
     return examined
 
 
-def _measure_reach(anchors: Anchors, reader: BoxReader, report: Report, *, split: str) -> dict[str, Any] | None:
-    """Measure the reach of the anchors, and report what they miss of the boxes to train on; None without boxes."""
+def _measure_recall(anchors: Anchors, reader: BoxReader, report: Report, *, split: str) -> dict[str, Any] | None:
+    """Measure the recall of the anchors, and report what they miss of the boxes to train on; None without boxes."""
     boxes, labels = (torch.from_numpy(values) for values in reader.boxes_at(anchors.size))
     if not len(boxes):
         return None
     if split == "train":
-        reach = check_reach(anchors, boxes, labels, names=reader.classes.names, split=split, report=report)
+        recall = check_recall(anchors, boxes, labels, names=reader.classes.names, split=split, report=report)
     else:
-        reach = anchors.measure(boxes, labels)
-    return describe_reach(reach, reader.classes.names)
+        recall = anchors.measure(boxes, labels)
+    return describe_recall(recall, reader.classes.names)
 
 
 def check_files(name: str, readers: Collection[BoxReader], *, blamed: set[Path], report: Report) -> None:

@@ -38,6 +38,7 @@ class ImageFacts:
         content: digest of the file's bytes; b"" unless it was decoded.
         bits: (64,) bool, the difference hash; None unless it was decoded.
         thumbnail: (THUMBNAIL, THUMBNAIL) uint8, grey; None unless it was decoded.
+        pictures: that the file holds.
     """
 
     path: Path
@@ -48,23 +49,24 @@ class ImageFacts:
     content: bytes = b""
     bits: np.ndarray | None = None
     thumbnail: np.ndarray | None = None
+    pictures: int = 1
 
 
 def look_at(path: Path, *, decode: bool) -> ImageFacts:
     """Read one file: its header, and its pixels where `decode` says so."""
-    size, kind = None, ("", "")
+    size, kind, pictures = None, ("", ""), 1
     try:
         header = inspect_image(path)
-        size, kind = header.upright, (header.format, header.mode)
+        size, kind, pictures = header.upright, (header.format, header.mode), header.pictures
         if not decode:
-            return ImageFacts(path, size, *kind)
+            return ImageFacts(path, size, *kind, pictures=pictures)
         image = load_image(path, least_side=LEAST_SIDE)
     except EntryError as error:
         return ImageFacts(path, size, *kind, fault=error.finding)
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     thumbnail = cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
     content = hashlib.blake2b(path.read_bytes(), digest_size=16).digest()
-    return ImageFacts(path, size, *kind, None, content, hash_differences(grey), thumbnail)
+    return ImageFacts(path, size, *kind, None, content, hash_differences(grey), thumbnail, pictures)
 
 
 def look_at_all(
@@ -124,6 +126,9 @@ def check_images(facts: Sequence[ImageFacts], report: Report) -> None:
         if fact.mode not in USUAL_MODES:
             cure = "is used as RGB; look at the samples"
             report(Finding("note", "unusual pixel format", where, _describe_mode(fact), cure))
+        if fact.pictures > 1:
+            cure = "save the others as files of their own if they are to be used"
+            report(Finding("note", "file of several pictures", where, f"the first of {fact.pictures} is used", cure))
         if fact.path.suffix.lower() not in SUFFIXES[fact.format]:
             cure = "is read by its content; other tools may go by the name"
             report(Finding("note", "name of another format", where, f"the file is {fact.format}", cure))

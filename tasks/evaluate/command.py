@@ -83,16 +83,16 @@ def check_settings(config: EvaluateConfig, description: Description) -> None:
     Raises:
         InputError: naming the option.
     """
-    head, averaging, rule = description.arch.head, config.averaging, config.threshold
+    head, tta, rule = description.arch.head, config.tta, config.threshold
     task = find_task(head)
     dataset = config.dataset.changes.get("name") or description.dataset.name
     check_serves(task, str(dataset))
-    if not averaging.trivial:
-        scales = list(averaging.scales)
+    if not tta.trivial:
+        scales = list(tta.scales)
         if not task.averages:
-            flip = str(averaging.flip).lower()
+            flip = str(tta.flip).lower()
             raise InputError(f"scales={scales} flip={flip}: {head} is no segmenter; expected scales=[1.0] flip=false")
-        logger.info("scores averaged over scales %s%s", scales, ", each mirrored too" if averaging.flip else "")
+        logger.info("scores averaged over scales %s%s", scales, ", each mirrored too" if tta.flip else "")
     if not task.scores and (config.store_thresholds or rule.rule is not None):
         raise InputError(f"threshold, store_thresholds: {head} is no detector, its classes need no threshold")
     if config.store_thresholds:

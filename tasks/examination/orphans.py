@@ -8,7 +8,7 @@ from data.findings import Finding, Report
 from data.folders import find_images_below
 from data.formats.voc_layout import find_xml
 from data.formats.voc_xml import read_xml
-from data.formats.yolo_layout import find_label_folder
+from data.formats.yolo_layout import list_label_folders
 from data.images import find_images
 from data.readers import BoxReader, MaskReader, Reader
 
@@ -57,7 +57,7 @@ def list_yolo(reader: BoxReader) -> dict[Path, Files]:
     """Return the images and the label files of each folder of images."""
     places = {}
     for folder in {path.parent for path in list_images(reader)}:
-        labels = sorted(find_label_folder(folder).glob("*.txt"))
+        labels = sorted(list_label_folders(folder)[0].glob("*.txt"))
         places[folder] = find_images(folder), [path for path in labels if _holds_numbers(path)]
     return places
 

@@ -46,7 +46,7 @@ def percent(value: float, base: float | str | None) -> str:
 
 
 def count(value: float | None) -> str:
-    """Return a whole number with thousands apart: 118 287."""
+    """Return an integer with thousands apart: 118 287."""
     return NONE if value is None else f"{value:,.0f}".replace(",", "\u202f")
 
 

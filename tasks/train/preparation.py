@@ -13,7 +13,7 @@ from data.cache import cache_readers
 from data.config import DatasetConfig
 from data.errors import InputError
 from data.findings import once, refuse
-from data.overview import check_measurable, describe_classes
+from data.overview import check_labels, describe_classes
 from tasks.loaders import build_train_loader, open_split
 from tasks.models.checkpoint import load_checkpoint
 from tasks.models.description import Description
@@ -45,7 +45,7 @@ def open_data(config: TrainConfig) -> "tuple[Reader, Reader]":
         first = reader.subset(range(min(config.overfit, len(reader))))
         return first, first
     val_reader = open_split(task, dataset, "val", classes=reader.classes, report=report)
-    check_measurable(val_reader)
+    check_labels(reader, val_reader)
     for line in describe_classes(reader, val_reader):
         logger.info(line)
     if len(val_reader) < FEW:

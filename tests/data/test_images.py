@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from data.errors import InputError
+from data.image_headers import SUFFIXES
 from data.images import (
     decode_image,
     find_images,
@@ -75,6 +76,13 @@ def test_files_that_are_no_images_are_refused_by_name(tmp_path, read):
     for name, reason in reasons.items():
         with pytest.raises(InputError, match=rf"{name}\.jpg: .*{reason}.*; expected"):
             read(tmp_path / f"{name}.jpg")
+
+
+@pytest.mark.skipif("HEIF" in SUFFIXES, reason="pillow-heif is installed")
+def test_an_image_that_needs_a_plugin_says_which(tmp_path):
+    (tmp_path / "a.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    with pytest.raises(InputError, match=r"a\.HEIC: not read without pillow-heif; expected"):
+        load_image(tmp_path / "a.HEIC")
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.bmp", "a.webp", "a.tif"])

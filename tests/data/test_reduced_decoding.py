@@ -108,7 +108,7 @@ def test_the_option_reaches_the_reader_in_training_and_is_checked(root):
     dataset = load_config("train", *options).dataset
     assert open_split(DETECTION, dataset, "train")[0].image.shape == (60, 80, 3)
     assert open_split(DETECTION, dataset, "val")[0].image.shape == (120, 160, 3)  # as prediction decodes it
-    with pytest.raises(InputError, match=r"^dataset\.least_side: 0; expected a whole number from 1"):
+    with pytest.raises(InputError, match=r"^dataset\.least_side: 0; expected an integer from 1"):
         load_config("train", *options[:-1], "dataset.least_side=0")
 
 

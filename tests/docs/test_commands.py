@@ -8,10 +8,12 @@ import runpy
 import tomllib
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tasks.task import TASKS
 from tests.docs.documents import DOCUMENTS, ROOT, Block, find_blocks, list_commands, run_module, serve
 from tests.docs.place import make_place
 from tests.support.trained import Trained
@@ -41,7 +43,9 @@ def place(tmp_path_factory: pytest.TempPathFactory, trained: Callable[[str], Tra
 def inside(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in that folder, with its weights in place of downloads, and with networks that have learned at once."""
     monkeypatch.chdir(place)
-    monkeypatch.setattr("tasks.train.overfit.LEARNED", {"mAP": 0.0, "mIoU": 0.0})
+    learned = {task.kind: replace(task, learned=0.0) for task in TASKS.values()}
+    for head, task in TASKS.items():
+        monkeypatch.setitem(TASKS, head, learned[task.kind])
     monkeypatch.setenv("TORCH_HOME", str(place / "torch"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     return place
@@ -90,6 +94,7 @@ def run(words: list[str]) -> int:
     return run_module(rest[1], quicken(rest[1], rest[2:]))
 
 
+@pytest.mark.usefixtures("blank_figures")
 @pytest.mark.parametrize("block", SHELL, ids=str)
 def test_a_command_block_runs(block: Block, inside: Path) -> None:
     for words in list_commands(block):

@@ -19,7 +19,7 @@ from tasks.models.pretrained.timm_names import HALF, IMAGENET
 OWN = ("backbone.stem.conv.weight", "backbone.net.conv_stem.weight")
 
 
-class Layout(NamedTuple):
+class WeightsLayout(NamedTuple):
     """How a publisher stores a kind of model.
 
     Attributes:
@@ -89,7 +89,7 @@ def name_lraspp(net: MobileNetV3) -> Names:
 
 CLASSIFIED = Preprocessing(None, *IMAGENET, resize="antialias")
 LAYOUTS = {
-    "torchvision ssdlite320": Layout(
+    "torchvision ssdlite320": WeightsLayout(
         ("backbone.features.0.0.0.weight", "head.classification_head.module_list.0.1.bias"),
         "ssdlite",
         "head.classification_head.module_list.0.1.bias",
@@ -99,7 +99,7 @@ LAYOUTS = {
         {"bn_eps": 1e-3, "bn_momentum": 0.03, "anchors": "torchvision", "scores": "softmax"},
         Preprocessing((320, 320), *HALF, resize="bilinear"),
     ),
-    "torchvision lraspp": Layout(
+    "torchvision lraspp": WeightsLayout(
         ("backbone.0.0.weight", "classifier.cbr.0.weight"),
         "lraspp",
         "classifier.low_classifier.bias",
@@ -109,7 +109,7 @@ LAYOUTS = {
         {"bn_eps": 1e-3, "aspp": "torchvision", "output_stride": 16},
         Preprocessing(520, *IMAGENET, resize="antialias"),
     ),
-    "torchvision": Layout(
+    "torchvision": WeightsLayout(
         ("features.0.0.weight", "features.1.block.0.0.weight"),
         "classifier",
         "classifier.3.bias",
@@ -119,7 +119,7 @@ LAYOUTS = {
         {"bn_eps": 1e-3},
         CLASSIFIED,
     ),
-    "d-li14": Layout(
+    "d-li14": WeightsLayout(
         ("features.0.0.weight", "features.1.conv.0.weight"),
         "classifier",
         "classifier.3.bias",
@@ -129,7 +129,7 @@ LAYOUTS = {
         {"bn_eps": 1e-5, "se": "before_act"},
         CLASSIFIED,
     ),
-    "timm": Layout(
+    "timm": WeightsLayout(
         ("conv_stem.weight",), "classifier", "classifier.bias", int, True, name_classifier("timm"), {}, None
     ),
 }

@@ -9,7 +9,7 @@ from data.classes import ClassTable
 from data.config import DatasetConfig
 from data.errors import InputError
 from data.findings import EntryError
-from data.formats.mask_classes import parse_rows
+from data.formats.mask_class_files import parse_rows
 
 INDICES = np.array([[0, 1, 1], [2, 2, 2]])
 COLORS = np.array([[0, 0, 0], [128, 64, 128], [0, 0, 142]], dtype=np.uint8)  # background, road, car

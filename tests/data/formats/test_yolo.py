@@ -311,6 +311,16 @@ def test_names_that_are_no_utf_8_are_read(tmp_path):
     assert sum(Part("val", "train", 0.5).select([f"{name}{i}.png" for i in range(100)])) in range(30, 70)
 
 
+def test_images_may_lie_deeper_than_their_labels(tmp_path):
+    root = trees.write_yolo(tmp_path)
+    (root / "images/train/cam0").mkdir()
+    for path in list((root / "images/train").glob("*.png")):
+        path.rename(root / "images/train/cam0" / path.name)
+    labels = read(root)
+    assert labels.images.names.tolist() == ["a.png", "b.png", "d.png"]
+    assert np.bincount(labels.boxes.rows, minlength=3).tolist() == [2, 1, 0]
+
+
 def test_lines_with_a_score_among_polygons_are_refused():
     with pytest.raises(InputError, match="fit neither polygons nor boxes with other values behind them; expected in"):
         find_boxes("0 .5 .5 .2 .2 .87", TRIANGLE)

@@ -1,14 +1,16 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 import torch
 
 from data.classes import ClassTable
+from data.config import DatasetConfig
 from data.errors import InputError
 from tasks.benchmark.command import benchmark
+from tasks.benchmark.config import BenchmarkConfig
 from tasks.benchmark.paper import TABLES
 from tasks.models.architecture import Arch
 from tasks.models.checkpoint import save_safetensors
@@ -23,6 +25,11 @@ QUICK = ("backbone=small", "size=[64,96]", "image=[70,90]", "warmup_runs=1", "re
 
 def run(*options: str) -> dict[str, Any]:
     return benchmark(load_config("benchmark", *options))
+
+
+def test_the_tables_that_can_be_chosen_are_the_papers() -> None:
+    chosen, _ = get_args(get_type_hints(BenchmarkConfig)["table"])
+    assert get_args(chosen) == tuple(TABLES)
 
 
 @pytest.mark.parametrize("number", [3, 8])
@@ -87,7 +94,8 @@ def test_a_configuration_is_counted_and_timed(
 def test_a_checkpoint_says_what_is_measured(tmp_path: Path) -> None:
     arch = Arch("ssdlite", "small", 2, width=0.5)
     classes = ClassTable.create(["a", "b"], [1, 2])
-    description = Description(arch, classes, Preprocessing((96, 64)), Postprocessing(), {"name": "coco"})
+    dataset = DatasetConfig("coco", "data", "train", "val")
+    description = Description(arch, classes, Preprocessing((96, 64)), Postprocessing(), dataset)
     save_safetensors(tmp_path / "model.safetensors", description, build_model(arch).state_dict())
     found = run(f"checkpoint={tmp_path / 'model.safetensors'}", *QUICK)
     assert found["weights"] == str(tmp_path / "model.safetensors")

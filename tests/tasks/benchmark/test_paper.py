@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from backbones.baselines import BASELINES
-from tasks.benchmark.paper import TABLES, Row
+from tasks.benchmark.paper import TABLES, PaperRow
 from tasks.benchmark.paper_tables import rounds_to
 from tasks.models.architecture import Arch
 
-Count = Callable[[int, Row], dict[str, Any]]
+Count = Callable[[int, PaperRow], dict[str, Any]]
 
 
-def is_v3(row: Row) -> bool:
+def is_v3(row: PaperRow) -> bool:
     return isinstance(row.network, Arch) and row.network.backbone not in BASELINES
 
 
@@ -30,18 +30,18 @@ def count(paper_table: Callable[[int], dict[str, Any]]) -> Count:
 
 
 def name(value: object) -> str:
-    return value.name if isinstance(value, Row) else f"table {value}"
+    return value.name if isinstance(value, PaperRow) else f"table {value}"
 
 
 @pytest.mark.parametrize(("number", "row"), V3, ids=name)
-def test_the_parameters_of_a_v3_row_round_to_the_printed_digits(number: int, row: Row, count: Count) -> None:
+def test_the_parameters_of_a_v3_row_round_to_the_printed_digits(number: int, row: PaperRow, count: Count) -> None:
     found = count(number, row)
     assert found["params_match"] is ((number, row.name) != LARGE_OF_TABLE_3)
     assert abs(found["params_difference"]) < 0.025
 
 
 @pytest.mark.parametrize(("number", "row"), V3, ids=name)
-def test_the_multiply_adds_of_a_v3_row_are_the_printed_ones(number: int, row: Row, count: Count) -> None:
+def test_the_multiply_adds_of_a_v3_row_are_the_printed_ones(number: int, row: PaperRow, count: Count) -> None:
     found = count(number, row)
     if number == 6:
         assert found["madds_match"]
@@ -50,7 +50,7 @@ def test_the_multiply_adds_of_a_v3_row_are_the_printed_ones(number: int, row: Ro
 
 
 @pytest.mark.parametrize(("number", "row"), OTHERS, ids=name)
-def test_a_row_of_a_baseline_is_near_the_printed_figures(number: int, row: Row, count: Count) -> None:
+def test_a_row_of_a_baseline_is_near_the_printed_figures(number: int, row: PaperRow, count: Count) -> None:
     pytest.importorskip("timm")
     found = count(number, row)
     assert abs(found["params_difference"]) < 0.07
@@ -75,7 +75,7 @@ def test_the_classifiers_of_table_3_have_the_published_counts(count: Count) -> N
 
 
 @pytest.mark.parametrize("row", [row for table in TABLES.values() for row in table.rows], ids=name)
-def test_printed_figures_are_numbers(row: Row) -> None:
+def test_printed_figures_are_numbers(row: PaperRow) -> None:
     assert 0.1 < float(row.params) < 6
     assert 0.1 < float(row.madds) < 400
     assert 10 < float(row.metric) < 80

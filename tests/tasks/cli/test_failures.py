@@ -54,7 +54,7 @@ def test_every_command_names_the_nearest_option(command: str, run: Any) -> None:
         ("train", "out=a=b", "out=a=b: cannot be read; put special signs into two pairs of quotes"),
         ("evaluate", "batch_size=1", "checkpoint: none given; expected checkpoint=VALUE"),
         ("evaluate", "checkpoint=none.ckpt", "checkpoint: no file none.ckpt; expected a file of an earlier run"),
-        ("train", "batch_size=2.5", "batch_size: 2.5; expected a whole number"),
+        ("train", "batch_size=2.5", "batch_size: 2.5; expected an integer"),
         ("train", "find=rate", "find: unknown 'rate'; choose from lr, batch_size"),
         ("train", "logger=wandb", "logger: wandb is not installed; pip install 'bneck[wandb]'"),
     ],
@@ -86,7 +86,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_starts(
     (tmp_path / "file").write_text("x")
     check(run("train", f"out={tmp_path}"), "exists and is not empty; expected a new folder, so that nothing is lost")
     check(run("train", f"out={tmp_path / 'file' / 'run'}"), "cannot be made, as")
-    monkeypatch.setattr("tasks.cli.entry.os.access", lambda *_: False)
+    monkeypatch.setattr("tasks.cli.folders.os.access", lambda *_: False)
     check(run("train", f"out={tmp_path / 'run'}"), "is read-only for you; expected out=DIR elsewhere")
 
 
@@ -106,7 +106,7 @@ def test_a_gpu_out_of_memory_suggests_half_the_batch(run: Any, monkeypatch: pyte
     assert "batch_size=" not in run("train", "resume=RUN").said
 
 
-def test_a_processor_out_of_memory_suggests_half_the_batch() -> None:
+def test_a_cpu_out_of_memory_suggests_half_the_batch() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**50)
     config = {"batch_size": 32, "trainer": {"accumulate_grad_batches": 1}}

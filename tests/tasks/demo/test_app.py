@@ -13,6 +13,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from PIL import Image
 
+from data.config import DatasetConfig
 from data.images import load_mask
 from tasks.demo import app as serving_app
 from tasks.demo import inference
@@ -138,7 +139,7 @@ class Slow:
         self.began.append(image.shape[0])
         assert self.go.wait(10)
         self.running -= 1
-        yield SimpleNamespace(mask=None, labels=np.zeros(0), scores=np.zeros(0), boxes=np.zeros((0, 4)))
+        yield SimpleNamespace(to_message=dict)
 
 
 DESCRIPTION = {
@@ -146,7 +147,7 @@ DESCRIPTION = {
     "classes": CLASSES,
     "thresholds": None,
     "preprocessing": SimpleNamespace(size=(64, 96)),
-    "dataset": {},
+    "dataset": DatasetConfig("coco", "gone", "train", "val"),
 }
 
 

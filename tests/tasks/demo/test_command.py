@@ -17,7 +17,7 @@ from tests.support.runs import CONF, load_config
     ("options", "message"),
     [
         (["port=70000"], "port: 70000; expected 1 to 65535, or 0 for any"),
-        (["port=www"], "port: 'www'; expected a whole number"),
+        (["port=www"], "port: 'www'; expected an integer"),
         (["host=''"], "host: ''; expected 127.0.0.1"),
         (["host=a..b"], "host: cannot listen at 'a..b'"),
         (["host=192.0.2.1"], "host: cannot listen at '192.0.2.1'"),

@@ -1,11 +1,11 @@
 import json
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
 
+from data.config import DatasetConfig
 from tasks.demo.samples import find_samples
 from tasks.predict.predictor import Predictor
 from tests.tasks.demo.served import ask, build, draw_image, encode, save_model
@@ -22,18 +22,22 @@ def make_images(*paths: Path) -> None:
 )
 def test_samples_are_spread_over_the_images_of_the_split(place: str, tmp_path: Path) -> None:
     make_images(*(tmp_path / place / f"{number:02d}.png" for number in range(24)))
-    found = find_samples({"root": str(tmp_path), "val": "val"})
+    found = find_samples(DatasetConfig("coco", str(tmp_path), "train", "val"))
     assert [path.name for path in found] == [f"{number:02d}.png" for number in range(0, 24, 2)]
 
 
-@pytest.mark.parametrize("dataset", [{}, {"root": "gone", "val": "val"}, {"root": None, "val": None}])
-def test_there_are_no_samples_where_there_is_no_data(dataset: dict[str, Any]) -> None:
-    assert find_samples(dataset) == []
+@pytest.mark.parametrize(("root", "val"), [("gone", "val"), ("", "val"), (".", "")])
+def test_there_are_no_samples_where_there_is_no_data(
+    root: str, val: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_images(tmp_path / "val/a.png", tmp_path / "images/a.png")
+    monkeypatch.chdir(tmp_path)
+    assert find_samples(DatasetConfig("coco", root, "train", val)) == []
 
 
 def test_samples_are_served_by_their_number_alone(models: dict[str, Path], tmp_path: Path) -> None:
     make_images(tmp_path / "val/a.png")
-    dataset = {"name": "coco", "root": str(tmp_path), "val": "val"}
+    dataset = DatasetConfig("coco", str(tmp_path), "train", "val")
     path = save_model("ssdlite", tmp_path / "m.safetensors", dataset=dataset)
     predictor = Predictor(path)
     assert json.loads(ask(build(predictor), "GET", "/model").body)["samples"] == ["a.png"]

@@ -8,8 +8,8 @@ from tasks.detection.metrics import evaluate_detections
 from tasks.detection.plots import plot_errors, plot_thresholds
 from tasks.detection.worst import describe_image, rank_images
 from tasks.evaluation_settings import ThresholdRule
+from tests.support.figures import drawn
 from tests.tasks.detection.test_metrics import coco, found, random_case
-from tests.tasks.drawing.test_plots import drawn
 
 BOXES = [
     (1, 3, 0, 0, 10, 10),

@@ -6,8 +6,8 @@ import torch
 from data.classes import ClassTable
 from data.errors import InputError
 from data.loading import DetectionBatch
-from tasks.cli.options import to_plain
-from tasks.train.command import build_module
+from tasks.detection.detector import Detector
+from tasks.detection.module import DetectionModule
 from tests.support.runs import describe, load_config
 from tests.support.synchronization import no_synchronization
 
@@ -17,9 +17,9 @@ SSD = ("loss.assignment=iou", "loss.box=smooth_l1", "model.scores=softmax")
 
 def build(*options):
     """Return a module that logs nothing."""
-    config = to_plain(load_config("train", "task=ssdlite", "backbone=small", "size=96", *options))
+    config = load_config("train", "task=ssdlite", "backbone=small", "size=96", *options)
     torch.manual_seed(0)
-    module = build_module(config, describe(config, CLASSES), weights=None, steps=10)
+    module = DetectionModule(Detector(describe(config, CLASSES)), loss=config.recipe.own.loss)
     module.log = module.log_dict = lambda *args, **kwargs: None
     return module
 
@@ -30,7 +30,8 @@ def two_images():
     images = torch.randint(0, 256, (2, 3, 96, 96), dtype=torch.uint8, generator=generator)
     boxes = torch.tensor([[[5.0, 5, 40, 50], [30, 30, 90, 90]], [[10, 20, 70, 60], [0, 0, 0, 0]]])
     labels = torch.tensor([[0, 1], [1, -1]])
-    return DetectionBatch(images, boxes, labels, torch.zeros(2, 2, dtype=torch.bool), torch.arange(2))
+    sizes = torch.full((2, 2), 96)
+    return DetectionBatch(images, boxes, labels, torch.zeros(2, 2, dtype=torch.bool), torch.arange(2), sizes)
 
 
 @pytest.mark.parametrize("options", [(), SSD, ("task=ssdlite_tensorflow",), ("task=ssdlite_torchvision",)])
@@ -57,9 +58,9 @@ def test_a_few_steps_on_one_batch_lower_the_loss(options):
 
 def test_task_aligned_assignment_of_softmax_scores_is_refused():
     with pytest.raises(InputError, match=r"expected model\.scores=sigmoid or loss\.assignment=iou"):
-        build("model.scores=softmax")
+        load_config("train", "model.scores=softmax")
 
 
 def test_a_number_of_negatives_for_sigmoid_scores_is_refused():
     with pytest.raises(InputError, match=r"loss\.min_negatives: does nothing with model\.scores=sigmoid"):
-        build("loss.min_negatives=0")
+        load_config("train", "loss.min_negatives=0")

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
+from data.errors import InputError
 from tasks.detection.confusion import confusion_matrix
 from tasks.detection.evaluation_matching import match_detections
 from tasks.detection.thresholds import ScoreCurve, choose_thresholds, draw_score_curves, fill_unmeasured
 from tasks.evaluation_settings import ThresholdRule
+from tests.support.runs import load_config
 from tests.tasks.detection.test_metrics import IDS, coco, found, random_case
 
 # Four boxes; by score: right, right, false, right, false.
@@ -55,11 +57,24 @@ def test_thresholds_of_the_checkpoint_are_taken_unless_a_rule_is_given():
 
 @pytest.mark.parametrize(
     ("values", "message"),
-    [(("F1",), "unknown 'F1'"), (("f1", -1), "limit: -1"), (("f1", "0"), "limit"), ((None, float("nan")), "limit")],
+    [(("F1",), "unknown 'F1'"), (("f1", -1), "limit: -1"), ((None, float("nan")), "limit")],
 )
 def test_rules_of_another_form_are_refused(values, message):
     with pytest.raises(ValueError, match=message):
         ThresholdRule(*values)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("rule=F1", r"rule: unknown 'F1'; choose from f1, false_positives"),
+        ("limit=-1", r"limit: -1\.0; expected a number from 0"),
+        ("limit='0'", r"limit: '0'; expected a number"),
+    ],
+)
+def test_options_of_a_rule_are_refused_by_name(option, message):
+    with pytest.raises(InputError, match=rf"^threshold\.{message}"):
+        load_config("evaluate", "checkpoint=x", f"threshold.{option}")
 
 
 def test_curves_count_equal_scores_at_once_and_leave_crowds_out():

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.cli.options import to_plain
 from tasks.doctor.__main__ import main
 from tasks.doctor.survey import look
 from tests.support.runs import load_config
@@ -14,7 +13,7 @@ from tests.support.sound_sets import CLASSES, SIDE, write_coco, write_masks, wri
 
 def findings_of(root, *options):
     """Return the level and the kind of all findings, each as often as it is made."""
-    config = to_plain(load_config("doctor", f"dataset.root={root}", "dataset.workers=1", *options))
+    config = load_config("doctor", f"dataset.root={root}", "dataset.workers=1", *options)
     return [(finding.level, finding.kind) for finding in look(config).findings]
 
 

@@ -8,7 +8,7 @@ from data.config import DatasetConfig
 from data.loading import SegmentationBatch
 from data.samples import IGNORE
 from heads.fcn import FCN
-from tasks.evaluation_settings import Averaging
+from tasks.evaluation_settings import TTA
 from tasks.models.architecture import Arch
 from tasks.models.description import Description
 from tasks.models.network import build_model
@@ -146,13 +146,13 @@ def test_masks_have_the_size_of_the_label(size):
 
 
 def test_masks_come_from_averaged_scores_where_that_is_asked_for():
-    model, averaging = segmenter().eval().model, Averaging((1.0, 1.5), flip=True)
+    model, tta = segmenter().eval().model, TTA((1.0, 1.5), flip=True)
     batch = random_batch()._replace(masks=torch.zeros(2, 50, 60, dtype=torch.uint8))
     plain, averaged = (
-        SegmentationModule(model, metric=SegmentationMetric(model.description.classes), averaging=each)
-        for each in (None, averaging)
+        SegmentationModule(model, metric=SegmentationMetric(model.description.classes), tta=each)
+        for each in (None, tta)
     )
-    scores = average_scores(batch.images, predict=model.raw, size=(50, 60), averaging=averaging)
+    scores = average_scores(batch.images, predict=model.raw, size=(50, 60), tta=tta)
     assert torch.equal(averaged.validation_step(batch, 0), scores.argmax(1))
     assert not torch.equal(plain.validation_step(batch, 0), scores.argmax(1))
 

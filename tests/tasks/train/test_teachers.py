@@ -54,14 +54,14 @@ def test_a_detector_of_another_backbone_teaches_with_its_own_normalisation(tmp_p
     for found, expected in zip(teacher(images), predict(source, images), strict=True):
         torch.testing.assert_close(found, expected)
         assert not found.requires_grad
-    assert teacher.places is None
+    assert teacher.class_map is None
 
 
 def test_torchvisions_detector_teaches_some_of_its_classes(tmp_path: Path) -> None:
     source = save(build_detector(), tmp_path / "ssdlite.pth")
     options = ("task=ssdlite_torchvision", "size=320", f"distill.teacher={source}")
     teacher = teach("ssdlite", *options, classes=ClassTable.create(["car", "person"], [3, 1]))
-    assert teacher.places.tolist() == [2, 0]  # type: ignore[union-attr]
+    assert teacher.class_map.tolist() == [2, 0]  # type: ignore[union-attr]
     options_that_fit = r"fit: model.anchors=torchvision model.scores=softmax loss.assignment=iou$"
     with pytest.raises(InputError, match=options_that_fit):
         teach("ssdlite", "size=320", f"distill.teacher={source}", classes=ClassTable.create(["car"], [3]))
@@ -80,7 +80,7 @@ def test_a_segmenter_of_another_head_teaches_at_the_size_of_the_images(
 def test_classes_are_found_by_their_names(tmp_path: Path) -> None:
     theirs = ClassTable.create(["car", "dog", "person", "rider"], range(4))
     source = save_checkpoint(tmp_path, "ssdlite", classes=theirs)
-    assert teach("ssdlite", f"distill.teacher={source}").places.tolist() == [2, 3, 0]  # type: ignore[union-attr]
+    assert teach("ssdlite", f"distill.teacher={source}").class_map.tolist() == [2, 3, 0]  # type: ignore[union-attr]
     with pytest.raises(InputError, match=r"distill.teacher=.*does not know 'bus'; .*this one knows car, dog"):
         teach("ssdlite", f"distill.teacher={source}", classes=ClassTable.create(["car", "bus"], [0, 1]))
 
@@ -131,9 +131,11 @@ def build_voc(path: Path) -> tuple[str, ...]:
 def test_21_classes_are_those_of_voc_where_the_students_are_among_them(tmp_path: Path) -> None:
     options = build_voc(tmp_path / "voc.pth")
     person = ClassTable.create(["person", "background"], [1, 0])
-    assert teach("lraspp", *options, classes=person).places.tolist() == [15, 0]  # type: ignore[union-attr]
-    assert teach("lraspp", *options, classes=voc_classes()).places is None
-    assert teach("lraspp", *options, classes=ClassTable.create([f"c{i}" for i in range(21)], range(21))).places is None
+    assert teach("lraspp", *options, classes=person).class_map.tolist() == [15, 0]  # type: ignore[union-attr]
+    assert teach("lraspp", *options, classes=voc_classes()).class_map is None
+    assert (
+        teach("lraspp", *options, classes=ClassTable.create([f"c{i}" for i in range(21)], range(21))).class_map is None
+    )
     with pytest.raises(InputError, match=r"21 classes without names, 3 here; expected as many; .* among VOC's"):
         teach("lraspp", *options)
 
