@@ -83,13 +83,12 @@ def find_pairs(root: Path, part: Part) -> tuple[Path, list[tuple[Path, Path]]]:
 def list_places(root: Path, part: Part) -> Iterator[tuple[Path, Path, Path | None]]:
     """Yield where a split may be: its folders of images and of masks, and the list that names its images, if any."""
     for name in part.names:
-        yield from (
-            (root / images.format(split=name), root / masks.format(split=name), None) for images, masks in FOLDERS
-        )
+        for images, masks in FOLDERS:
+            yield root / images.format(split=name), root / masks.format(split=name), None
     for name in part.names:
         yield root / VOC[0], root / VOC[1], root / LISTS.format(split=name)
-    if part.share is not None:
-        yield from ((root / images, root / masks, None) for images, masks in WHOLE)
+    for images, masks in WHOLE if part.share is not None else ():
+        yield root / images, root / masks, None
 
 
 def pair_files(images: Path, masks: Path, *, listing: Path | None) -> list[tuple[Path, Path]]:
