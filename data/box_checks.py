@@ -77,7 +77,7 @@ def keep_good(
     if labels.relative:
         kinds = np.where(outside, "values that are no shares of the image's sides", kinds)
     else:
-        inside = (kinds == "") & (xyxy <= 1).all(axis=1)
+        inside = (kinds == "") & (xyxy <= 1 + BEYOND_ONE).all(axis=1)
         kinds = np.where(inside, "within the first pixel, as shares of the image's sides are", kinds)
     good = kinds == ""
     names, counts = np.unique(kinds[~good], return_counts=True)

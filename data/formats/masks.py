@@ -77,7 +77,9 @@ def find_pairs(root: Path, part: Part) -> tuple[Path, list[tuple[Path, Path]]]:
     there = sorted(path.relative_to(root).as_posix() for path in root.glob("*/*") if path.is_dir())
     lists = sorted(path.relative_to(root).as_posix() for path in root.glob(LISTS.format(split="*")))
     found = f"folders there: {', '.join(there[:8])}" + f"; lists: {', '.join(lists[:8])}" * bool(lists)
-    raise part.missing(root, f"images/{part.split} and masks/{part.split} ({found})")
+    whole = any(all((root / place).is_dir() for place in pair) for pair in WHOLE)
+    expected = f"images/{part.split} and masks/{part.split} ({found})"
+    raise part.missing(root, expected, one_split=whole and not there)
 
 
 def list_places(root: Path, part: Part) -> Iterator[tuple[Path, Path, Path | None]]:

@@ -59,16 +59,18 @@ def find_layout(root: Path, part: Part, *, report: Report) -> VocLayout:
         if listings:
             return read_lists(root / "JPEGImages", root / "Annotations", listings, report=report)
         for images, annotations in FOLDERS:
-            places = root / images.format(split=split), root / annotations.format(split=split)
-            if all(place.is_dir() for place in places):
-                return list_folders(*places)
-    for images, annotations in WHOLE if part.share is not None else ():
-        if all((root / place).is_dir() for place in (images, annotations)) and find_xml(root / annotations):
-            return list_folders(root / images, root / annotations)
+            pair = root / images.format(split=split), root / annotations.format(split=split)
+            if all(place.is_dir() for place in pair):
+                return list_folders(*pair)
+    places = [(root / images, root / annotations) for images, annotations in WHOLE]
+    whole = next((pair for pair in places if all(place.is_dir() for place in pair) and find_xml(pair[1])), None)
+    if whole is not None and part.share is not None:
+        return list_folders(*whole)
     folders = ", ".join(images.format(split=part.split) for images, _ in reversed(FOLDERS))
     there = sorted(path.stem for path in root.glob(LISTS.format(split="*")))
     lists = LISTS.format(split=part.split) + f" (lists there: {', '.join(there[:8])})" * bool(there)
-    raise part.missing(root, f"{lists} or one of the folders {folders} with XML files")
+    one_split = whole is not None and not there
+    raise part.missing(root, f"{lists} or one of the folders {folders} with XML files", one_split=one_split)
 
 
 def find_lists(root: Path, split: str) -> list[Path]:

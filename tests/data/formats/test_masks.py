@@ -119,6 +119,8 @@ def test_a_share_of_one_split_is_evaluated_on(root):
             path.rename(root / folder / path.name)
         (root / folder / "train").rmdir()
     assert [open_masks(root, role, val_share=0.5)[0].name for role in ("train", "val")] == ["b", "a"]
+    with pytest.raises(InputError, match=r"no split 'train'; expected .*, or dataset\.val_share=0\.2, as all of it is"):
+        open_masks(root)
 
 
 def test_images_without_a_mask_are_counted_and_named(root):
