@@ -5,7 +5,8 @@ from pathlib import Path
 from data.classes import ClassTable
 from data.findings import Finding, Report
 from data.formats.coco_boxes import parse_boxes
-from data.formats.coco_json import parse_classes, parse_images, read_lists
+from data.formats.coco_json import parse_classes, parse_images, read_lists, to_integer
+from data.formats.placing import choose_folder, place_images
 from data.labels import Labels
 from data.splits import Part
 
@@ -13,10 +14,12 @@ from data.splits import Part
 ANNOTATIONS = (
     "annotations/instances_{split}.json",  # cocodataset.org, CVAT
     "{split}/_annotations.coco.json",  # Roboflow
+    "{split}/labels.json",  # FiftyOne
+    "{split}/annotations/instances.json",  # Supervisely
     "annotations/{split}.json",
     "{split}.json",
 )
-IMAGES = ("{split}", "images/{split}", "{split}/images", "images", "images/default", ".")
+IMAGES = ("{split}", "images/{split}", "{split}/images", "{split}/data", "images", "images/default", "data", ".")
 NOT_COCO = ("notes.json", "data.json", "classes.json", "info.json")  # that exports have beside it
 PROBED = 20  # images that a folder is recognised by
 
@@ -36,15 +39,17 @@ def read_coco(root: Path, part: Part, *, annotations: str | None, report: Report
     path = root / annotations if annotations else find_annotations(root, part)
     lists = read_lists(path)
     entries = [entry for entry in lists["annotations"] if isinstance(entry, dict)]
-    used = {entry["category_id"] for entry in entries if isinstance(entry.get("category_id"), int)}
+    used = {to_integer(entry.get("category_id")) for entry in entries}
     classes = parse_classes(lists["categories"], used=used, path=path, report=report)
     images = parse_images(lists["images"], path=path, report=report)
+    folder = choose_folder(images.names[:PROBED].tolist(), list_folders(root, part, path))
+    images = place_images(images, folder, source=path, report=report)
     labels = {category_id: index for index, category_id in enumerate(classes.ids)}
     boxes = parse_boxes(lists["annotations"], path=path, image_ids=images.ids, labels=labels, report=report)
     note_ids(classes, path=path, report=report)
     return Labels(
         source=path,
-        folder=find_folder(root, part, path, images.names[:PROBED].tolist()),
+        folder=folder,
         classes=classes,
         images=images,
         boxes=boxes,
@@ -73,10 +78,12 @@ def find_annotations(root: Path, part: Part) -> Path:
     raise part.missing(root, expected, one_split=len(alone) == 1)
 
 
-def find_folder(root: Path, part: Part, annotations: Path, names: list[str]) -> Path:
-    """Return the folder that the file names are relative to; the first of those that are usual if no image is there."""
-    folders = [root / place.format(split=name) for name in part.names for place in IMAGES] + [annotations.parent]
-    return next((folder for folder in folders if any((folder / name).is_file() for name in names)), folders[0])
+def list_folders(root: Path, part: Part, annotations: Path) -> list[Path]:
+    """Return the folders that file names may be relative to, the likeliest first."""
+    usual = [root / place.format(split=name) for name in part.names for place in IMAGES]
+    beside = annotations.parent
+    above = [beside.parent / "images"] if beside != root else []  # Supervisely, of a data set of another name
+    return [*usual, beside, beside / "images", beside / "data", *above]
 
 
 def note_ids(classes: ClassTable, *, path: Path, report: Report) -> None:

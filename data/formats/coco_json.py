@@ -1,6 +1,7 @@
 """The JSON of COCO detection (https://cocodataset.org/#format-data) -> checked numpy arrays."""
 
 import json
+import re
 from collections.abc import Hashable, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -10,10 +11,12 @@ import numpy as np
 from data.classes import ClassTable
 from data.errors import InputError
 from data.findings import Finding, Report, fault, parse_all
+from data.formats.foreign import recognise
 from data.labels import ImageList
 
 LISTS = ("images", "annotations", "categories")
 ID_LIMIT = 2**63  # ids are kept as int64
+DIGITS = re.compile("[0-9]{1,19}")
 
 
 def read_lists(path: Path) -> dict[str, list[object]]:
@@ -28,6 +31,10 @@ def read_lists(path: Path) -> dict[str, list[object]]:
         content = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON ({error}); expected COCO annotations in JSON") from error
+    whole = isinstance(content, dict) and all(key in content for key in LISTS)
+    foreign = recognise(content["annotations"] if whole else content)
+    if foreign is not None:
+        raise InputError(f"{path}: holds {foreign.name}; {foreign.cure}")
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds a {type(content).__name__}; expected a dict with the lists {', '.join(LISTS)}")
     for key in LISTS:
@@ -36,7 +43,7 @@ def read_lists(path: Path) -> dict[str, list[object]]:
     return {key: content[key] for key in LISTS}
 
 
-def parse_classes(entries: list[object], *, used: set[Any], path: Path, report: Report) -> ClassTable:
+def parse_classes(entries: list[object], *, used: set[int | None], path: Path, report: Report) -> ClassTable:
     """Turn `categories` into a table sorted by id.
 
     Reports ids or names that are missing, of a wrong type or repeat.
@@ -66,7 +73,7 @@ def parse_classes(entries: list[object], *, used: set[Any], path: Path, report: 
 
 
 def leave_out_group(
-    rows: list[tuple[int, str, str]], *, used: set[Any], path: Path, report: Report
+    rows: list[tuple[int, str, str]], *, used: set[int | None], path: Path, report: Report
 ) -> list[tuple[int, str, str]]:
     """Leave out the category that stands for all others: the supercategory of each, without boxes, as Roboflow adds.
 
@@ -84,18 +91,14 @@ def leave_out_group(
 def parse_images(entries: list[object], *, path: Path, report: Report) -> ImageList:
     """Turn `images` into arrays.
 
-    Reports missing keys, wrong types, file names that leave the folder, and ids that stand twice.
+    Reports missing keys, wrong types, and ids that stand twice. File names have / between folders, and may leave any.
     """
 
     def parse(index: int, entry: object) -> tuple[int, str, tuple[int, int] | None]:
         where = f"{path}: images[{index}]"
         values = take_dict(entry, where)
         image_id, name = take_integer(values, "id", where), take_string(values, "file_name", where)
-        local = PureWindowsPath(name)  # reads / and \ alike
-        if local.anchor or ".." in local.parts:
-            found, cure = repr(name), "expected a path inside the folder of images"
-            raise fault("file name that leaves the folder", f"{where}.file_name", found, cure)
-        return image_id, local.as_posix(), _size(values, where)
+        return image_id, PureWindowsPath(name).as_posix(), _size(values, where)
 
     rows = [row for _, row in parse_all(parse, entries, report=report)]
     rows = [rows[i] for i in keep_first([row[0] for row in rows], f"{path}: images[].id", report=report)]
@@ -133,11 +136,12 @@ def _size(entry: dict[str, Any], where: str) -> tuple[int, int] | None:
     """Return (height, width), None unless the entry holds both."""
     if entry.get("height") is None or entry.get("width") is None:
         return None
-    for side in ("height", "width"):
-        if take_integer(entry, side, where) < 1:
+    size = take_integer(entry, "height", where), take_integer(entry, "width", where)
+    for side, value in zip(("height", "width"), size, strict=True):
+        if value < 1:
             cure = "expected pixels, 1 or more; without height and width, those of the image are taken"
-            raise fault("wrong value", f"{where}.{side}", str(entry[side]), cure)
-    return entry["height"], entry["width"]
+            raise fault("wrong value", f"{where}.{side}", str(value), cure)
+    return size
 
 
 def take_dict(entry: object, where: str) -> dict[str, Any]:
@@ -148,11 +152,20 @@ def take_dict(entry: object, where: str) -> dict[str, Any]:
 
 
 def take_integer(entry: dict[str, Any], key: str, where: str) -> int:
-    """Return an entry's integer (JSON's true is none), or raise a fault."""
-    value = entry.get(key)
-    if type(value) is not int or abs(value) >= ID_LIMIT:
+    """Return an entry's integer, or raise a fault."""
+    value = to_integer(entry.get(key))
+    if value is None:
         raise _wrong(entry, key, where, "expected an integer")
     return value
+
+
+def to_integer(value: object) -> int | None:
+    """Return the integer that a value is, also as VIA ("7") and pandas (7.0) write it; None for any other."""
+    if isinstance(value, str) and DIGITS.fullmatch(value):
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and abs(value) < ID_LIMIT else None  # JSON's true is none
 
 
 def take_string(entry: dict[str, Any], key: str, where: str) -> str:

@@ -34,6 +34,7 @@ JSONS = (
     Foreign(frozenset({"annotation_id", "annotator"}), "Label Studio's own JSON", ANY),
     Foreign(frozenset({"objects", "size"}), "Supervisely's own JSON", ANY),
     Foreign(frozenset({"item", "annotations"}), "Darwin JSON of V7", "export COCO"),
+    Foreign(frozenset({"file_name", "segments_info"}), "COCO's panoptic JSON", "expected its instances_SPLIT.json"),
     Foreign(frozenset({"items", "categories"}), "Datumaro's own JSON", "datum convert -f coco writes COCO"),
 )
 COCO = Foreign(frozenset({"images", "annotations", "categories"}), "COCO's JSON", "read it with dataset=coco")

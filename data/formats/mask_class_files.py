@@ -2,15 +2,17 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from data.classes import Color
 from data.errors import InputError
+from data.formats.text import strip_mark
 
-FILES = ("classes.json", "classes.csv", "classes.txt")
 ROBOFLOW = "_classes.csv"  # beside masks: value, name
+HEAD = "name,red,green,blue"
 EXPECTED = "expected for each class its name with a value from 0 to 65535, or with red, green, blue from 0 to 255"
 
 Codes = dict[str, int | Color]
@@ -53,13 +55,12 @@ def read_file(root: Path, beside: Sequence[Path]) -> Codes | list[str] | None:
     Raises:
         InputError: if it holds anything else.
     """
-    places = [root / name for name in FILES] + [folder / ROBOFLOW for folder in (*beside, root)]
+    places = [root / name for name in FILES] + [folder / ROBOFLOW for folder in beside]
     path = next((place for place in places if place.is_file()), None)
     if path is None:
         return None
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        entries = json.loads(text) if path.suffix == ".json" else parse_rows(text, value_first=path.name == ROBOFLOW)
+        entries = FILES[path.name](strip_mark(path.read_bytes()).decode())
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read ({error}); {EXPECTED}") from error
     if isinstance(entries, list) and entries and all(isinstance(name, str) for name in entries):
@@ -79,6 +80,7 @@ def parse_rows(text: str, *, value_first: bool = False) -> dict[str, Any] | list
     """
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     rows = [[cell.strip() for cell in row] for row in csv.reader(lines)]
+    rows = [[row[0], *row[1].split()] if len(row) == 2 and len(row[1].split()) == 3 else row for row in rows]
     if all(len(row) == 1 for row in rows):
         rows = [row[0].rsplit(maxsplit=3) for row in rows]
         if not all(len(row) == 4 and all(cell.isdecimal() for cell in row[1:]) for row in rows):
@@ -94,6 +96,28 @@ def parse_rows(text: str, *, value_first: bool = False) -> dict[str, Any] | list
     if twice is not None:
         raise ValueError(f"{twice!r} stands twice")
     return {row[0]: int(row[1]) if len(row) == 2 else [int(cell) for cell in row[1:]] for row in rows}
+
+
+def parse_labelmap(text: str) -> dict[str, Any] | list[str]:
+    """Read the rows of CVAT, name:red,green,blue:parts:actions; names alone where none has a colour.
+
+    Raises:
+        ValueError: naming the row that is of another form.
+    """
+    rows = [line.split(":") for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    if rows and all(len(row) > 1 and not row[1].strip() for row in rows):
+        return [row[0].strip() for row in rows]
+    return parse_rows("\n".join([HEAD, *(",".join(row[:2]) for row in rows)]))
+
+
+def parse_label_colors(text: str) -> dict[str, Any] | list[str]:
+    """Read the rows of CamVid, red green blue name.
+
+    Raises:
+        ValueError: naming the row that is of another form.
+    """
+    rows = [line.split(maxsplit=3) for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return parse_rows("\n".join([HEAD, *(",".join([*row[3:], *row[:3]]) for row in rows)]))
 
 
 def _begins_with_value(row: Sequence[str]) -> bool:
@@ -113,3 +137,17 @@ def parse_lines(lines: Sequence[str]) -> list[str]:
             shown = "a comma between names and values, or JSON for names that hold numbers"
             raise ValueError(f"{names[0]!r} may be a name and a value, or a name alone: write {shown}")
     return names
+
+
+FILES: dict[str, Callable[[str], object]] = {  # in a data set's folder, the first that is there
+    "classes.json": json.loads,
+    "classes.csv": parse_rows,
+    "classes.txt": parse_rows,
+    "labelmap.txt": parse_labelmap,  # CVAT's segmentation masks
+    "label_colors.txt": parse_label_colors,  # CamVid's, and CVAT's in its form
+    "class_dict.csv": parse_rows,  # CamVid's on Kaggle
+    "class_mapping.csv": parse_rows,  # V7's
+    "class_names.txt": parse_rows,  # labelme's
+    "colors.txt": parse_rows,  # Supervisely's
+    ROBOFLOW: partial(parse_rows, value_first=True),
+}

@@ -1,12 +1,14 @@
 """Any data set of images and masks in two folders: images/{split}/x.jpg beside masks/{split}/x.png, or deeper."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from data.classes import ClassTable
 from data.config import Code, Palette
 from data.errors import InputError
+from data.findings import refuse
 from data.folders import OTHERS, count_suffixes, find_images_below, list_files, no_images
+from data.formats.listing import find_listed, read_listing
 from data.formats.mask_classes import choose_coding
 from data.formats.pairs import find_partners, name_stem, take_part
 from data.labels import MaskFiles
@@ -18,9 +20,19 @@ FOLDERS = (  # of a split: its images, its masks
     ("images/{split}", "labels/{split}"),
     ("images/{split}", "annotations/{split}"),
     ("{split}/images", "{split}/masks"),
+    ("{split}/data", "{split}/labels"),  # FiftyOne
+    ("{split}", "{split}annot"),  # CamVid
     ("{split}", "{split}"),
 )
-WHOLE = (("images", "masks"), ("images", "labels"), ("images", "annotations"))  # of a data set that is one split
+VOC = ("JPEGImages", "SegmentationClass")  # of all splits, which lists tell apart: Pascal VOC, CVAT, Supervisely
+LISTS = "ImageSets/Segmentation/{split}.txt"
+WHOLE = (  # of a data set that is one split
+    ("images", "masks"),
+    ("images", "labels"),
+    ("images", "annotations"),
+    ("data", "labels"),
+    VOC,
+)
 SUFFIXES = ("", "_mask")  # that masks add to the names of their images; Roboflow's are beside them
 LOSSLESS = (".png", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm")
 
@@ -57,26 +69,45 @@ def find_pairs(root: Path, part: Part) -> tuple[Path, list[tuple[Path, Path]]]:
     Raises:
         InputError: if there is no such split, or it holds no images or no masks.
     """
-    places = [tuple(place.format(split=name) for place in pair) for name in part.names for pair in FOLDERS]
-    whole = [pair for pair in WHOLE if all((root / place).is_dir() for place in pair)]
-    for images, masks in [*places, *(whole if part.share is not None else ())]:
-        if (root / images).is_dir() and (root / masks).is_dir():
-            pairs = pair_files(root / images, root / masks)
+    for images, masks, listing in list_places(root, part):
+        if images.is_dir() and masks.is_dir() and (listing is None or listing.is_file()):
+            pairs = pair_files(images, masks, listing=listing)
             kept = set(take_part([image for image, _ in pairs], part))
-            return root / images, [pair for pair in pairs if pair[0] in kept]
+            return images, [pair for pair in pairs if pair[0] in kept]
     there = sorted(path.relative_to(root).as_posix() for path in root.glob("*/*") if path.is_dir())
-    expected = f"images/{part.split} and masks/{part.split} (folders there: {', '.join(there[:8])})"
-    raise part.missing(root, expected, one_split=bool(whole) and not there)
+    lists = sorted(path.relative_to(root).as_posix() for path in root.glob(LISTS.format(split="*")))
+    found = f"folders there: {', '.join(there[:8])}" + f"; lists: {', '.join(lists[:8])}" * bool(lists)
+    whole = any(all((root / place).is_dir() for place in pair) for pair in WHOLE)
+    expected = f"images/{part.split} and masks/{part.split} ({found})"
+    raise part.missing(root, expected, one_split=whole and not there)
 
 
-def pair_files(images: Path, masks: Path) -> list[tuple[Path, Path]]:
+def list_places(root: Path, part: Part) -> Iterator[tuple[Path, Path, Path | None]]:
+    """Yield where a split may be: its folders of images and of masks, and the list that names its images, if any."""
+    for name in part.names:
+        for images, masks in FOLDERS:
+            yield root / images.format(split=name), root / masks.format(split=name), None
+    for name in part.names:
+        yield root / VOC[0], root / VOC[1], root / LISTS.format(split=name)
+    for images, masks in WHOLE if part.share is not None else ():
+        yield root / images, root / masks, None
+
+
+def pair_files(images: Path, masks: Path, *, listing: Path | None) -> list[tuple[Path, Path]]:
     """Return the images of a folder, and of those below it, with their masks in another, or in the same.
 
+    Args:
+        images: their folder.
+        masks: theirs.
+        listing: names the images that are of the split; None: all are.
+
     Raises:
-        InputError: if there is no image, or none of them has a mask.
+        InputError: if there is no image, none of them has a mask, or one that is listed is missing.
     """
     together = images == masks
     pictures = [p for p in find_images_below(images) if not (together and p.stem.endswith(SUFFIXES[1]))]
+    if listing is not None:
+        pictures = take_listed(pictures, images, listing)
     if not pictures:
         raise no_images(images)
     files = [path for path in find_images_below(masks) if path.suffix.lower() in LOSSLESS]
@@ -94,6 +125,23 @@ def pair_files(images: Path, masks: Path) -> list[tuple[Path, Path]]:
     if not any(mask.is_file() for _, mask in pairs):
         raise no_masks(pairs[0][0], pairs[0][1], masks, number=len(pairs))
     return pairs
+
+
+def take_listed(images: Sequence[Path], folder: Path, listing: Path) -> list[Path]:
+    """Return the images of a folder that a list names.
+
+    Raises:
+        InputError: if one that is listed is missing.
+    """
+    stems = [name_stem(path, folder) for path in images]
+    known = {stem: stem for stem in stems}
+    known |= {path.relative_to(folder).as_posix(): stem for path, stem in zip(images, stems, strict=True)}
+    listed = find_listed(read_listing(listing), known, where=listing, report=refuse)
+    missing = [line for stem, line in listed.items() if stem not in known]
+    if missing:
+        found = f"{len(missing)} of {len(listed)} lines name no image in {folder} (first: {missing[0]!r})"
+        raise InputError(f"{listing}: {found}; expected names of images, without extensions")
+    return [path for path, stem in zip(images, stems, strict=True) if stem in listed]
 
 
 def no_masks(image: Path, expected: Path, folder: Path, *, number: int) -> InputError:

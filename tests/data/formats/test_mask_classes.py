@@ -9,7 +9,7 @@ from data.classes import ClassTable
 from data.config import DatasetConfig
 from data.errors import InputError
 from data.findings import EntryError
-from data.formats.mask_class_files import parse_rows
+from data.formats.mask_class_files import parse_label_colors, parse_labelmap, parse_rows
 
 INDICES = np.array([[0, 1, 1], [2, 2, 2]])
 COLORS = np.array([[0, 0, 0], [128, 64, 128], [0, 0, 142]], dtype=np.uint8)  # background, road, car
@@ -121,6 +121,11 @@ def test_one_class_alone_is_refused_with_the_ignored_value(tmp_path):
         ("classes.txt", "background 0 0 0\nroad 128 64 128\ncar 0 0 142\n"),
         ("classes.csv", "name,r,g,b\nbackground,0,0,0\nroad,128,64,128\ncar,0,0,142\n"),
         ("classes.json", '{"background": [0, 0, 0], "road": [128, 64, 128], "car": [0, 0, 142]}'),
+        ("labelmap.txt", "# label:color_rgb:parts:actions\nbackground:0,0,0::\nroad:128,64,128::\ncar:0,0,142::\n"),
+        ("label_colors.txt", "0 0 0 background\n128 64 128\troad\n0 0 142 car\n"),
+        ("class_dict.csv", "name,r,g,b\nbackground,0,0,0\nroad,128,64,128\ncar,0,0,142\n"),
+        ("class_mapping.csv", "class_name,class_color\nbackground,0 0 0\nroad,128 64 128\ncar,0 0 142\n"),
+        ("colors.txt", "background 0 0 0\nroad 128 64 128\ncar 0 0 142\n"),
     ],
 )
 def test_a_file_beside_the_folders_names_colours(tmp_path, name, text):
@@ -138,6 +143,8 @@ def test_a_file_beside_the_folders_names_colours(tmp_path, name, text):
         ("classes.csv", "name,value\nback ground,0\nroad,1\ncar,2\n"),
         ("classes.json", '["back ground", "road", "car"]'),
         ("classes.json", '{"back ground": 0, "road": 1, "car": 2}'),
+        ("class_names.txt", "back ground\nroad\ncar\n"),
+        ("labelmap.txt", "# label:color_rgb:parts:actions\nback ground:::\nroad:::\ncar:::\n"),
     ],
 )
 def test_a_file_beside_the_folders_names_values(tmp_path, name, text):
@@ -262,3 +269,21 @@ def test_a_value_may_stand_before_its_name(tmp_path):
 def test_pixels_of_no_class_have_a_value_that_no_class_has():
     assert ClassTable.create(["a", "b"], [0, 1]).no_class == 255
     assert ClassTable.create(["a", "b", "c"], [254, 255, 300]).no_class == 253
+
+
+@pytest.mark.parametrize(
+    ("parse", "text", "row"),
+    [
+        (parse_labelmap, "road:128,64::\ncar:0,0,142::", "road, 128, 64"),
+        (parse_labelmap, "road:::\ncar:0,0,142::", "road, "),
+        (parse_label_colors, "128 64 128 road\n0 0 142", "0, 0, 142"),
+        (parse_label_colors, "128 64 128 road\n0 0 x car", "car, 0, 0, x"),
+    ],
+)
+def test_a_row_of_another_form_is_named(parse, text, row):
+    with pytest.raises(ValueError, match=f"row '{row}'"):
+        parse(text)
+
+
+def test_names_in_rows_of_camvid_may_have_spaces():
+    assert parse_label_colors("0 128 64 traffic light\n") == {"traffic light": [0, 128, 64]}

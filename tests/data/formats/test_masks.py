@@ -91,7 +91,14 @@ def test_missing_and_empty_splits_are_told_apart(root):
 
 
 @pytest.mark.parametrize(
-    ("images", "masks"), [("images/train", "labels/train"), ("train/images", "train/masks"), ("train", "train")]
+    ("images", "masks"),
+    [
+        ("images/train", "labels/train"),
+        ("train/images", "train/masks"),
+        ("train/data", "train/labels"),
+        ("train", "trainannot"),
+        ("train", "train"),
+    ],
 )
 def test_folders_may_be_named_otherwise(root, images, masks):
     for source, target, suffix in (("images", images, ""), ("masks", masks, "_mask" if images == masks else "")):
@@ -212,3 +219,40 @@ def test_two_masks_of_an_image_are_refused(root, other):
         InputError, match=rf"a\.jpg: has 2 masks, \S*a\.png and \S*{other}; expected one, remove the other"
     ):
         open_masks(root)
+
+
+def write_voc(root, lines, *, split="train"):
+    """Write the folders of Pascal VOC's segmentation, with an image of no mask, and a list."""
+    for source, target in (("images", "JPEGImages"), ("masks", "SegmentationClass")):
+        (root / source / "train").rename(root / target)
+        (root / source).rmdir()
+    Image.new("RGB", (WIDTH, HEIGHT)).save(root / "JPEGImages/detection alone.jpg")
+    (root / "ImageSets/Segmentation").mkdir(parents=True)
+    (root / f"ImageSets/Segmentation/{split}.txt").write_text(lines)
+    return root
+
+
+@pytest.mark.parametrize("lines", ["a\nb\n", '"a"\r\n"b"\r\n', "a.jpg\nb.png\n", "/JPEGImages/a.jpg\nb\n"])
+def test_a_list_of_pascal_voc_names_the_images_of_a_split(root, lines):
+    reader = open_masks(write_voc(root, lines))
+    assert [(sample.name, sample.mask.tolist()) for sample in reader] == [
+        ("a", values(0).tolist()),
+        ("b", values(1).tolist()),
+    ]
+
+
+def test_a_listed_image_that_is_missing_is_refused(root):
+    with pytest.raises(InputError, match=r"train\.txt: 1 of 2 lines name no image in \S+JPEGImages \(first: 'c'\);"):
+        open_masks(write_voc(root, "a\nc\n"))
+
+
+def test_a_list_of_another_split_is_named(root):
+    with pytest.raises(InputError, match=r"masks/train \(folders .*; lists: ImageSets/Segmentation/default\.txt\)"):
+        open_masks(write_voc(root, "a\nb\n", split="default"))
+
+
+def test_the_folders_of_pascal_voc_without_lists_are_one_split(root):
+    write_voc(root, "")
+    (root / "ImageSets").rename(root / "unused")
+    (root / "JPEGImages/detection alone.jpg").unlink()
+    assert [open_masks(root, role, val_share=0.5)[0].name for role in ("train", "val")] == ["b", "a"]
