@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from tasks.drawing.images import SUFFIXES
 from tasks.report.numbers import NONE, count, metric
 from tasks.report.pictures import embed_photo, embed_plot
 from tasks.runs.reading import Run
@@ -127,7 +128,8 @@ def is_inside(folder: Path, name: str) -> bool:
 
 def list_samples(run: Run) -> list[dict[str, Any]]:
     """Return the drawn samples: picture and name."""
-    paths = sorted((run.folder / "samples").glob("*.jpg"), key=lambda path: (len(path.stem), path.stem))
+    found = [path for path in (run.folder / "samples").glob("*") if path.suffix in SUFFIXES]
+    paths = sorted(found, key=lambda path: (len(path.stem), path.stem))
     return [{"source": embed_photo(path), "name": path.stem, "why": ""} for path in paths[:MOST_PICTURES]]
 
 
