@@ -1,11 +1,12 @@
 import ast
 import sys
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from benchmarks.structure import PACKAGES, count_arrows, find_groups, find_imports, find_nodes
+from benchmarks.structure import PACKAGES, count_arrows, find_groups, find_imports, find_nodes, measure_code
 
 ROOT = Path(__file__).parent.parent
 OURS = {"backbones", "heads", "tasks", "data", "conf"}
@@ -89,6 +90,20 @@ def test_imports_run_one_way(of_files):
     knots = find_groups({node for arrow in found for node in arrow}, found)
     assert len(knots) > 20
     assert [knot for knot in knots if len(knot) > 1] == []
+
+
+@pytest.mark.parametrize(
+    ("measure", "most"),
+    [
+        ("lines that ask which task it is", 5),  # outside of the tasks' own folders and their table
+        ("arguments that are bare Any", 15),
+        ("functions over 60 lines", 0),
+    ],
+)
+def test_the_code_stays_as_it_was_put_in_order(measure, most):
+    texts = {path.relative_to(ROOT).as_posix(): parse(path) for path in FILES}
+    found = measure_code({path: tree for path, tree in texts.items() if Path(path).parts[0] in PACKAGES})[measure]
+    assert Counter(found).total() <= most, found
 
 
 def test_a_command_is_imported_by_one_that_runs_it_alone():

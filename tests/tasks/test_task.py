@@ -10,11 +10,10 @@ from omegaconf import OmegaConf
 
 from data.datasets import BOX_FORMATS, MASK_FORMATS
 from data.errors import InputError
-from tasks.cli.overrides import flatten
 from tasks.detection.module import DetectionModule
 from tasks.distillation.settings import Distillation
 from tasks.models.architecture import HEADS
-from tasks.parsing import to_plain
+from tasks.parsing import flatten, to_plain
 from tasks.predict.config import PredictConfig
 from tasks.segmentation.module import SegmentationModule
 from tasks.task import DETECTION, KINDS, SEGMENTATION, TASKS, Parts, Task, check_serves, find_task
