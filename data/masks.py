@@ -14,7 +14,7 @@ from data.images import load_image
 from data.labels import MaskFiles
 from data.mask_checks import check_pairs
 from data.readers import Tally
-from data.samples import IGNORE, SegmentationSample, spread
+from data.samples import IGNORE, SegmentationSample, space_evenly
 
 SAMPLED = 24  # masks that classes are counted in
 
@@ -80,7 +80,7 @@ class MaskDataset:
         Raises:
             InputError: if a mask cannot be read.
         """
-        masks = map(self.read_mask, spread(len(self), SAMPLED))
+        masks = map(self.read_mask, space_evenly(len(self), SAMPLED))
         counts = np.sum([np.bincount(mask.ravel(), minlength=IGNORE + 1) for mask in masks], axis=0)
         known = counts[: len(self.classes)]
         shown, shares = f"share of the pixels of up to {SAMPLED} masks", known / max(1, known.sum())

@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 IGNORE = 255  # the mask value of pixels that loss and metric ignore
 
 
-def spread(count: int, most: int) -> list[int]:
-    """Return at most `most` of the positions 0 to count - 1, evenly spread, the first and the last among them."""
-    return sorted({index * (count - 1) // max(1, most - 1) for index in range(most)})
+def space_evenly(count: int, most: int) -> list[int]:
+    """Return at most `most` of the positions 0 to count - 1, evenly spaced, the first and the last among them."""
+    return sorted({index * (count - 1) // max(1, most - 1) for index in range(most)}) if count else []
 
 
 @dataclass

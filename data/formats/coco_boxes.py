@@ -10,7 +10,7 @@ from data.findings import Finding, Report, fault, parse_all
 from data.formats.coco_json import shorten, take_dict, take_integer
 from data.formats.turning import surround
 from data.labels import BoxList
-from data.samples import spread
+from data.samples import space_evenly
 
 LIMIT = 1e9  # pixels; beyond any image, and products of two stay finite
 NO_BOX = [np.nan] * 4
@@ -59,7 +59,7 @@ def parse_boxes(
 
 def check_form(entries: list[object], *, path: Path, report: Report) -> None:
     """Report boxes in another form than COCO's, corners or a centre and a size, as polygons beside them show."""
-    sample = [entries[index] for index in spread(len(entries), COMPARED)] if entries else []
+    sample = [entries[index] for index in space_evenly(len(entries), COMPARED)] if entries else []
     pairs = [(entry.get("bbox"), entry.get("segmentation")) for entry in sample if isinstance(entry, dict)]
     known = [(_box(box), _enclose(outline)) for box, outline in pairs if box and outline and isinstance(outline, list)]
     counts = {form: sum(_are_near(box, convert(*around)) for box, around in known) for form, convert in FORMS.items()}

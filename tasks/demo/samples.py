@@ -7,6 +7,7 @@ from PIL import Image
 
 from data.config import DatasetConfig
 from data.images import find_images, load_image
+from data.samples import space_evenly
 from data.splits import Part
 
 MOST = 12
@@ -24,7 +25,7 @@ SIDE = 224  # pixels of a thumbnail's longer side
 
 
 def find_samples(dataset: DatasetConfig) -> list[Path]:
-    """Return up to `MOST` images of the evaluation split, evenly spread; none where the data set is not there.
+    """Return up to `MOST` images of the evaluation split, evenly spaced; none where the data set is not there.
 
     Args:
         dataset: of the data that the model was trained on.
@@ -34,8 +35,7 @@ def find_samples(dataset: DatasetConfig) -> list[Path]:
     for place, name in product(PLACES, Part("val", dataset.val).names):
         images = list_images(Path(dataset.root, place.format(split=name)))
         if images:
-            count = min(MOST, len(images))
-            return [images[index * len(images) // count] for index in range(count)]
+            return [images[index] for index in space_evenly(len(images), MOST)]
     return []
 
 

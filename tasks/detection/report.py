@@ -8,7 +8,7 @@ import numpy as np
 
 from data.classes import ClassTable
 from data.readers import BoxReader
-from data.samples import spread
+from data.samples import space_evenly
 from tasks.detection.analysis import analyse
 from tasks.detection.confusion import confusion_matrix
 from tasks.detection.detector import Detector
@@ -74,7 +74,7 @@ def draw_samples(
     """Draw images spread over the data set, with their boxes left and what was found right."""
     folder.mkdir(parents=True, exist_ok=True)
     lowest = dict(zip(reader.classes.ids, thresholds, strict=True))
-    for index in spread(len(reader), SAMPLES):
+    for index in space_evenly(len(reader), SAMPLES):
         sample = reader[index]
         own = [result for result in results if result["image_id"] == sample.image_id]
         found = [result for result in own if result["score"] >= lowest[result["category_id"]]]

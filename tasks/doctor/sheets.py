@@ -9,6 +9,7 @@ import numpy as np
 
 from data.errors import InputError
 from data.images import load_image
+from data.samples import space_evenly
 from data.sizes import Size
 from tasks.doctor.leaks import Pair
 from tasks.drawing.images import PAPER, add_title, draw_legend, resize, side_by_side
@@ -44,9 +45,8 @@ def choose_samples(presence: np.ndarray, count: int = SAMPLES) -> list[int]:
         gains = (presence & ~shown).sum(axis=1) * presence[:, label]  # new classes that an image of this class shows
         chosen.append(int(gains.argmax()))
     left = np.setdiff1d(np.arange(len(presence)), chosen)
-    room = min(count - len(chosen), len(left))
-    spread = left[np.linspace(0, len(left) - 1, room).astype(int)] if room else []
-    return sorted([*chosen, *(int(index) for index in spread)])
+    others = left[space_evenly(len(left), count - len(chosen))]
+    return sorted([*chosen, *others.tolist()])
 
 
 def draw_samples(reader: "Reader", rows: Sequence[int], task: Task) -> np.ndarray | None:

@@ -14,7 +14,7 @@ from data.classes import ClassTable
 from data.images import load_mask
 from data.loading import SegmentationBatch
 from data.readers import MaskReader
-from data.samples import spread
+from data.samples import space_evenly
 from tasks.drawing.figures import plot_confusion_matrix
 from tasks.drawing.images import draw_legend, draw_mask, save_image, side_by_side
 from tasks.evaluation_settings import EvaluationSettings
@@ -118,7 +118,7 @@ def draw_samples(
 ) -> None:
     """Draw images spread over the data set, with their mask left and the predicted one right."""
     folder.mkdir(parents=True, exist_ok=True)
-    for index in spread(len(reader), SAMPLES):
+    for index in space_evenly(len(reader), SAMPLES):
         sample = reader[index]
         predicted = load_prediction(sample.name)
         pair = side_by_side(

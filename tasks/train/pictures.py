@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
 from data.loading import Transformed
-from data.samples import spread
+from data.samples import space_evenly
 from tasks.task import find_task
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class LogImages(L.Callback):
         collate = trainer.val_dataloaders.collate_fn  # type: ignore[union-attr]
         model: Model = pl_module.model  # type: ignore[assignment]
         parts = find_task(model.description.arch.head).parts
-        for number, index in enumerate(spread(len(data), COUNT), start=1):
+        for number, index in enumerate(space_evenly(len(data), COUNT), start=1):
             images = collate([data[0, index]]).images.to(pl_module.device)
             with torch.no_grad():
                 picture = parts.draw_pair(model, data.reader[index], images, longest=LONGEST)

@@ -8,6 +8,7 @@ from data.transforms import (
     DetectionTransform,
     SegmentationResize,
     SegmentationTransform,
+    WholeImage,
 )
 
 HEIGHT, WIDTH = 120, 168
@@ -271,6 +272,31 @@ def test_evaluation_never_touches_the_mask(size):
     assert item.image.shape[:2] == (size if isinstance(size, tuple) else find_size(sample.image.shape[:2], size))
     if size is None:
         np.testing.assert_array_equal(item.image, sample.image)
+
+
+@pytest.mark.parametrize("transform", [DetectionTransform(SIZE), DetectionResize(SIZE, rule="area")])
+def test_an_item_keeps_the_id_and_the_size_of_its_image(transform):
+    sample = detection_sample(np.zeros((40, 60, 3), np.uint8), [[5, 5, 20, 20]])
+    item = transform(sample, 3)
+    assert (item.image_id, item.size, item.image.shape[:2]) == (1, (40, 60), SIZE)
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [SegmentationTransform(SIZE), SegmentationResize(SIZE, rule="area"), WholeImage(SIZE, rule="area")],
+)
+def test_an_item_keeps_the_name_of_its_sample(transform):
+    assert transform(striped(0), 3).name == "name"
+
+
+def test_a_whole_image_is_resized_with_its_mask():
+    image, mask = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.uint8)
+    image[:32, :48], mask[:32, :48] = 255, 7
+    item = WholeImage((32, 128), rule="area")(SegmentationSample(image, mask, ""), 0)
+    expected = np.zeros((32, 128), bool)
+    expected[:16, :96] = True
+    np.testing.assert_array_equal(item.mask, np.where(expected, 7, 0))
+    np.testing.assert_array_equal(item.image[..., 0] > 127, expected)
 
 
 def test_a_crowd_is_never_cropped_into_background():
