@@ -16,12 +16,12 @@ import torch
 from torchvision.ops import box_iou
 
 from benchmarks.timing import save
+from data.box_geometry import area, intersect
 from data.boxes import BoxDataset
 from data.findings import refuse
 from data.formats.coco import read_coco
 from data.samples import DetectionSample
 from data.splits import Part
-from tasks.detection.merging import area, intersect
 from tasks.detection.prediction import BoxPrediction
 from tasks.predict.predictor import Predictor
 

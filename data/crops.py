@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from albumentations.augmentations.crops.transforms import BaseCrop
 
+from data.box_geometry import area, intersect
 from data.samples import IGNORE
 from data.sizes import Size
 
@@ -79,10 +80,9 @@ def centers_inside(boxes: np.ndarray, crop: tuple[int, int, int, int]) -> np.nda
 
 def iou_with_crop(boxes: np.ndarray, crop: tuple[int, int, int, int]) -> np.ndarray:
     """Return the IoU of each box (G, 4), xyxy, with the crop: (G,)."""
-    low, high = np.maximum(boxes[:, :2], crop[:2]), np.minimum(boxes[:, 2:], crop[2:])
-    inside = (high - low).clip(min=0).prod(axis=1)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    return inside / (areas + (crop[2] - crop[0]) * (crop[3] - crop[1]) - inside)
+    whole = np.array(crop)
+    inside = area(intersect(boxes, whole))
+    return inside / (area(boxes) + area(whole) - inside)
 
 
 class ScaledCrop(A.DualTransform):

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from data.box_geometry import area, intersect
+
 SAME = 0.5  # boxes of one class with this IoU, where both tiles look, are one object
 INSIDE = 0.7  # a cut box of which this share lies in another box of its class is a part of that
 SURE = 0.5  # a box with this share of the score of another one may extend the kept box
@@ -114,18 +116,6 @@ def _is_same(found: Found, cut: np.ndarray, row: int, others: np.ndarray) -> np.
     overlap = area(intersect(boxes, box))
     inside = cut[row] & (overlap >= INSIDE * area(box)) | cut[others] & (overlap >= INSIDE * area(boxes))
     return agree | inside
-
-
-def intersect(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return the common parts (D, 4) of boxes; what ends before it begins is empty."""
-    return np.concatenate(
-        [np.maximum(first[..., :2], second[..., :2]), np.minimum(first[..., 2:], second[..., 2:])], axis=-1
-    )
-
-
-def area(boxes: np.ndarray) -> np.ndarray:
-    """Return the areas (D,) of boxes; none where a box ends before it begins."""
-    return np.prod(np.maximum(boxes[..., 2:] - boxes[..., :2], 0), axis=-1)
 
 
 def _unite(boxes: np.ndarray) -> np.ndarray:
