@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Literal
 
 from data.errors import InputError
 
 Role = Literal["train", "val"]
+MACOS = "__MACOSX"  # a folder that macOS puts into zip files
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,17 @@ class Part:
             hint = ", or dataset.val_share=0.2 to evaluate on a fifth of dataset.train where there is no such split"
         elif one_split and self.share is None:
             hint = ", or dataset.val_share=0.2, as all of it is one split: evaluates on a fifth, trains on the others"
+        inner = find_inner(where) if isinstance(where, Path) else None
+        hint += f", or dataset.root={inner}, as nothing else is there" if inner else ""
         return InputError(f"{where}: no split {self.split!r}; expected {expected}{hint}")
+
+
+def find_inner(folder: Path) -> Path | None:
+    """Return what is alone in a folder, if that is a folder: data that were unzipped one folder deeper."""
+    if not folder.is_dir():
+        return None
+    there = [path for path in folder.iterdir() if path.name != MACOS and not path.name.startswith(".")]
+    return there[0] if len(there) == 1 and there[0].is_dir() else None
 
 
 def _draw(name: str) -> float:

@@ -113,7 +113,10 @@ def pair_files(images: Path, masks: Path, *, listing: Path | None) -> list[tuple
     files = [path for path in find_images_below(masks) if path.suffix.lower() in LOSSLESS]
     stems = [name_stem(path, images) for path in pictures]
     suffixes = SUFFIXES[1:] if together else SUFFIXES
-    found = [find_partners([stem + suffix for stem in stems], masks, files) for suffix in suffixes]
+    named = [[stem + suffix for stem in stems] for suffix in suffixes]
+    if not together:
+        named.append([stem + path.suffix for stem, path in zip(stems, pictures, strict=True)])  # a.jpg.png
+    found = [find_partners(names, masks, files) for names in named]
     pairs = []
     for path, stem, *options in zip(pictures, stems, *found, strict=True):
         there = [mask for partners in options for mask in partners]

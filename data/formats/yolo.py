@@ -52,7 +52,8 @@ def read_yolo(root: Path, part: Part, *, names: Sequence[str] | None, report: Re
                 lines.append(parsed[1])
     meaning = find_meaning(lines, task=layout.task, keypoints=layout.keypoints, source=source, report=report)
     boxes = [to_box(values, meaning) for values in lines]
-    note_unlabelled(layout.source, sum(content is None for content in files), len(files), report=report)
+    unlabelled = [path for path, content in zip(paths, files, strict=True) if content is None]
+    note_unlabelled(layout.source, unlabelled, len(files), report=report)
     return Labels(
         source=layout.source,
         folder=layout.folder,
@@ -85,13 +86,14 @@ def check_shared(images: Sequence[Path], labels: Sequence[Path], *, source: str,
             report(Finding("error", "label file of several images", source, found, cure))
 
 
-def note_unlabelled(source: Path, count: int, total: int, *, report: Report) -> None:
-    """Report how many images have no label file; an error where none has."""
-    if count == total:
+def note_unlabelled(source: Path, missing: Sequence[Path], total: int, *, report: Report) -> None:
+    """Report label files that are missing; an error where all are."""
+    if len(missing) == total:
         root = source if source.is_dir() else source.parent
-        others, cure = describe_others(root, "expected labels in a folder labels beside images, or beside the images")
+        usual = "expected labels in a folder labels beside images, or beside the images"
+        others, cure = describe_others(root, f"{usual}, such as {missing[0]}")
         found = f"none of {total} images has a label file{others}"
         report(Finding("error", "no label files", str(source), found, cure))
-    elif count:
-        found = f"{count} of {total} images have no label file"
+    elif missing:
+        found = f"{len(missing)} of {total} images have no label file"
         report(Finding("note", "image without a label file", str(source), found, "taken as images without objects"))

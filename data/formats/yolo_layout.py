@@ -11,6 +11,7 @@ from data.folders import find_images_below, no_images
 from data.formats.listing import list_tails, read_listing
 from data.formats.yolo_names import find_names
 from data.formats.yolo_yaml import find_yaml, parse_keypoints, parse_places, read_yaml
+from data.images import EXTENSIONS
 from data.splits import Part
 
 SPLITS = ("train", "val", "valid", "test")  # keys of data.yaml
@@ -103,7 +104,16 @@ def find_folder(root: Path, part: Part, *, file: Path | None) -> Path:
     if whole is not None and part.share is not None:
         return whole
     wanted = f"{'the key or ' if file else 'data.yaml or '}one of {', '.join(places)}"
+    there = list_candidates(root)
+    wanted += f" (there: {', '.join(there[:8])})" * bool(there)
     raise part.missing(file or root, wanted, one_split=whole is not None)
+
+
+def list_candidates(root: Path) -> list[str]:
+    """Return the names in a folder that may be splits: folders, and text files that are no image's labels."""
+    paths = sorted(root.iterdir())
+    stems = {path.stem for path in paths if path.suffix.lower() in EXTENSIONS}
+    return [path.name for path in paths if path.is_dir() or (path.suffix == ".txt" and path.stem not in stems)]
 
 
 def find_entry(root: Path, entry: str, base: str | None, *, where: str, others: Sequence[str], report: Report) -> Path:

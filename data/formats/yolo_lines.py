@@ -18,7 +18,7 @@ TASKS = {"segment": POLYGONS, "obb": POLYGONS, "detect": BOXES, "pose": BOXES}  
 BEYOND = 0.01  # that shares may leave 0..1 by
 MANY = 0.1  # share of the lines from which they do not fit a meaning
 CORNERS = 8  # numbers of an oriented box
-SCORED = 5  # numbers of a box with a score or the number of its track, which can be nothing else
+SCORED = 5  # numbers of a box with one more behind it: half a point, so no polygon
 
 
 def parse_line(
@@ -91,8 +91,12 @@ def _guess(lines: Sequence[list[float]]) -> str:
     image, and a box does so too: read as boxes, about half of all polygons leave it. Four corners of an oriented box
     are a parallelogram.
     """
-    if any(len(values) == SCORED for values in lines):
-        return BOXES if all(len(values) == SCORED for values in lines) else f"neither {POLYGONS} nor {BOXES}"
+    scored = [values for values in lines if len(values) == SCORED]
+    if scored and len(scored) < len(lines):
+        return f"neither {POLYGONS} nor {BOXES}"
+    if scored:
+        scores = all(0 <= values[-1] <= 1 for values in scored)
+        return BOXES if scores else "both boxes with the number of a track behind them and turned boxes with an angle"
     finite = [values for values in lines if all(map(isfinite, values))]
     if not finite or len({len(values) for values in finite}) > 1:
         return POLYGONS

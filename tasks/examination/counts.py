@@ -1,5 +1,6 @@
 """How often each class is there, in each split, and what is worth knowing of it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from data.findings import Finding, Level, Report
 FEW_IMAGES = 10  # that hold a class: fewer teach it hardly
 IMBALANCE = {"boxes": 20.0, "pixels": 100.0}  # of the most frequent class for one of the rarest, mentioned from there
 MOST_NAMED = 8  # classes in a finding
+MARKS = re.compile(r"[\s_-]")  # that tools put into names, or leave out
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,19 @@ def check_classes(counts: dict[str, Counts], classes: ClassTable, report: Report
         found = f"labelled in {trained}, but not in {', '.join(name for name, _ in others)}: {name_some(unmeasured)}"
         cure = "move some images there: the metrics say nothing of these classes"
         report(Finding("note", "class that is not evaluated", trained, found, cure))
+    _check_names(classes, report, split=trained)
     _check_balance(train, classes, report, split=trained)
+
+
+def _check_names(classes: ClassTable, report: Report, *, split: str) -> None:
+    """Report classes whose names differ in capitals, blanks or dashes alone: one class, most likely."""
+    alike: dict[str, list[str]] = {}
+    for name in classes.names:
+        alike.setdefault(MARKS.sub("", name.casefold()), []).append(name)
+    pairs = [" and ".join(map(repr, names)) for names in alike.values() if len(names) > 1]
+    if pairs:
+        cure = "give them one name in the labels if they are one class: they are learned as different ones"
+        report(Finding("warning", "classes of one name", split, f"written alike: {name_some(pairs)}", cure))
 
 
 def _check_balance(counts: Counts, classes: ClassTable, report: Report, *, split: str) -> None:

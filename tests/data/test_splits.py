@@ -49,3 +49,12 @@ def test_of_a_few_images_at_least_one_is_on_each_side(share):
     count = len(taken(names, share))
     assert count == {1e-9: 1, 0.3: 1, 1 - 1e-9: 5}[share]
     assert sum(Part("train", "train", share).select(names)) == 6 - count
+
+
+def test_data_one_folder_deeper_are_told(tmp_path):
+    (tmp_path / "pets.v3/train").mkdir(parents=True)
+    (tmp_path / "__MACOSX").mkdir()
+    hint = f", or dataset.root={tmp_path}/pets.v3, as nothing else is there"
+    assert str(Part("train", "train").missing(tmp_path, "a")).endswith(f"expected a{hint}")
+    (tmp_path / "README.txt").touch()
+    assert str(Part("train", "train").missing(tmp_path, "a")).endswith("expected a")

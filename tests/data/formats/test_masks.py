@@ -256,3 +256,9 @@ def test_the_folders_of_pascal_voc_without_lists_are_one_split(root):
     (root / "ImageSets").rename(root / "unused")
     (root / "JPEGImages/detection alone.jpg").unlink()
     assert [open_masks(root, role, val_share=0.5)[0].name for role in ("train", "val")] == ["b", "a"]
+
+
+def test_a_mask_may_have_the_whole_name_of_its_image(root):
+    for name in ("a.jpg", "b.png"):
+        (root / "masks/train" / name).with_suffix(".png").rename(root / "masks/train" / f"{name}.png")
+    assert [sample.mask.tolist() for sample in open_masks(root)] == [values(0).tolist(), values(1).tolist()]

@@ -266,7 +266,8 @@ def test_exports_of_one_split_are_divided_by_a_share(tmp_path, write):
 def test_an_export_of_one_split_says_the_option_that_divides_it(tmp_path):
     root = write_label_studio(tmp_path)
     with pytest.raises(
-        InputError, match=r"no split 'train'; expected .*train\.txt, or dataset\.val_share=0\.2, as all of it"
+        InputError,
+        match=r"no split 'train'; expected .*train\.txt \(there: classes\.txt, images, labels\), or dataset\.val_",
     ):
         read(root)
 
@@ -319,6 +320,22 @@ def test_images_may_lie_deeper_than_their_labels(tmp_path):
     labels = read(root)
     assert labels.images.names.tolist() == ["a.png", "b.png", "d.png"]
     assert np.bincount(labels.boxes.rows, minlength=3).tolist() == [2, 1, 0]
+
+
+@pytest.mark.parametrize("number", [3, -0.7, 1.2])
+def test_a_number_behind_a_box_that_is_no_score_is_refused(number):
+    """CVAT's number of a track, or the angle of a turned box."""
+    with pytest.raises(InputError, match="2 of 2 lines hold 6 values, which fit both boxes with the number of a track"):
+        find_boxes("0 .5 .5 .2 .2 0", f"0 .5 .5 .2 .2 {number}")
+
+
+def test_a_split_that_is_missing_says_what_there_is(tmp_path):
+    trees.write_yolo(tmp_path, images="{}", labels="{}", yaml="")
+    (tmp_path / "train").rename(tmp_path / "Train")
+    for name in ("obj.names", "Train.txt", "x.png", "x.txt"):
+        (tmp_path / name).touch()
+    with pytest.raises(InputError, match=r"no split 'train'; expected .* \(there: Train, Train\.txt, val\)"):
+        read(tmp_path)
 
 
 def test_lines_with_a_score_among_polygons_are_refused():

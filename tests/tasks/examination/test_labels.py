@@ -160,3 +160,19 @@ def test_the_recall_of_anchors_is_reported_with_what_would_mend_it():
     assert "50% of all boxes overlap" in found[0].found
     assert "dog (0%)" in found[0].found
     assert "100% with model.shapes=data" in found[0].cure
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("Cat", "dog", "cat"), ["'Cat' and 'cat'"]),
+        (
+            ("traffic light", "Traffic_light", "trafficlight"),
+            ["'traffic light' and 'Traffic_light' and 'trafficlight'"],
+        ),
+        (("cat", "cats", "catdog"), []),
+    ],
+)
+def test_names_that_are_written_alike_are_warned_of(names, expected):
+    _, said = kinds(check_classes, {"train": counts([50, 50, 50])}, ClassTable.create(names, range(3)))
+    assert [text.split("written alike: ")[1].split(";")[0] for text in said] == expected
