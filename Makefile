@@ -1,6 +1,8 @@
-# make demo: train, evaluate and draw on the embedded data set.  make test: lint, types and tests.
+# make demo: train, evaluate and draw on the embedded data set.
+# make test: lint, types and tests.  make test-slow: the tests that train for minutes.  WORKERS=N: test processes.
 PYTHON ?= $(shell command -v python3.11 2>/dev/null || command -v python3)
 BIN := .venv/bin
+WORKERS ?= 2
 INSTALLED := .venv/installed
 
 .PHONY: demo test test-slow clean
@@ -19,10 +21,11 @@ test: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow" -n $(WORKERS) --dist worksteal
 
+# They are handed out one by one, so that the two trainings of the demo, the longest, run side by side.
 test-slow: $(INSTALLED)
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow -n $(WORKERS) --dist loadgroup
 
 clean:
 	rm -rf .venv outputs/demo datasets/synthetic build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

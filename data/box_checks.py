@@ -7,19 +7,23 @@ import numpy as np
 
 from data.errors import InputError
 from data.findings import Finding, Report, fault
-from data.images import describe_size, read_all, read_sizes
+from data.folders import report_left_out
+from data.image_headers import Header, describe_size
+from data.images import inspect_image
 from data.labels import BoxList, Labels
+from data.orientation import choose_upright
+from data.reading import read_all
 from data.sizes import Size
 
 BEYOND_ONE = 0.01  # that shares of a side may leave 0..1 by: rounding, and boxes drawn over the border
 
 
-def check_images(labels: Labels, *, report: Report) -> tuple[Labels, np.ndarray]:
+def check_images(labels: Labels, *, report: Report) -> tuple[Labels, np.ndarray, np.ndarray]:
     """Check that every image is there, is an image and has the size that the labels say.
 
     Returns:
-        the labels of the N images that can be used, and (N, 2) int64, their height and width in pixels; the upright
-        image's where the labels do not say.
+        the labels of the N images that can be used; (N, 2) int64, their height and width in pixels; and (N,) bool,
+        whether they are those of the upright picture, else of the raw pixels.
 
     Raises:
         InputError: if the folder is missing or empty, or `report` refuses what is wrong.
@@ -28,44 +32,60 @@ def check_images(labels: Labels, *, report: Report) -> tuple[Labels, np.ndarray]
         wanted = f"expected a folder with the images that {labels.source} lists"
         raise InputError(f"{labels.folder}: missing or empty; {wanted}")
     paths = [labels.folder / name for name in labels.images.names.tolist()]
-    found = read_all(_check_size, paths, labels.images.sizes, source=f"images of {labels.source}", report=report)
-    sizes = np.array([size for size in found if size is not None], dtype=np.int64).reshape(-1, 2)
-    return labels.take_images(np.array([size is not None for size in found], dtype=bool)), sizes
+    report_left_out(paths, source=labels.source, report=report)
+    found = read_all(_inspect, paths, labels.images.sizes, source=f"images of {labels.source}", report=report)
+    labels = labels.take_images(np.array([header is not None for header in found], dtype=bool))
+    headers, images = [header for header in found if header is not None], labels.images
+    upright = choose_upright(
+        headers, images.sizes, names=images.names.tolist(), source=str(labels.source), report=report
+    )
+    sizes = [header.upright if up else header.raw for header, up in zip(headers, upright.tolist(), strict=True)]
+    return labels, np.array(sizes, dtype=np.int64).reshape(-1, 2), upright
 
 
-def _check_size(path: Path, expected: Size | None) -> Size:
-    """Return an image's (height, width), which must be `expected`, raw or upright as `load_image` takes it."""
-    raw, upright = read_sizes(path)
-    if expected is not None and expected not in (raw, upright):
-        raise fault(
-            "size of an image", path, f"size is {describe_size(upright)}", f"expected {describe_size(expected)}"
-        )
-    return expected or upright
+def _inspect(path: Path, expected: Size | None) -> Header:
+    """Read the header of an image, whose size must be `expected`, raw or upright."""
+    header = inspect_image(path)
+    if expected is not None and expected not in (header.raw, header.upright):
+        found = f"size is {describe_size(header.upright)}"
+        raise fault("size of an image", path, found, f"expected {describe_size(expected)}")
+    return header
 
 
-def keep_good(labels: Labels, sizes: np.ndarray, *, report: Report) -> tuple[BoxList, np.ndarray, dict[str, int]]:
+def keep_good(
+    labels: Labels, sizes: np.ndarray, *, may_be_empty: bool, report: Report
+) -> tuple[BoxList, np.ndarray, dict[str, int]]:
     """Sort boxes by image, in pixels, and leave out and report the bad ones.
 
     Args:
         labels: of N images.
         sizes: (N, 2) int64, their height and width in pixels.
-        report: takes a warning for each kind of bad box, an error if no box is good.
+        may_be_empty: whether images without any box are what is asked for.
+        report: takes a warning for each kind of bad box, an error if there are boxes and none is good.
 
     Returns:
         the M good boxes; (M, 4) float32, the same as xyxy in pixels, clipped to the image; how many of each kind of bad
         box there were.
     """
     boxes = labels.boxes.take(np.argsort(labels.boxes.rows, kind="stable"))
-    outside = find_unnormalised(boxes.boxes_xywh) if labels.relative else np.zeros(len(boxes), dtype=bool)
+    outside = find_unnormalised(boxes.boxes_xywh)
     boxes = _to_pixels(boxes, sizes, relative=labels.relative)
     xyxy = np.concatenate([boxes.boxes_xywh[:, :2], boxes.boxes_xywh[:, :2] + boxes.boxes_xywh[:, 2:]], axis=1)
     limit = np.tile(sizes[boxes.rows][:, ::-1], 2)  # (M, 4): width, height, width, height
     clipped = xyxy.clip(0, limit).astype(np.float32)
-    kinds = np.where(outside, "values that are no shares of the image's sides", name_bad(boxes.boxes_xywh, clipped))
+    kinds = name_bad(boxes.boxes_xywh, clipped)
+    if labels.relative:
+        kinds = np.where(outside, "values that are no shares of the image's sides", kinds)
+    else:
+        inside = (kinds == "") & (xyxy <= 1 + BEYOND_ONE).all(axis=1)
+        kinds = np.where(inside, "within the first pixel, as shares of the image's sides are", kinds)
     good = kinds == ""
     names, counts = np.unique(kinds[~good], return_counts=True)
     dropped = dict(zip(names.tolist(), counts.tolist(), strict=True))
-    _report_bad(labels, boxes, kinds, dropped, report=report)
+    if len(boxes):
+        _report_bad(labels, boxes, kinds, dropped, report=report)
+    else:
+        _report_none(labels, may_be_empty=may_be_empty, report=report)
     beyond = (np.abs(xyxy - clipped) > 1).any(axis=1) & good
     if beyond.any():
         found = f"{int(beyond.sum())} of {len(boxes)} boxes leave their image by over 1 px: clipped"
@@ -107,9 +127,7 @@ def _to_pixels(boxes: BoxList, sizes: np.ndarray, *, relative: bool) -> BoxList:
 def _report_bad(labels: Labels, boxes: BoxList, kinds: np.ndarray, dropped: dict[str, int], *, report: Report) -> None:
     """Report each kind of bad box with its number and its first place; an error where no box is good."""
     cure = "expected the box of an object in the image"
-    if not len(boxes):
-        report(Finding("error", "no boxes", str(labels.source), f"none of {len(labels.images)} images has a box", cure))
-    elif sum(dropped.values()) == len(boxes):
+    if sum(dropped.values()) == len(boxes):
         found = ", ".join(f"{n} {kind} (first: {_place(labels, boxes, kinds == kind)})" for kind, n in dropped.items())
         report(Finding("error", "no good box", str(labels.source), f"all {len(boxes)} boxes are bad: {found}", cure))
         return
@@ -117,6 +135,16 @@ def _report_bad(labels: Labels, boxes: BoxList, kinds: np.ndarray, dropped: dict
         found = f"left out {count} of {len(boxes)} boxes: {kind} (first: {_place(labels, boxes, kinds == kind)})"
         places = _find_places(labels, boxes, kinds == kind)
         report(Finding("warning", f"box: {kind}", str(labels.source), found, cure, places))
+
+
+def _report_none(labels: Labels, *, may_be_empty: bool, report: Report) -> None:
+    """Report labels without any box."""
+    found = f"none of {len(labels.images)} images has a box"
+    if may_be_empty:
+        cure = "fine for counting false alarms alone: every other metric needs boxes"
+        report(Finding("warning", "no boxes", str(labels.source), found, cure))
+    else:
+        report(Finding("error", "no boxes", str(labels.source), found, "expected the box of an object in some image"))
 
 
 def _place(labels: Labels, boxes: BoxList, chosen: np.ndarray) -> str:

@@ -15,9 +15,10 @@ from data.classes import ClassTable
 from data.findings import Report, refuse
 from data.fingerprint import HASHED, describe, dump_boxes
 from data.ground_truth import to_coco
-from data.images import load_image, read_all, read_decoded_size
+from data.images import load_image, read_decoded_size
 from data.labels import Labels
 from data.readers import Tally
+from data.reading import read_all
 from data.samples import DetectionSample
 from data.sizes import Size
 
@@ -48,6 +49,7 @@ class BoxDataset:
         *,
         classes: ClassTable | None = None,
         least_side: int | None = None,
+        may_be_empty: bool = False,
         report: Report = refuse,
     ) -> None:
         """Check the labels against the headers of their images.
@@ -56,6 +58,7 @@ class BoxDataset:
             labels: what the label files say.
             classes: the classes of a model or a training set, which must know all of the labels'; their order is used.
             least_side: see `data.images.load_image`.
+            may_be_empty: whether images without any box are what is asked for.
             report: takes what is wrong; images that cannot be used are left out with their boxes where it lets them
                 pass, bad boxes always.
 
@@ -64,14 +67,16 @@ class BoxDataset:
         """
         if classes is not None:
             labels = labels.take_classes(classes)
-        labels, self.sizes = check_images(labels, report=report)
+        labels, self.sizes, self._upright = check_images(labels, report=report)
         self.classes = labels.classes
         self.image_ids = labels.images.ids
         self.source, self.folder = labels.source, labels.folder
         self.names = labels.images.names
         self._least_side = least_side
-        self.pixel_sizes = _find_decoded_sizes(self.folder, self.names, self.sizes, least_side=least_side)
-        self._boxes, self._clipped, self.dropped = keep_good(labels, self.sizes, report=report)
+        self.pixel_sizes = self._find_decoded_sizes()
+        self._boxes, self._clipped, self.dropped = keep_good(
+            labels, self.sizes, may_be_empty=may_be_empty, report=report
+        )
         counts = np.bincount(self._boxes.rows, minlength=len(self))
         self._offsets = np.concatenate([[0], np.cumsum(counts)])  # image i owns boxes offsets[i] to offsets[i + 1]
         self._cache: PixelCache | None = None
@@ -92,7 +97,8 @@ class BoxDataset:
     def read_pixels(self, index: int) -> tuple[np.ndarray]:
         """Read the image (H, W, 3) uint8."""
         height, width = self.sizes[index].tolist()
-        return (load_image(self.folder / str(self.names[index]), size=(height, width), least_side=self._least_side),)
+        path, upright = self.folder / str(self.names[index]), bool(self._upright[index])
+        return (load_image(path, upright=upright, size=(height, width), least_side=self._least_side),)
 
     def make_sample(self, index: int, image: np.ndarray) -> DetectionSample:
         """Return the sample of these pixels."""
@@ -139,8 +145,8 @@ class BoxDataset:
         return to_coco(self._boxes, image_ids=self.image_ids, names=self.names, sizes=self.sizes, classes=self.classes)
 
     def tally(self) -> Tally:
-        """Count the boxes of each class."""
-        return Tally("boxes", self.count_boxes(), "{:d}", complete=True)
+        """Count the boxes of each class, those of crowds left out."""
+        return Tally("boxes", "boxes", self.count_boxes(), "{:d}", complete=True)
 
     def fingerprint(self) -> dict[str, Any]:
         """Describe the images and their boxes as plain values, see `data.fingerprint`."""
@@ -160,7 +166,8 @@ class BoxDataset:
         part = copy(self)
         part.image_ids, part.names = self.image_ids[order], self.names[order]
         part.sizes, part.pixel_sizes = self.sizes[order], self.pixel_sizes[order]
-        part._boxes, part._clipped, part._cache = boxes, self._clipped[own], None
+        part._upright, part._cache = self._upright[order], None
+        part._boxes, part._clipped = boxes, self._clipped[own]
         part._offsets = np.concatenate([[0], np.cumsum(counts)])
         return part
 
@@ -170,11 +177,10 @@ class BoxDataset:
         other._cache = PixelCache(self.pixel_sizes, self.channels)
         return other
 
-
-def _find_decoded_sizes(folder: Path, names: np.ndarray, sizes: np.ndarray, *, least_side: int | None) -> np.ndarray:
-    """Return (N, 2) int64, height and width in pixels that images of these sizes are decoded at."""
-    if least_side is None:
-        return sizes
-    paths, wanted = [folder / name for name in names.tolist()], [(height, width) for height, width in sizes.tolist()]
-    found = read_all(read_decoded_size, paths, wanted, repeat(least_side), source=str(folder))
-    return np.array(found, dtype=np.int64)
+    def _find_decoded_sizes(self) -> np.ndarray:
+        """Return (N, 2) int64, height and width in pixels that the images are decoded at."""
+        if self._least_side is None:
+            return self.sizes
+        columns = map(Path, self.image_paths), self._upright.tolist(), repeat(self._least_side)
+        found = read_all(read_decoded_size, *columns, source=str(self.folder))
+        return np.array(found, dtype=np.int64).reshape(-1, 2)

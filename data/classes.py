@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from data.errors import InputError
+from data.samples import IGNORE
 
 Color = tuple[int, int, int]
 
@@ -46,6 +47,11 @@ class ClassTable:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def no_class(self) -> int:
+        """The value of pixels of no class in masks of ids: 255, or the next lower one that is no class's id."""
+        return next(value for value in range(IGNORE, -1, -1) if value not in self.ids)
 
     @classmethod
     def create(

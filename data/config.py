@@ -29,7 +29,7 @@ class DatasetConfig:
         crop: (height, width) that segmenters train on by default.
         names: of the classes, in the order of their indices; None: those of the files. Not for "coco".
         palette: of masks: the value or the colour of each class, by name; None: see `data.formats.mask_classes`.
-        ignore: of masks: the value or the colour of pixels that neither teach nor count.
+        ignore: of masks: the value or the colour of pixels that loss and metric ignore.
         scenes: number of scenes to draw, by split ("synthetic").
         least_side: pixels that both sides of a training image keep where its JPEG file is decoded at a part of its
             size; None: it is decoded whole. For boxes.
@@ -60,7 +60,7 @@ class DatasetConfig:
         if self.cache not in CACHES:
             raise ValueError(f"cache: unknown {self.cache!r}; choose from {', '.join(CACHES)}")
         if self.least_side is not None and not (type(self.least_side) is int and self.least_side >= 1):
-            raise ValueError(f"least_side: {self.least_side!r}; expected a whole number from 1, or null")
+            raise ValueError(f"least_side: {self.least_side!r}; expected an integer from 1, or null")
         if self.val_share is not None and not (type(self.val_share) in (int, float) and 0 < self.val_share < 1):
             raise ValueError(f"val_share: {self.val_share!r}; expected a number between 0 and 1, or null")
 

@@ -127,7 +127,7 @@ def open_boxes(
         InputError: if nothing can be read, or `report` refuses what is wrong.
     """
     labels = read_labels(config, role, report=report)
-    return BoxDataset(labels, classes=classes, least_side=config.least_side, report=report)
+    return BoxDataset(labels, classes=classes, least_side=config.least_side, may_be_empty=role == "val", report=report)
 
 
 def open_masks(

@@ -53,6 +53,18 @@ def refuse(finding: Finding) -> None:
     logger.log(logging.WARNING if finding.level == "warning" else logging.INFO, "%s", finding)
 
 
+def once(report: Report) -> Report:
+    """Return a report that passes each finding on the first time only: splits that share a file share what it says."""
+    seen: set[Finding] = set()
+
+    def take(finding: Finding) -> None:
+        if finding not in seen:
+            seen.add(finding)
+            report(finding)
+
+    return take
+
+
 class EntryError(InputError):
     """The error of one entry in a data set's files: without it the others can be used.
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from data.classes import ClassTable
-from data.images import READ_THREADS
 from data.labels import BoxList
+from data.reading import READ_THREADS
 
 HASHED = "SHA-256 of the class names, the name and the size in bytes of every image file"
 

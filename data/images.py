@@ -1,33 +1,24 @@
-"""Image and mask files -> arrays, through Pillow: it refuses a truncated file, where OpenCV returns grey silently."""
+"""Image and mask files -> arrays."""
 
-import struct
-from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from data.errors import InputError
-from data.findings import EntryError, Finding, Report, fault, refuse, report_all
+from data.findings import fault
+from data.image_headers import SUFFIXES, Header, describe_size, find_orientation, open_image, read_header
 from data.sizes import Size
 
-Result = TypeVar("Result")
-
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
-FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")  # nothing else: Pillow hands EPS files to Ghostscript
+EXTENSIONS = tuple(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
 COLOR_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 INDEX_MODES = ("1", "L", "P", "I", "I;16", "I;16B")
-PAINTED_MODES = ("1", "L", "P", "RGB", "RGBA")
+COLOR_CODED_MODES = ("1", "L", "P", "RGB", "RGBA")
 MASK_MODES = (*INDEX_MODES, "RGB", "RGBA")
-SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap height and width
-EXPECTED_IMAGE = "expected a complete JPEG, PNG, BMP, WebP or TIFF image of 8 bits a channel"
+EXPECTED_IMAGE = "expected a complete JPEG, PNG, BMP, WebP, TIFF or alike, of 8 bits a channel"
 EXPECTED_MASK = "expected a complete single-channel image of class indices"
 EXPECTED_COLORS = "expected a complete image of colours, 8 bits a channel"
-READ_THREADS = 8  # header reads wait for the disk, above all for a network disk
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -37,29 +28,47 @@ def find_images(folder: Path) -> list[Path]:
     )
 
 
-def load_image(path: Path, *, size: Size | None = None, least_side: int | None = None) -> np.ndarray:
-    """Load an image as RGB, upright as its EXIF orientation says.
+def is_image(path: Path) -> bool:
+    """Tell by its header, whatever its name, whether a file is an image that `load_image` takes."""
+    try:
+        inspect_image(path)
+    except InputError:
+        return False
+    return True
+
+
+def load_image(
+    path: Path,
+    *,
+    upright: bool = True,
+    size: Size | None = None,
+    least_side: int | None = None,
+    guarded: bool = True,
+) -> np.ndarray:
+    """Load an image as RGB.
 
     Args:
         path: the image file; grey, palette, CMYK and transparent images become RGB.
-        size: (height, width) that the image's annotation was drawn on. Some tools annotate the raw pixels, others the
-            upright picture: the raw orientation is kept where its size fits, else the upright one is taken.
+        upright: whether it is turned as its EXIF orientation says, or its pixels are left as they are stored.
+        size: (height, width) that it must have then; None: any.
         least_side: where given, a JPEG file is decoded at 1/2, 1/4 or 1/8 of its size, the least that leaves both sides
             so many pixels: the decoder does less then.
+        guarded: whether an image of more than `data.image_headers.MOST_PIXELS` is refused.
 
     Returns:
         (H, W, 3) uint8, RGB.
 
     Raises:
-        InputError: if the file is missing, truncated or no image of 8 bits a channel, or neither orientation fits.
+        InputError: if the file is missing, truncated or no image of 8 bits a channel, or its size is another.
     """
-    with _open(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE) as image:
-        raw, upright = _sizes(image)
-        if size is not None and size not in (raw, upright):
-            found = f"size is {describe_size(upright)}"
-            raise fault("size of an image", path, found, f"expected {describe_size(size)}, as its annotation says")
+    with open_image(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE, guarded=guarded) as image:
+        header = read_header(image)
+        found = header.upright if upright else header.raw
+        if size is not None and size != found:
+            wanted = f"expected {describe_size(size)}, as its annotation says"
+            raise fault("size of an image", path, f"size is {describe_size(found)}", wanted)
         _reduce(image, least_side)
-        return _to_rgb(image, upright=size != raw)
+        return _to_rgb(image, upright=upright)
 
 
 def decode_image(content: bytes, *, name: str, most_pixels: int) -> np.ndarray:
@@ -76,27 +85,27 @@ def decode_image(content: bytes, *, name: str, most_pixels: int) -> np.ndarray:
     Raises:
         InputError: if the content is truncated or no image of 8 bits a channel, or the image is too large.
     """
-    with _open(BytesIO(content), name=name, modes=COLOR_MODES, expected=EXPECTED_IMAGE) as image:
+    with open_image(BytesIO(content), name=name, modes=COLOR_MODES, expected=EXPECTED_IMAGE) as image:
         if image.width * image.height > most_pixels:
             found = describe_size((image.height, image.width))
             raise InputError(f"{name}: size is {found}; expected at most {most_pixels / 1e6:g} megapixels")
         return _to_rgb(image, upright=True)
 
 
-def read_decoded_size(path: Path, size: Size, least_side: int | None) -> Size:
+def read_decoded_size(path: Path, upright: bool, least_side: int | None) -> Size:
     """Return (height, width) in pixels of what `load_image` gives for the same arguments, from the header alone.
 
     Raises:
         InputError: as `load_image`, but for damage behind the header.
     """
-    with _open(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE) as image:
-        turned = size != _sizes(image)[0]
+    with open_image(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE) as image:
         _reduce(image, least_side)
-        return _sizes(image)[turned]
+        header = read_header(image)
+        return header.upright if upright else header.raw
 
 
 def load_mask(path: Path) -> np.ndarray:
-    """Load a mask of class indices as the file holds them; palette images give indices, not colours.
+    """Load a mask of class indices, upright; palette images give indices, not colours.
 
     Returns:
         (H, W) uint8, or int32 from a 16-bit or 32-bit file.
@@ -104,12 +113,13 @@ def load_mask(path: Path) -> np.ndarray:
     Raises:
         InputError: if the file is missing, truncated, no image, or has several channels.
     """
-    with _open(path, modes=INDEX_MODES, expected=EXPECTED_MASK) as image:
-        return np.array(image).astype(np.int32 if image.mode.startswith("I") else np.uint8)
+    with open_image(path, modes=INDEX_MODES, expected=EXPECTED_MASK) as image:
+        turned = _turn(image)
+        return np.array(turned).astype(np.int32 if turned.mode.startswith("I") else np.uint8)
 
 
 def load_colors(path: Path) -> np.ndarray:
-    """Load a mask of colours; palette images give their colours.
+    """Load a mask of colours, upright; palette images give their colours.
 
     Returns:
         (H, W, 3) uint8, RGB.
@@ -117,8 +127,8 @@ def load_colors(path: Path) -> np.ndarray:
     Raises:
         InputError: if the file is missing, truncated, or no image of 8 bits a channel.
     """
-    with _open(path, modes=PAINTED_MODES, expected=EXPECTED_COLORS) as image:
-        return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+    with open_image(path, modes=COLOR_CODED_MODES, expected=EXPECTED_COLORS) as image:
+        return _to_rgb(image, upright=True)
 
 
 def read_palette(path: Path) -> list[tuple[int, int, int]]:
@@ -127,18 +137,18 @@ def read_palette(path: Path) -> list[tuple[int, int, int]]:
     Raises:
         InputError: as `load_mask`, but for damage behind the header.
     """
-    with _open(path, modes=MASK_MODES, expected=EXPECTED_MASK) as image:
+    with open_image(path, modes=MASK_MODES, expected=EXPECTED_MASK) as image:
         values = image.getpalette("RGB") if image.mode == "P" else None
         return list(zip(*[iter(values or [])] * 3, strict=True))
 
 
-def is_painted(path: Path) -> bool:
+def is_color_coded(path: Path) -> bool:
     """Return whether a mask has several channels: colours, not indices.
 
     Raises:
         InputError: as `load_mask`, but for damage behind the header.
     """
-    with _open(path, modes=MASK_MODES, expected=EXPECTED_MASK) as image:
+    with open_image(path, modes=MASK_MODES, expected=EXPECTED_MASK) as image:
         return image.mode in ("RGB", "RGBA")
 
 
@@ -148,123 +158,42 @@ def read_size(path: Path) -> Size:
     Raises:
         InputError: as `load_image`, but for damage behind the header.
     """
-    return read_sizes(path)[1]
+    return inspect_image(path).upright
 
 
-def read_sizes(path: Path) -> tuple[Size, Size]:
-    """Return (height, width) of the raw pixels and of the upright image, from the header alone.
+def inspect_image(path: Path, *, guarded: bool = True) -> Header:
+    """Read the header of an image alone; of one of any size, unless it is guarded as by `load_image`.
 
     Raises:
         InputError: as `load_image`, but for damage behind the header.
     """
-    with _open(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE) as image:
-        return _sizes(image)
+    with open_image(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE, guarded=guarded) as image:
+        return read_header(image)
 
 
-def read_mask_size(path: Path, *, painted: bool = False) -> Size:
+def read_mask_size(path: Path, *, color_coded: bool = False) -> Size:
     """Return (height, width) in pixels of the array that `load_mask` or `load_colors` gives, from the header alone.
 
     Raises:
         InputError: as these, but for damage behind the header.
     """
-    modes, expected = (PAINTED_MODES, EXPECTED_COLORS) if painted else (INDEX_MODES, EXPECTED_MASK)
-    with _open(path, modes=modes, expected=expected) as image:
-        return image.height, image.width
-
-
-def read_all(
-    read: Callable[..., Result], *columns: Iterable[Any], source: str, report: Report = refuse
-) -> list[Result | None]:
-    """Call `read` on every row of `columns` in threads.
-
-    Args:
-        read: raises `data.findings.fault` for a bad file.
-        columns: its arguments.
-        source: what lists the files.
-        report: takes the faults.
-
-    Returns:
-        What came of each row, in their order; None where a file is bad and `report` let it pass.
-
-    Raises:
-        InputError: naming `source`, how many files are bad, and the first three, if `report` refuses one.
-    """
-
-    def attempt(*row: Any) -> Result | Finding:
-        try:
-            return read(*row)
-        except EntryError as error:
-            return error.finding
-
-    with ThreadPoolExecutor(READ_THREADS) as pool:
-        results = list(pool.map(attempt, *columns))
-    faults = [result for result in results if isinstance(result, Finding)]
-    report_all(faults, report=report, summary=f"{source}: {len(faults)} of {len(results)} files cannot be used")
-    return [None if isinstance(result, Finding) else result for result in results]
-
-
-def describe_size(size: Size) -> str:
-    """Return a size as messages write it, which leaves no doubt about the order."""
-    return f"height {size[0]} x width {size[1]}"
-
-
-@contextmanager
-def _open(
-    file: Path | BytesIO, *, modes: Collection[str], expected: str, name: str | None = None
-) -> Iterator[Image.Image]:
-    """Open an image lazily; whatever Pillow raises, now or while decoding, becomes an InputError naming the file."""
-    name = name or str(file)
-    try:
-        with Image.open(file, formats=FORMATS) as image:
-            if image.mode not in modes:
-                raise fault("pixel format", name, f"pixel format is {image.mode!r}", expected)
-            yield image
-    except InputError:
-        raise
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as error:
-        kind, found = _reason(file, error)
-        raise fault(kind, name, found, expected) from error
+    modes, expected = (COLOR_CODED_MODES, EXPECTED_COLORS) if color_coded else (INDEX_MODES, EXPECTED_MASK)
+    with open_image(path, modes=modes, expected=expected) as image:
+        return read_header(image).upright
 
 
 def _to_rgb(image: Image.Image, *, upright: bool) -> np.ndarray:
     """Decode to (H, W, 3) uint8, RGB, turned as the EXIF orientation says or left raw."""
-    if upright and _orientation(image) != 1:
-        image = ImageOps.exif_transpose(image)
-    return np.array(image if image.mode == "RGB" else image.convert("RGB"))  # Pillow's convert always copies
+    turned = _turn(image) if upright else image
+    return np.array(turned if turned.mode == "RGB" else turned.convert("RGB"))  # Pillow's convert always copies
 
 
-def _reason(file: Path | BytesIO, error: Exception) -> tuple[str, str]:
-    """Say why a file could not be read: the kind of fault, and a few words."""
-    if isinstance(error, FileNotFoundError):
-        return "missing file", "no such file"
-    if isinstance(file, Path) and file.is_dir():
-        return "missing file", "is a folder"
-    if (not file.getbuffer()) if isinstance(file, BytesIO) else (file.is_file() and file.stat().st_size == 0):
-        return "empty file", "the file is empty"
-    if isinstance(error, UnidentifiedImageError):
-        return "not an image", "not an image, or its header is damaged"
-    return "unreadable image", f"cannot be read ({error or type(error).__name__})"
+def _turn(image: Image.Image) -> Image.Image:
+    """Return an image as its EXIF orientation says."""
+    return image if find_orientation(image) == 1 else ImageOps.exif_transpose(image)
 
 
 def _reduce(image: Image.Image, least_side: int | None) -> None:
     """Tell the decoder of a JPEG to give a smaller picture; other formats have none."""
     if least_side is not None:
         image.draft(image.mode, (least_side, least_side))
-
-
-def _sizes(image: Image.Image) -> tuple[Size, Size]:
-    """Return (height, width) of the raw pixels and of the upright image."""
-    raw = (image.height, image.width)
-    return raw, raw[::-1] if _orientation(image) in SIDEWAYS else raw
-
-
-def _orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 (upright) where there is none."""
-    if image.format == "TIFF":  # Pillow turns these while it decodes, and gives their upright size
-        return 1
-    if image.format == "PNG" and "exif" not in image.info:  # getexif would decode all pixels to look behind them
-        return 1
-    try:
-        return image.getexif().get(ExifTags.Base.Orientation, 1)
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error):  # damaged EXIF says nothing of the pixels
-        return 1

@@ -1,7 +1,8 @@
 """What the files say of one split, whatever their format: classes, images, and boxes in packed arrays or masks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -139,14 +140,21 @@ class MaskFiles:
         classes: the K classes.
         images: N paths, which exist.
         masks: the path of each image's mask, which may not exist.
+        names: N strings, good as the stems of files; to be unique.
         read: reads a mask, (H, W) uint8, class indices or IGNORE; raises a fault where it cannot, or the mask holds
             what is neither.
-        painted: whether masks hold colours.
+        color_coded: whether masks hold colours.
     """
 
     folder: Path
     classes: ClassTable
     images: list[Path]
     masks: list[Path]
+    names: list[str]
     read: Callable[[Path], np.ndarray]
-    painted: bool = False
+    color_coded: bool = False
+
+    def take(self, keep: Sequence[bool]) -> "MaskFiles":
+        """Return the images that are to be kept."""
+        images, masks = list(compress(self.images, keep)), list(compress(self.masks, keep))
+        return replace(self, images=images, masks=masks, names=list(compress(self.names, keep)))

@@ -7,42 +7,50 @@ from pathlib import Path
 import numpy as np
 
 from data.findings import Finding, Report, fault
-from data.images import describe_size, read_all, read_mask_size, read_sizes
+from data.folders import report_left_out
+from data.image_headers import Header, describe_size
+from data.images import inspect_image, read_mask_size
 from data.labels import MaskFiles
+from data.orientation import choose_upright
+from data.reading import read_all
 from data.sizes import Size
 
+LOSSY = (".jpg", ".jpeg", ".webp")  # formats that masks may have been written in by mistake
 
-def check_pairs(files: MaskFiles, *, report: Report) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+
+def check_pairs(files: MaskFiles, *, report: Report) -> tuple[MaskFiles, np.ndarray, np.ndarray]:
     """Check the images of a split and their masks before the first step, reading headers only.
 
     Reports images that share a name, masks that are missing or of another size than their image, and headers that are
     unreadable.
 
     Returns:
-        The paths of the N images that can be used, and of their masks, as numpy string arrays: blocks of memory that
-        workers share; and (N, 2) int64, their height and width in pixels.
+        The N images that can be used, with their masks; (N, 2) int64, their height and width in pixels; and (N,) bool,
+        whether the masks are those of the upright pictures, else of the raw pixels.
     """
-    twice = sorted(name for name, count in Counter(path.stem for path in files.images).items() if count > 1)
+    report_left_out(files.images, source=files.folder, report=report)
+    twice = sorted(name for name, count in Counter(files.names).items() if count > 1)
     if twice:
         found = f"{len(twice)} names stand for several images: {twice[:5]}"
         report(Finding("error", "name of several images", str(files.folder), found, "expected unique names"))
     source = f"images and masks of {files.folder}"
-    sizes = read_all(_pair_size, files.images, files.masks, repeat(files.painted), source=source, report=report)
-    good = [pair for pair in zip(files.images, files.masks, sizes, strict=True) if pair[2] is not None]
-    return (
-        np.array([str(image) for image, _, _ in good]),
-        np.array([str(mask) for _, mask, _ in good]),
-        np.array([size for _, _, size in good], dtype=np.int64).reshape(-1, 2),
-    )
+    read = read_all(_inspect, files.images, files.masks, repeat(files.color_coded), source=source, report=report)
+    files = files.take([found is not None for found in read])
+    headers, sizes = zip(*(found for found in read if found is not None), strict=True) if files.images else ((), ())
+    names = [str(path) for path in files.images]
+    upright = choose_upright(headers, sizes, names=names, source=str(files.folder), report=report)
+    return files, np.array(sizes, dtype=np.int64).reshape(-1, 2), upright
 
 
-def _pair_size(image: Path, mask: Path, painted: bool) -> Size:
-    """Return (height, width) of a mask, checked against its image (raw or upright, as `load_image` takes it)."""
+def _inspect(image: Path, mask: Path, color_coded: bool) -> tuple[Header, Size]:
+    """Return the header of an image, and (height, width) of its mask, which must be the image's, raw or upright."""
     if not mask.is_file():
-        raise fault("image without a mask", image, "has no mask", f"expected {mask}")
-    size = read_mask_size(mask, painted=painted)
-    raw, upright = read_sizes(image)
-    if size not in (raw, upright):
-        found = f"mask is {describe_size(size)}, its image {describe_size(upright)}"
+        lossy = next((other for suffix in LOSSY if (other := mask.with_suffix(suffix)).is_file()), None)
+        found = "has no mask" if lossy is None else f"has no mask but {lossy.name}, whose format changes values"
+        raise fault("image without a mask", image, found, f"expected {mask}")
+    size = read_mask_size(mask, color_coded=color_coded)
+    header = inspect_image(image)
+    if size not in (header.raw, header.upright):
+        found = f"mask is {describe_size(size)}, its image {describe_size(header.upright)}"
         raise fault("size of a mask", mask, found, f"expected the size of {image}")
-    return size
+    return header, size

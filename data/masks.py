@@ -26,6 +26,7 @@ class MaskDataset:
         classes: the K classes.
         image_paths: (N,) paths, as a numpy string array: one block of memory that workers share.
         mask_paths: (N,) paths, likewise.
+        names: (N,) strings, unique, good as the stems of files.
         pixel_sizes: (N, 2) int64, height and width in pixels.
         channels: of an image and of a mask.
     """
@@ -38,8 +39,11 @@ class MaskDataset:
         Raises:
             InputError: if `report` refuses what is wrong.
         """
+        files, self.pixel_sizes, self._upright = check_pairs(files, report=report)
         self.classes = files.classes
-        self.image_paths, self.mask_paths, self.pixel_sizes = check_pairs(files, report=report)
+        self.image_paths = np.array([str(path) for path in files.images], dtype=str)
+        self.mask_paths = np.array([str(path) for path in files.masks], dtype=str)
+        self.names = np.array(files.names, dtype=str)
         self._read = files.read
         self._cache: PixelCache | None = None
 
@@ -59,15 +63,16 @@ class MaskDataset:
     def read_pixels(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Read the image (H, W, 3) and the mask (H, W), both uint8."""
         mask = self.read_mask(index)
-        return load_image(Path(self.image_paths[index]), size=(mask.shape[0], mask.shape[1])), mask
+        size = mask.shape[0], mask.shape[1]
+        return load_image(Path(self.image_paths[index]), upright=bool(self._upright[index]), size=size), mask
 
     def read_mask(self, index: int) -> np.ndarray:
         """Read the mask (H, W) uint8, class indices or IGNORE."""
         return self._read(Path(self.mask_paths[index]))
 
     def make_sample(self, index: int, image: np.ndarray, mask: np.ndarray) -> SegmentationSample:
-        """Return the sample of these pixels; its name is the stem of the image's file."""
-        return SegmentationSample(image, mask, Path(self.image_paths[index]).stem)
+        """Return the sample of these pixels."""
+        return SegmentationSample(image, mask, str(self.names[index]))
 
     def tally(self) -> Tally:
         """Measure the share of each class in masks spread over the split.
@@ -78,8 +83,8 @@ class MaskDataset:
         masks = map(self.read_mask, spread(len(self), SAMPLED))
         counts = np.sum([np.bincount(mask.ravel(), minlength=IGNORE + 1) for mask in masks], axis=0)
         known = counts[: len(self.classes)]
-        what = f"share of the pixels of up to {SAMPLED} masks"
-        return Tally(what, known / max(1, known.sum()), "{:.1%}", complete=False)
+        shown, shares = f"share of the pixels of up to {SAMPLED} masks", known / max(1, known.sum())
+        return Tally("pixels", shown, shares, "{:.1%}", complete=len(self) <= SAMPLED)
 
     def fingerprint(self) -> dict[str, Any]:
         """Describe the images and their masks as plain values, see `data.fingerprint`."""
@@ -95,7 +100,8 @@ class MaskDataset:
         order = np.asarray(indices, dtype=np.int64)
         part = copy(self)
         part.image_paths, part.mask_paths = self.image_paths[order], self.mask_paths[order]
-        part.pixel_sizes, part._cache = self.pixel_sizes[order], None
+        part.names = self.names[order]
+        part.pixel_sizes, part._upright, part._cache = self.pixel_sizes[order], self._upright[order], None
         return part
 
     def cached(self) -> Self:

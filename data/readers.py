@@ -17,13 +17,15 @@ class Tally:
     """How much there is of each class.
 
     Attributes:
-        what: is counted, in words: "boxes".
+        unit: what is counted: "boxes" or "pixels".
+        shown: what the amounts are, in words: "share of the pixels of up to 24 masks".
         amounts: (K,) of each class.
         form: that an amount is written in, such as "{:.1%}".
         complete: whether every label was counted, so that a class of 0 has none.
     """
 
-    what: str
+    unit: str
+    shown: str
     amounts: np.ndarray
     form: str
     complete: bool
@@ -121,6 +123,10 @@ class MaskReader(Reader, Protocol):
     @property
     def mask_paths(self) -> np.ndarray:
         """(N,) strings."""
+
+    @property
+    def names(self) -> np.ndarray:
+        """(N,) strings, unique, good as the stems of files."""
 
     def read_mask(self, index: int) -> np.ndarray:
         """Read a mask (H, W) uint8, class indices or IGNORE."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np  # not otherwise: a command reads its configuration, and IGNORE, before the slow imports
 
-IGNORE = 255  # the mask value of pixels that neither teach nor count
+IGNORE = 255  # the mask value of pixels that loss and metric ignore
 
 
 def spread(count: int, most: int) -> list[int]:

@@ -15,10 +15,10 @@ def to_size(value: Size | int, name: str) -> Size:
         name: of the option, for messages.
 
     Raises:
-        InputError: if a side is below 32.
+        InputError: if it is neither, or a side is below 32.
     """
     size = (value, value) if isinstance(value, int) else value
-    if min(size) < SMALLEST:
+    if len(size) != 2 or not all(isinstance(side, int) and side >= SMALLEST for side in size):
         given = value if isinstance(value, int) else list(value)
         raise InputError(f"{name}: {given}; expected N or [height, width], integers from {SMALLEST}")
     return size

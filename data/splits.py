@@ -34,29 +34,38 @@ class Part:
         """Tell for each image of the split whether it belongs to this part.
 
         That depends on the name of each alone, without its folder and extension: images that are added, or another
-        format of labels, move none.
+        format of labels, move none; but of so few that none or all would be taken, one is.
 
         Raises:
             InputError: if there would be none.
         """
         if self.share is None:
             return [True] * len(names)
-        keep = [(_draw(name) < self.share) == (self.role == "val") for name in names]
-        if not any(keep):
-            taken = 0 if self.role == "val" else len(names)
-            found = f"takes {taken} of the {len(names)} images of {self.split!r}"
+        draws = [_draw(name) for name in names]
+        ordered = sorted(set(draws))
+        if len(ordered) < 2:
+            found = f"takes {sum(draw < self.share for draw in draws)} of the {len(names)} images of {self.split!r}"
             raise InputError(f"dataset.val_share: {self.share} {found}; expected some to evaluate and some to train on")
-        return keep
+        limit = min(max(self.share, ordered[1]), ordered[-1])  # the least is taken and the greatest is not, always
+        return [(draw < limit) == (self.role == "val") for draw in draws]
 
-    def missing(self, where: object, found: str) -> InputError:
-        """Return the error of a split that is not there."""
+    def missing(self, where: object, expected: str, *, one_split: bool = False) -> InputError:
+        """Return the error of a split that is not there.
+
+        Args:
+            where: it was looked for.
+            expected: what would be a split of that name.
+            one_split: whether all that is there is one split without a name.
+        """
         hint = ""
         if self.role == "val":
             hint = ", or dataset.val_share=0.2 to evaluate on a fifth of dataset.train where there is no such split"
-        return InputError(f"{where}: no split {self.split!r}; expected {found}{hint}")
+        elif one_split and self.share is None:
+            hint = ", or dataset.val_share=0.2, as all of it is one split: evaluates on a fifth, trains on the others"
+        return InputError(f"{where}: no split {self.split!r}; expected {expected}{hint}")
 
 
 def _draw(name: str) -> float:
     """Return a number from 0 to 1, the same for the same name and for the copies that Roboflow makes of an image."""
     stem = PurePath(name).stem.split(".rf.")[0]
-    return int.from_bytes(blake2b(stem.encode(), digest_size=8).digest()) / 2**64
+    return int.from_bytes(blake2b(stem.encode(errors="surrogatepass"), digest_size=8).digest()) / 2**64

@@ -44,7 +44,7 @@ class SegmentationItem(NamedTuple):
 
 
 class RuleResize(A.Resize):
-    """Resize by a rule of `data.resizing.RESIZES`; rounded, as the steps after it take whole numbers."""
+    """Resize by a rule of `data.resizing.RESIZES`; rounded, as the steps after it take integers."""
 
     def __init__(self, height: int, width: int, *, rule: str) -> None:
         super().__init__(height, width)

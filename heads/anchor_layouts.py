@@ -18,7 +18,7 @@ class Shape(NamedTuple):
 Shapes = tuple[tuple[Shape, ...], ...]  # at each cell of each level, finest level first
 
 
-class Layout(NamedTuple):
+class AnchorLayout(NamedTuple):
     """The shapes at each cell of each level, finest level first."""
 
     levels: Shapes
@@ -35,7 +35,7 @@ def between(level: int) -> float:
     return math.sqrt(SCALES[level] * (SCALES[level + 1] if level + 1 < LEVELS else 1.0))
 
 
-TENSORFLOW = Layout(
+TENSORFLOW = AnchorLayout(
     (
         (Shape(0.1, 1.0), Shape(SCALES[0], 2.0), Shape(SCALES[0], 1 / 2)),
         *(
@@ -45,7 +45,7 @@ TENSORFLOW = Layout(
     ),
     clip=False,
 )
-TORCHVISION = Layout(
+TORCHVISION = AnchorLayout(
     tuple(
         (Shape(SCALES[n], 1.0), Shape(between(n), 1.0), *(Shape(SCALES[n], ratio) for ratio in RATIOS))
         for n in range(LEVELS)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from heads.anchor_layouts import Layout
+from heads.anchor_layouts import AnchorLayout
 
 
-def build_anchors(size: tuple[int, int], *, strides: Sequence[int], layout: Layout) -> Tensor:
+def build_anchors(size: tuple[int, int], *, strides: Sequence[int], layout: AnchorLayout) -> Tensor:
     """Place a layout's shapes at the centre of every cell.
 
     Args:

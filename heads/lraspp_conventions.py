@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 
-class Convention(NamedTuple):
+class HeadConvention(NamedTuple):
     """What differs between implementations.
 
     Attributes:
@@ -20,6 +20,6 @@ class Convention(NamedTuple):
 
 
 CONVENTIONS = {
-    "tensorflow": Convention(gate_bias=True, gate="hard sigmoid", windows=True, align_corners=True),
-    "torchvision": Convention(gate_bias=False, gate="sigmoid", windows=False, align_corners=False),
+    "tensorflow": HeadConvention(gate_bias=True, gate="hard sigmoid", windows=True, align_corners=True),
+    "torchvision": HeadConvention(gate_bias=False, gate="sigmoid", windows=False, align_corners=False),
 }

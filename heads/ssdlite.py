@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from backbones.blocks import ConvNormAct, Norm, make_norm
 from backbones.taps import Tap
-from heads.anchor_layouts import TENSORFLOW, Layout
+from heads.anchor_layouts import TENSORFLOW, AnchorLayout
 from heads.anchors import build_anchors
 
 EXTRAS = (512, 256, 256, 128)  # channels of the levels after C5, each at half the resolution of the one before
@@ -78,7 +78,7 @@ class SSDLite(nn.Module):
         taps: Mapping[str, Tap],
         *,
         num_classes: int,
-        layout: Layout = TENSORFLOW,
+        layout: AnchorLayout = TENSORFLOW,
         width: float = 1.0,
         padding: str = "symmetric",
         bn_eps: float = 0.001,
@@ -91,14 +91,14 @@ class SSDLite(nn.Module):
         channels = (c4.channels, c5.channels, *(out for _, out in extras))
         self.layout = layout
         self.strides = (c4.stride, *(c5.stride * 2**level for level in range(len(EXTRAS) + 1)))
-        self.slots = 1 + num_classes
+        self.outputs = 1 + num_classes
         self.extras = nn.ModuleList(
             build_extra(before, half, out, norm=norm, padding=padding)
             for before, (half, out) in zip(channels[1:], extras, strict=False)
         )
         per_cell = self.layout.per_cell
         self.class_predictors = nn.ModuleList(
-            build_predictor(c, a * self.slots, norm=norm) for c, a in zip(channels, per_cell, strict=True)
+            build_predictor(c, a * self.outputs, norm=norm) for c, a in zip(channels, per_cell, strict=True)
         )
         self.box_predictors = nn.ModuleList(
             build_predictor(c, a * 4, norm=norm) for c, a in zip(channels, per_cell, strict=True)
@@ -121,7 +121,7 @@ class SSDLite(nn.Module):
         for extra in self.extras:
             levels.append(extra(levels[-1]))
         class_logits = [
-            flatten_cells(predict(x), self.slots) for predict, x in zip(self.class_predictors, levels, strict=True)
+            flatten_cells(predict(x), self.outputs) for predict, x in zip(self.class_predictors, levels, strict=True)
         ]
         deltas = [flatten_cells(predict(x), 4) for predict, x in zip(self.box_predictors, levels, strict=True)]
         return RawDetections(torch.cat(class_logits, dim=1), torch.cat(deltas, dim=1))

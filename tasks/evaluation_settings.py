@@ -10,8 +10,8 @@ UNMEASURED = 0.5  # threshold of a class without boxes or without detections to 
 
 
 @dataclass(frozen=True)
-class Averaging:
-    """What scores are averaged over.
+class TTA:
+    """Test-time augmentation: what the scores of an image are averaged over.
 
     Attributes:
         scales: factors of the sides of the network's input.
@@ -66,9 +66,9 @@ class EvaluationSettings:
     """How a model is evaluated.
 
     Attributes:
-        averaging: of the scores of models that classify pixels.
+        tta: test-time augmentation of models that classify pixels.
         threshold: how the thresholds of a detector's classes are chosen.
     """
 
-    averaging: Averaging = field(default_factory=Averaging)
+    tta: TTA = field(default_factory=TTA)
     threshold: ThresholdRule = field(default_factory=ThresholdRule)

@@ -11,7 +11,7 @@ METRICS = "metrics.json"  # what an evaluation writes
 ANALYSIS = "analysis.json"  # and what it found out beside
 
 
-def write_json(path: Path, values: Any) -> None:
+def write_json(path: Path, values: object) -> None:
     """Write plain values as JSON; NaN and infinity are refused, as no JSON reader takes them."""
     part = path.with_suffix(".part")
     part.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from data.errors import InputError
+from data.sizes import Size
 
 Config = TypeVar("Config")
 Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
@@ -22,6 +23,7 @@ WORDS: Mapping[object, str] = {
     str: "a string",
     bool: "true or false",
     Path: "a path",
+    Size: "[height, width]",
     type(None): "null",
 }
 SPREAD, HIDDEN = "spread", "hidden"
@@ -52,7 +54,7 @@ class Partial(Generic[Config]):
 
 
 def parse(
-    config: type[Config], values: Mapping[str, object], name: str = "", *, kinds: Mapping[str, type] = {}
+    config: type[Config], values: Mapping[str, object], name: str = "", *, kinds: Mapping[str, type] = NO_KINDS
 ) -> Config:
     """Build a dataclass from plain values.
 
@@ -117,7 +119,7 @@ class _Parser:
         names = [str(word) for choice in choices(kind) for word in get_args(choice) if get_origin(choice) is Literal]
         if names:
             raise InputError(f"{name}: unknown {value!r}; choose from {', '.join(names)}")
-        raise InputError(f"{name}: {value!r}; expected {describe(kind)}")
+        raise InputError(f"{name}: {value!r}; expected {describe(kind, name)}")
 
     def _try(self, value: object, kind: object, name: str) -> object:
         """Return the value as a type, MISSING if it is of another."""
@@ -139,7 +141,7 @@ class _Parser:
             keys = {key: self.convert(key, arguments[0], f"{name}, the name {key!r}") for key in value}
             return {keys[key]: self.convert(value[key], arguments[1], join(name, str(key))) for key in value}
         if kind is float and type(value) is int:
-            return float(value)
+            return value  # as typed: messages and config.yaml show it
         if kind is Path and isinstance(value, str):
             return Path(value)
         return value if type(value) is kind else MISSING
@@ -189,25 +191,56 @@ def list_options(config: type, kinds: Mapping[str, type] = NO_KINDS) -> dict[str
     return options
 
 
-def describe(kind: object) -> str:
-    """Say what an annotation allows: "an integer or null"."""
-    return " or ".join(dict.fromkeys(_describe(choice) for choice in choices(kind)))
+def describe(kind: object, name: str = "") -> str:
+    """Say what an annotation allows for the option `name`: "an integer or null"."""
+    return " or ".join(dict.fromkeys(_describe(choice, name) for choice in choices(kind)))
 
 
-def _describe(kind: object) -> str:
+def _describe(kind: object, name: str) -> str:
     origin, arguments = get_origin(kind), get_args(kind)
-    if origin is Sequence or (origin is tuple and arguments[-1] is ...):
+    if kind in WORDS:
+        return WORDS[kind]
+    if is_list(kind):
         return f"a list of {_describe_many(arguments[0])}"
     if origin is tuple:
         return f"[{', '.join(describe(each) for each in arguments)}]"
-    return WORDS.get(kind, "options by name")
+    group = arguments[0] if origin is Partial else kind
+    if not (is_dataclass(group) and isinstance(group, type)):
+        return "options by name"
+    return f"options by name, such as {join(name, next(iter(list_options(group))))}=VALUE"
 
 
 def _describe_many(kind: object) -> str:
-    words = describe(kind).removeprefix("an ").removeprefix("a ")
-    if words.startswith("["):
-        return words
-    return words.replace("list", "lists", 1) if words.startswith("list") else f"{words}s"
+    """Say the same in the plural."""
+    if is_list(kind):
+        return f"lists of {_describe_many(get_args(kind)[0])}"
+    if get_origin(kind) is tuple:
+        return describe(kind)
+    return " or ".join(f"{describe(choice).removeprefix('an ').removeprefix('a ')}s" for choice in choices(kind))
+
+
+def is_list(kind: object) -> bool:
+    """Tell whether an annotation is of any number of values of one type."""
+    return get_origin(kind) is Sequence or (get_origin(kind) is tuple and get_args(kind)[-1] is ...)
+
+
+def flatten(values: Mapping[str, object], name: str = "") -> dict[str, object]:
+    """Return plain values by their dotted names; an empty dictionary is a value like all others."""
+    flat: dict[str, object] = {}
+    for key, value in values.items():
+        below = isinstance(value, Mapping) and value
+        flat |= flatten(value, join(name, key)) if below else {join(name, key): value}  # type: ignore[arg-type]
+    return flat
+
+
+def write_value(value: object) -> str:
+    """Write a plain value as an option on the command line takes it, a number in as few digits as say it exactly."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(write_value, value))}]"
+    short = f"{value:g}" if isinstance(value, float) else str(value)
+    return repr(value) if isinstance(value, float) and float(short) != value else short
 
 
 def to_plain(config: object) -> dict[str, Any]:

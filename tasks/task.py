@@ -66,6 +66,12 @@ class Writer(Protocol):
         """Finish the files."""
 
 
+class Tally(Writer, Protocol):
+    """Counts what predictions hold; as a text it ends a sentence: "57 boxes"."""
+
+    def __str__(self) -> str: ...
+
+
 class Assembly(Protocol):
     """What is known so far of one image that goes through a model in tiles."""
 
@@ -89,6 +95,7 @@ class Evaluation(Protocol):
 class Parts(Protocol):
     """The functions in each task's parts.py; what they do is said there."""
 
+    Tally: Callable[[], Tally]  # counts what predictions hold
     RESULTS: Mapping[str, tuple[str, Callable[[Path], Writer]]]  # form -> file or folder and writer, the default first
 
     def build(self, description: "Description") -> "Model":
@@ -144,6 +151,9 @@ class Parts(Protocol):
 
     def list_classes(self, sample: "Sample") -> "np.ndarray":
         """Return the class indices that a sample shows."""
+
+    def check_evaluation(self, description: "Description", reader: "Reader", *, report: Report, split: str) -> None:
+        """Report what of a split's labels an evaluation of the model cannot count."""
 
     def evaluate(self, out: Path, model: "Model", reader: "Reader", *, settings: EvaluationSettings) -> Evaluation:
         """Prepare an evaluation whose report goes into `out`."""

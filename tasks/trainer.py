@@ -15,6 +15,7 @@ UNREMARKABLE = (  # warnings of Lightning's about what is meant so
     ".*smaller than the logging interval.*",
     ".*but have no `val_dataloader`.*",
     ".*Total length of `list` across ranks is zero.*",
+    "Checkpoint directory .* exists and is not empty",  # of a resumed run; `check_new` refuses it elsewhere
 )
 
 

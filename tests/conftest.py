@@ -1,19 +1,50 @@
 import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the processes that tests start
+
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 
-from tests.support.trained import Trained, train_once
+if TYPE_CHECKING:
+    from tests.support.trained import Trained
 
 torch.set_num_threads(1)  # the tensors are small: a second thread costs more than it brings
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Trained]:
-    """Return a function from a task to its finished run, which all tests and all test processes share."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all test processes see."""
     root = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        root = root.parent
-    return partial(train_once, root=root / "trained")
+    return (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "shared"
+
+
+@pytest.fixture(scope="session")
+def trained(shared: Path) -> "Callable[[str], Trained]":
+    """Return a function from a task to its finished run, which all tests share."""
+    from tests.support.trained import train_once  # late, as Lightning takes seconds
+
+    return partial(train_once, root=shared)
+
+
+@pytest.fixture(scope="session")
+def paper_table(shared: Path) -> Callable[[int], dict[str, Any]]:
+    """Return a function from the number of a table of the paper to what is counted for it."""
+    from tasks.benchmark.paper_tables import compare
+    from tests.support.once import make_once
+
+    return lambda number: make_once(shared / f"table{number}.json", partial(compare, number))
+
+
+@pytest.fixture
+def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw no figures, for tests that do not look at them."""
+    from matplotlib.figure import Figure
+
+    from tests.support.figures import save_blank
+
+    monkeypatch.setattr(Figure, "savefig", save_blank)

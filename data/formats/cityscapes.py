@@ -31,6 +31,8 @@ for _label in LABELS:
     if _label.id >= 0:  # the licence plate, -1, is in no mask; 255 stays unknown, as it gives a file of train ids away
         TRAIN_IDS[_label.id] = _label.trainId
 
+OWN_LABELS = "label_colors.txt"  # CVAT writes it beside the folders, and numbers labels as it lists them
+MASKS_INSTEAD = "expected dataset=masks and CVAT's export Segmentation mask 1.1"
 HOW_TO_GET = (
     "expected leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip unpacked side by side there (from "
     "cityscapes-dataset.com after registration); point BNECK_DATA or dataset.root at them, or try the toolkit without "
@@ -51,6 +53,9 @@ def read_cityscapes(root: Path, part: Part) -> MaskFiles:
     Raises:
         InputError: if a folder is missing or empty.
     """
+    own = root / OWN_LABELS
+    if own.is_file():
+        raise InputError(f"{own}: says that label ids are of its own, not those of Cityscapes; {MASKS_INSTEAD}")
     for folder in (root / "leftImg8bit", root / "gtFine"):
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder; {HOW_TO_GET}")
@@ -65,7 +70,8 @@ def read_cityscapes(root: Path, part: Part) -> MaskFiles:
         root / "gtFine" / folder.name / path.parent.name / (path.stem.removesuffix(IMAGE_SUFFIX) + MASK_SUFFIX)
         for path in images
     ]
-    return MaskFiles(folder, CITYSCAPES_CLASSES, images, masks, read_train_ids)
+    names = [path.stem for path in images]
+    return MaskFiles(folder, CITYSCAPES_CLASSES, images, masks, names, read_train_ids)
 
 
 def read_train_ids(path: Path) -> np.ndarray:

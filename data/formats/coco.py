@@ -2,22 +2,25 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from data.classes import ClassTable
 from data.findings import Finding, Report
-from data.formats.coco_json import parse_boxes, parse_classes, parse_images, read_lists
-from data.labels import BoxList, Labels
+from data.formats.coco_boxes import parse_boxes
+from data.formats.coco_json import parse_classes, parse_images, read_lists, to_integer
+from data.formats.placing import choose_folder, place_images
+from data.labels import Labels
 from data.splits import Part
 
 # Where the annotations of a split are, and which folders its images may be in: the one where the first image is.
 ANNOTATIONS = (
     "annotations/instances_{split}.json",  # cocodataset.org, CVAT
     "{split}/_annotations.coco.json",  # Roboflow
+    "{split}/labels.json",  # FiftyOne
+    "{split}/annotations/instances.json",  # Supervisely
     "annotations/{split}.json",
     "{split}.json",
 )
-IMAGES = ("{split}", "images/{split}", "{split}/images", "images", ".")
+IMAGES = ("{split}", "images/{split}", "{split}/images", "{split}/data", "images", "images/default", "data", ".")
+NOT_COCO = ("notes.json", "data.json", "classes.json", "info.json")  # that exports have beside it
 PROBED = 20  # images that a folder is recognised by
 
 
@@ -35,15 +38,18 @@ def read_coco(root: Path, part: Part, *, annotations: str | None, report: Report
     """
     path = root / annotations if annotations else find_annotations(root, part)
     lists = read_lists(path)
-    classes = parse_classes(lists["categories"], path=path, report=report)
+    entries = [entry for entry in lists["annotations"] if isinstance(entry, dict)]
+    used = {to_integer(entry.get("category_id")) for entry in entries}
+    classes = parse_classes(lists["categories"], used=used, path=path, report=report)
     images = parse_images(lists["images"], path=path, report=report)
+    folder = choose_folder(images.names[:PROBED].tolist(), list_folders(root, part, path))
+    images = place_images(images, folder, source=path, report=report)
     labels = {category_id: index for index, category_id in enumerate(classes.ids)}
     boxes = parse_boxes(lists["annotations"], path=path, image_ids=images.ids, labels=labels, report=report)
-    classes, boxes = leave_out_group(classes, boxes, path=path, report=report)
     note_ids(classes, path=path, report=report)
     return Labels(
         source=path,
-        folder=find_folder(root, part, path, images.names[:PROBED].tolist()),
+        folder=folder,
         classes=classes,
         images=images,
         boxes=boxes,
@@ -53,7 +59,7 @@ def read_coco(root: Path, part: Part, *, annotations: str | None, report: Report
 
 
 def find_annotations(root: Path, part: Part) -> Path:
-    """Return the JSON file of a split.
+    """Return the JSON file of a split; the only one of a data set of which a share is evaluated on.
 
     Raises:
         InputError: naming where it was looked for, and the JSON files that there are.
@@ -62,30 +68,22 @@ def find_annotations(root: Path, part: Part) -> Path:
     for path in places:
         if path.is_file():
             return path
-    there = sorted(str(path.relative_to(root)) for folder in (".", "*") for path in root.glob(f"{folder}/*.json"))
+    files = sorted(path for folder in (".", "*") for path in root.glob(f"{folder}/*.json"))
+    alone = [path for path in files if path.name not in NOT_COCO]
+    if len(alone) == 1 and part.share is not None:
+        return alone[0]
+    there = [str(path.relative_to(root)) for path in files]
     wanted = ", ".join(str(path.relative_to(root)) for path in places)
-    raise part.missing(root, f"{wanted}, or dataset.annotations.{part.role}=FILE (JSON files there: {there[:8]})")
+    expected = f"{wanted}, or dataset.annotations.{part.role}=FILE (JSON files there: {there[:8]})"
+    raise part.missing(root, expected, one_split=len(alone) == 1)
 
 
-def find_folder(root: Path, part: Part, annotations: Path, names: list[str]) -> Path:
-    """Return the folder that the file names are relative to; the first of those that are usual if no image is there."""
-    folders = [root / place.format(split=name) for name in part.names for place in IMAGES] + [annotations.parent]
-    return next((folder for folder in folders if any((folder / name).is_file() for name in names)), folders[0])
-
-
-def leave_out_group(classes: ClassTable, boxes: BoxList, *, path: Path, report: Report) -> tuple[ClassTable, BoxList]:
-    """Leave out the category that stands for all others: the supercategory of each, without boxes, as Roboflow adds."""
-    used = np.bincount(boxes.labels, minlength=len(classes))
-    for index, name in enumerate(classes.names):
-        others = {group for i, group in enumerate(classes.categories) if i != index}
-        if others == {name} and not used[index]:
-            found = f"{name!r} (id {classes.ids[index]}) has no boxes and is the supercategory of all others: left out"
-            report(Finding("note", "category of categories", f"{path}: categories", found, "nothing to mend"))
-            kept = np.delete(np.arange(len(classes)), index)
-            table = ClassTable.create(*([c[i] for i in kept] for c in (classes.names, classes.ids)))
-            order = np.searchsorted(kept, boxes.labels)
-            return table, BoxList(boxes.ids, boxes.rows, order, boxes.boxes_xywh, boxes.areas, boxes.crowd)
-    return classes, boxes
+def list_folders(root: Path, part: Part, annotations: Path) -> list[Path]:
+    """Return the folders that file names may be relative to, the likeliest first."""
+    usual = [root / place.format(split=name) for name in part.names for place in IMAGES]
+    beside = annotations.parent
+    above = [beside.parent / "images"] if beside != root else []  # Supervisely, of a data set of another name
+    return [*usual, beside, beside / "images", beside / "data", *above]
 
 
 def note_ids(classes: ClassTable, *, path: Path, report: Report) -> None:

@@ -1,6 +1,7 @@
 """The JSON of COCO detection (https://cocodataset.org/#format-data) -> checked numpy arrays."""
 
 import json
+import re
 from collections.abc import Hashable, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -10,16 +11,15 @@ import numpy as np
 from data.classes import ClassTable
 from data.errors import InputError
 from data.findings import Finding, Report, fault, parse_all
-from data.labels import BoxList, ImageList
+from data.formats.foreign import recognise
+from data.labels import ImageList
 
 LISTS = ("images", "annotations", "categories")
-LIMIT = 1e9  # pixels; beyond any image, and products of two stay finite
 ID_LIMIT = 2**63  # ids are kept as int64
+DIGITS = re.compile("[0-9]{1,19}")
 
-Entries = list[dict[str, Any]]
 
-
-def read_lists(path: Path) -> dict[str, list[Any]]:
+def read_lists(path: Path) -> dict[str, list[object]]:
     """Read a COCO file's three lists.
 
     Raises:
@@ -31,23 +31,38 @@ def read_lists(path: Path) -> dict[str, list[Any]]:
         content = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON ({error}); expected COCO annotations in JSON") from error
+    whole = isinstance(content, dict) and all(key in content for key in LISTS)
+    foreign = recognise(content["annotations"] if whole else content)
+    if foreign is not None:
+        raise InputError(f"{path}: holds {foreign.name}; {foreign.cure}")
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds a {type(content).__name__}; expected a dict with the lists {', '.join(LISTS)}")
     for key in LISTS:
-        if not isinstance(content.get(key), list) or not content[key]:
+        if not isinstance(content.get(key), list) or not (content[key] or key == "annotations"):
             raise InputError(f"{path}: {key} is missing, empty or no list; expected the lists {', '.join(LISTS)}")
     return {key: content[key] for key in LISTS}
 
 
-def parse_classes(entries: list[Any], *, path: Path, report: Report) -> ClassTable:
-    """Turn `categories` into a table sorted by id; reports ids or names that are missing, of a wrong type or repeat."""
+def parse_classes(entries: list[object], *, used: set[int | None], path: Path, report: Report) -> ClassTable:
+    """Turn `categories` into a table sorted by id.
 
-    def parse(index: int, entry: Any) -> tuple[int, str, str]:
+    Reports ids or names that are missing, of a wrong type or repeat.
+
+    Args:
+        entries: the categories.
+        used: the ids of those that annotations have.
+        path: the file, for the messages.
+        report: takes what is wrong.
+    """
+
+    def parse(index: int, entry: object) -> tuple[int, str, str]:
         where = f"{path}: categories[{index}]"
-        found = _integer(_dict(entry, where), "id", where), _string(entry, "name", where)
-        return *found, str(entry.get("supercategory") or "")
+        values = take_dict(entry, where)
+        group = str(values.get("supercategory") or "")
+        return take_integer(values, "id", where), take_string(values, "name", where), group
 
     rows = [row for _, row in parse_all(parse, entries, report=report)]
+    rows = leave_out_group(rows, used=used, path=path, report=report)
     for column, key in enumerate(("id", "name")):
         unique = keep_first([row[column] for row in rows], f"{path}: categories[].{key}", report=report)
         rows = [rows[i] for i in unique]
@@ -57,58 +72,52 @@ def parse_classes(entries: list[Any], *, path: Path, report: Report) -> ClassTab
     return ClassTable.create(names, ids, categories=groups)
 
 
-def parse_images(entries: list[Any], *, path: Path, report: Report) -> ImageList:
+def leave_out_group(
+    rows: list[tuple[int, str, str]], *, used: set[int | None], path: Path, report: Report
+) -> list[tuple[int, str, str]]:
+    """Leave out the category that stands for all others: the supercategory of each, without boxes, as Roboflow adds.
+
+    It may have the name of one of them, which then stays.
+    """
+    for index, (category_id, name, _) in enumerate(rows):
+        others = rows[:index] + rows[index + 1 :]
+        if {group for _, _, group in others} == {name} and category_id not in used:
+            found = f"{name!r} (id {category_id}) has no boxes and is the supercategory of all others: left out"
+            report(Finding("note", "category of categories", f"{path}: categories", found, "nothing to mend"))
+            return others
+    return rows
+
+
+def parse_images(entries: list[object], *, path: Path, report: Report) -> ImageList:
     """Turn `images` into arrays.
 
-    Reports missing keys, wrong types, file names that leave the folder, and ids that stand twice.
+    Reports missing keys, wrong types, and ids that stand twice. File names have / between folders, and may leave any.
     """
 
-    def parse(index: int, entry: Any) -> tuple[int, str, tuple[int, int] | None]:
+    def parse(index: int, entry: object) -> tuple[int, str, tuple[int, int] | None]:
         where = f"{path}: images[{index}]"
-        image_id, name = _integer(_dict(entry, where), "id", where), _string(entry, "file_name", where)
-        local = PureWindowsPath(name)  # reads / and \ alike
-        if local.anchor or ".." in local.parts:
-            found, cure = repr(name), "expected a path inside the folder of images"
-            raise fault("file name that leaves the folder", f"{where}.file_name", found, cure)
-        return image_id, name, _size(entry, where)
+        values = take_dict(entry, where)
+        image_id, name = take_integer(values, "id", where), take_string(values, "file_name", where)
+        return image_id, PureWindowsPath(name).as_posix(), _size(values, where)
 
     rows = [row for _, row in parse_all(parse, entries, report=report)]
     rows = [rows[i] for i in keep_first([row[0] for row in rows], f"{path}: images[].id", report=report)]
     if not rows:
         raise InputError(f"{path}: images: none can be used; expected at least one")
     ids, names, sizes = zip(*rows, strict=True)
+    warn_of_shared(ids, names, path=path, report=report)
     return ImageList(np.array(ids, dtype=np.int64), np.array(names), list(sizes))
 
 
-def parse_boxes(
-    entries: list[Any], *, path: Path, image_ids: np.ndarray, labels: dict[int, int], report: Report
-) -> BoxList:
-    """Turn `annotations` into arrays; boxes are taken as they are, bad ones too.
-
-    Reports missing keys, wrong types, and images and categories that are unknown.
-
-    Args:
-        entries: M annotations.
-        path: the file, for the messages.
-        image_ids: (N,) int64, the ids of the images in the file's order.
-        labels: category id -> class index, for the file's categories.
-        report: takes what is wrong.
-    """
-    rows = {image_id: row for row, image_id in enumerate(image_ids.tolist())}
-
-    def parse(index: int, entry: Any) -> tuple[Any, ...]:
-        return _annotation(entry, f"{path}: annotations[{index}]", rows, labels)
-
-    values = [value for _, value in parse_all(parse, entries, report=report)]
-    ids, image_rows, class_labels, boxes, areas, crowd = zip(*values, strict=True) if values else ((),) * 6
-    return BoxList(
-        np.array(ids, dtype=np.int64),
-        np.array(image_rows, dtype=np.int64),
-        np.array(class_labels, dtype=np.int64),
-        np.array(boxes, dtype=np.float64).reshape(-1, 4),  # (M, 4)
-        np.array(areas, dtype=np.float64),
-        np.array(crowd, dtype=bool),
-    )
+def warn_of_shared(ids: Sequence[int], names: Sequence[str], *, path: Path, report: Report) -> None:
+    """Report files that stand under several ids: each is an image of its own, without the boxes of the others."""
+    first: dict[str, int] = {}
+    rows = [(name, first.setdefault(name, image_id), image_id) for image_id, name in zip(ids, names, strict=True)]
+    shared = tuple(f"{name}: ids {earlier} and {image_id}" for name, earlier, image_id in rows if earlier != image_id)
+    if shared:
+        found = f"{len(shared)} images have the file of another id (first: {shared[0]})"
+        cure = "expected one id a file: each is a picture of its own now, in which the other's boxes are background"
+        report(Finding("warning", "file under several ids", f"{path}: images", found, cure, shared))
 
 
 def keep_first(values: Sequence[Hashable], field: str, *, report: Report) -> list[int]:
@@ -118,65 +127,48 @@ def keep_first(values: Sequence[Hashable], field: str, *, report: Report) -> lis
         first.setdefault(value, index)
     if len(first) < len(values):
         repeated = sorted({index for index, value in enumerate(values) if first[value] != index})
-        found = f"holds {_short([values[i] for i in repeated[:5]])} more than once"
+        found = f"holds {shorten([values[i] for i in repeated[:5]])} more than once"
         report(Finding("error", "repeated value", field, found, "expected unique values"))
     return list(first.values())
-
-
-def _annotation(entry: Any, where: str, rows: dict[int, int], labels: dict[int, int]) -> tuple[Any, ...]:
-    """Return id, image row, label, box, area (NaN where not given) and crowd of one annotation."""
-    annotation_id = _integer(_dict(entry, where), "id", where)
-    image_id = _integer(entry, "image_id", where)
-    category_id = _integer(entry, "category_id", where)
-    where = f"{where} (id {annotation_id})"
-    if image_id not in rows:
-        raise fault("unknown image", f"{where}.image_id", str(image_id), "expected the id of one of images")
-    if category_id not in labels:
-        raise fault(
-            "unknown category", f"{where}.category_id", str(category_id), "expected the id of one of categories"
-        )
-    if "bbox" not in entry:
-        raise fault("missing value", f"{where}.bbox", "missing", "expected [left, top, width, height]")
-    area = entry.get("area")
-    if area is not None and not (type(area) in (int, float) and 0 <= area < LIMIT**2):
-        raise fault("wrong value", f"{where}.area", _short(area), "expected square pixels, 0 or more")
-    crowd = entry.get("iscrowd")
-    if crowd not in (None, 0, 1):
-        raise fault("wrong value", f"{where}.iscrowd", _short(crowd), "expected 0 or 1")
-    box = _box(entry["bbox"])
-    return annotation_id, rows[image_id], labels[category_id], box, np.nan if area is None else area, bool(crowd)
-
-
-def _box(value: Any) -> list[float]:
-    """Return four floats: the box, all infinite if one of its numbers is not finite, NaN for what is not 4 numbers."""
-    if not (isinstance(value, list) and len(value) == 4 and all(type(v) in (int, float) for v in value)):
-        return [np.nan] * 4
-    return [float(v) for v in value] if all(abs(v) < LIMIT for v in value) else [np.inf] * 4
 
 
 def _size(entry: dict[str, Any], where: str) -> tuple[int, int] | None:
     """Return (height, width), None unless the entry holds both."""
     if entry.get("height") is None or entry.get("width") is None:
         return None
-    return _integer(entry, "height", where), _integer(entry, "width", where)
+    size = take_integer(entry, "height", where), take_integer(entry, "width", where)
+    for side, value in zip(("height", "width"), size, strict=True):
+        if value < 1:
+            cure = "expected pixels, 1 or more; without height and width, those of the image are taken"
+            raise fault("wrong value", f"{where}.{side}", str(value), cure)
+    return size
 
 
-def _dict(entry: Any, where: str) -> dict[str, Any]:
+def take_dict(entry: object, where: str) -> dict[str, Any]:
     """Return an entry that is a dict, or raise a fault."""
     if not isinstance(entry, dict):
-        raise fault("wrong value", where, _short(entry), "expected a dict")
+        raise fault("wrong value", where, shorten(entry), "expected a dict")
     return entry
 
 
-def _integer(entry: dict[str, Any], key: str, where: str) -> int:
-    """Return an entry's integer (JSON's true is none), or raise a fault."""
-    value = entry.get(key)
-    if type(value) is not int or abs(value) >= ID_LIMIT:
+def take_integer(entry: dict[str, Any], key: str, where: str) -> int:
+    """Return an entry's integer, or raise a fault."""
+    value = to_integer(entry.get(key))
+    if value is None:
         raise _wrong(entry, key, where, "expected an integer")
     return value
 
 
-def _string(entry: dict[str, Any], key: str, where: str) -> str:
+def to_integer(value: object) -> int | None:
+    """Return the integer that a value is, also as VIA ("7") and pandas (7.0) write it; None for any other."""
+    if isinstance(value, str) and DIGITS.fullmatch(value):
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and abs(value) < ID_LIMIT else None  # JSON's true is none
+
+
+def take_string(entry: dict[str, Any], key: str, where: str) -> str:
     """Return an entry's string, or raise a fault."""
     value = entry.get(key)
     if not isinstance(value, str) or not value:
@@ -188,10 +180,10 @@ def _wrong(entry: dict[str, Any], key: str, where: str, cure: str) -> InputError
     """Return the fault of a value that is missing or of another type."""
     if key not in entry:
         return fault("missing value", f"{where}.{key}", "missing", cure)
-    return fault("wrong value", f"{where}.{key}", _short(entry[key]), cure)
+    return fault("wrong value", f"{where}.{key}", shorten(entry[key]), cure)
 
 
-def _short(value: Any) -> str:
+def shorten(value: object) -> str:
     """Return a value as messages show it, cut to 60 characters."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,25 +1,20 @@
 """Which classes masks have: as configured, from a file beside them, or inferred from what they hold."""
 
-import csv
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from data.classes import ClassTable, Color, default_colors
 from data.errors import InputError
+from data.formats.mask_class_files import parse_code, parse_codes, read_file
 from data.formats.mask_coding import UNKNOWN, MaskCoding, pack, read_keys, table_of, unpack
-from data.images import is_painted, read_all, read_palette
+from data.images import is_color_coded, read_palette
+from data.reading import read_all
+from data.samples import IGNORE
 
 logger = logging.getLogger(__name__)
-
-FILES = ("classes.json", "classes.csv", "classes.txt")
-EXPECTED = "expected for each class its name with a value from 0 to 65535, or with red, green, blue from 0 to 255"
-
-Codes = dict[str, int | Color]
 
 
 def choose_coding(
@@ -27,14 +22,14 @@ def choose_coding(
     masks: Sequence[Path],
     *,
     names: Sequence[str] | None,
-    palette: Any,
-    ignore: Any,
+    palette: object,
+    ignore: object,
     classes: ClassTable | None,
 ) -> MaskCoding:
     """Find out how masks are to be read.
 
     Args:
-        root: folder of the data set, which may hold one of `FILES`.
+        root: folder of the data set, which may hold a file of classes, see `read_file`.
         masks: those to train on, from which classes are inferred where nothing else says them.
         names: of the classes of the values from 0 on, less the ignored one; None: not given.
         palette: name -> value or colour; None: not given.
@@ -45,98 +40,61 @@ def choose_coding(
         InputError: if what was given is of another form, or nothing can be inferred.
     """
     there = [mask for mask in masks if mask.is_file()]
-    said = parse_codes(palette, "dataset.palette") if palette is not None else names or read_file(root)
+    beside = list(dict.fromkeys(mask.parent for mask in there))
+    said = parse_codes(palette, "dataset.palette") if palette is not None else names or read_file(root, beside)
     if isinstance(said, dict):
-        painted = all(isinstance(code, tuple) for code in said.values())
+        color_coded = all(isinstance(code, tuple) for code in said.values())
     else:
-        painted = bool(there) and is_painted(there[0])
-    ignored = parse_code(ignore, "dataset.ignore") if ignore is not None else None
-    if isinstance(ignored, tuple) != painted:
-        ignored = None  # colours hold no value that could be ignored, values no colour
+        color_coded = bool(there) and is_color_coded(there[0])
+    ignored = parse_ignored(ignore, color_coded=color_coded)
     if isinstance(said, dict):
         found = table_of(said)
     elif said:
-        found = name_values(said, ignored, painted=painted)
+        found = name_values(said, ignored, color_coded=color_coded)
     else:
-        found = classes or infer_table(root, there, ignored, painted=painted)
+        found = classes or infer_table(root, there, ignored, color_coded=color_coded)
+    check_apart(found, ignored, color_coded=color_coded)
     if len(found) > UNKNOWN:
         raise InputError(f"{root}: {len(found)} classes; expected at most {UNKNOWN}")
-    return MaskCoding(found, painted=painted, ignored=ignored, classes=classes)
+    return MaskCoding(found, color_coded=color_coded, ignored=ignored, classes=classes)
 
 
-def parse_code(value: Any, field: str) -> int | Color:
-    """Return a value from 0 to 65535 or a colour.
-
-    Raises:
-        InputError: naming the field, if it is neither.
-    """
-    if type(value) is int and 0 <= value < 2**16:
-        return value
-    if isinstance(value, list | tuple) and len(value) == 3 and all(type(v) is int and 0 <= v < 256 for v in value):
-        return value[0], value[1], value[2]
-    raise InputError(f"{field}: {value!r}; {EXPECTED}")
-
-
-def parse_codes(entries: Any, field: str) -> Codes:
-    """Check names with their values or their colours.
+def parse_ignored(ignore: object, *, color_coded: bool) -> int | Color | None:
+    """Return the value, or the colour, of ignored pixels; None where there is none.
 
     Raises:
-        InputError: naming the field, if there are none, they are of another form, or two have the same.
+        InputError: if it is a colour where masks hold values, or the other way about; but the value that is ignored
+            unless another is asked for says nothing of colours.
     """
-    if not isinstance(entries, dict) or not entries:
-        raise InputError(f"{field}: {entries!r}; {EXPECTED}")
-    codes = {str(name): parse_code(value, f"{field}: {name}") for name, value in entries.items()}
-    if len(set(codes.values())) < len(codes) or len({type(code) for code in codes.values()}) > 1:
-        raise InputError(f"{field}: {codes}; expected values or colours alone, each once")
-    return codes
-
-
-def read_file(root: Path) -> Codes | list[str] | None:
-    """Read the classes file of a data set: names with their values or colours, or names alone; None without one.
-
-    Raises:
-        InputError: if it holds anything else.
-    """
-    path = next((root / name for name in FILES if (root / name).is_file()), None)
-    if path is None:
+    ignored = None if ignore is None else parse_code(ignore, "dataset.ignore")
+    if ignored is None or (color_coded and ignored == IGNORE):
         return None
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        entries = json.loads(text) if path.suffix == ".json" else parse_rows(text)
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); {EXPECTED}") from error
-    if isinstance(entries, list) and entries and all(isinstance(name, str) for name in entries):
-        return entries
-    return parse_codes(entries, str(path))
+    if isinstance(ignored, tuple) != color_coded:
+        held, cure = ("colours", "a colour [red, green, blue]") if color_coded else ("values", "a value")
+        raise InputError(f"dataset.ignore: {ignore!r}; masks hold {held}; expected {cure}, or null for none")
+    return ignored
 
 
-def parse_rows(text: str) -> dict[str, Any] | list[str]:
-    """Read rows separated by commas or spaces: name, red, green, blue, or name, value, or names alone.
+def check_apart(found: ClassTable, ignored: int | Color | None, *, color_coded: bool) -> None:
+    """Check that no class has the value, or the colour, of ignored pixels.
 
     Raises:
-        ValueError: naming the row that is none of these.
+        InputError: naming the class that has it.
     """
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    rows = [[cell.strip() for cell in row] for row in csv.reader(lines)]
-    if all(len(row) == 1 for row in rows):
-        rows = [row[0].rsplit(maxsplit=3) for row in rows]
-        if not all(len(row) == 4 and all(cell.isdecimal() for cell in row[1:]) for row in rows):
-            return [line.strip() for line in lines]
-    if rows and not any(cell.isdecimal() for cell in rows[0]):
-        rows = rows[1:]  # the heads of the columns
-    for row in rows:
-        if len(row) not in (2, 4) or not all(cell.isdecimal() for cell in row[1:]):
-            raise ValueError(f"row {', '.join(row)!r}")
-    return {row[0]: int(row[1]) if len(row) == 2 else [int(cell) for cell in row[1:]] for row in rows}
+    codes: Sequence[int | Color] = found.colors if color_coded else found.ids
+    if ignored is not None and ignored in codes:
+        kind, name = ("colour" if color_coded else "value"), found.names[codes.index(ignored)]
+        cure = "expected dataset.ignore=null to learn the class, or another to ignore"
+        raise InputError(f"dataset.ignore: {ignored} is also the {kind} of the class {name!r}; {cure}")
 
 
-def name_values(names: Sequence[str], ignored: int | Color | None, *, painted: bool) -> ClassTable:
+def name_values(names: Sequence[str], ignored: int | Color | None, *, color_coded: bool) -> ClassTable:
     """Return the classes of the values from 0 on, less the ignored one.
 
     Raises:
         InputError: if masks hold colours, or the names are no list of different ones.
     """
-    if painted:
+    if color_coded:
         raise InputError("dataset.names: masks hold colours; expected dataset.palette={NAME: [red, green, blue], ...}")
     if isinstance(names, str) or not 0 < len(names) <= UNKNOWN or len(set(names)) < len(names):
         raise InputError(f"class names {names!r}; expected a list of 1 to {UNKNOWN} unique names")
@@ -144,22 +102,22 @@ def name_values(names: Sequence[str], ignored: int | Color | None, *, painted: b
     return ClassTable.create(names, values[: len(names)])
 
 
-def infer_table(root: Path, masks: Sequence[Path], ignored: int | Color | None, *, painted: bool) -> ClassTable:
+def infer_table(root: Path, masks: Sequence[Path], ignored: int | Color | None, *, color_coded: bool) -> ClassTable:
     """Return the classes that masks hold, after reading them all, and say which.
 
     Raises:
         InputError: if a mask cannot be read, or they hold one class or too many.
     """
     logger.info("%s: reading %d masks for their classes; dataset.names or dataset.palette spares it", root, len(masks))
-    read = read_all(lambda path: np.unique(read_keys(path, painted=painted)), masks, source=str(root))
+    read = read_all(lambda path: np.unique(read_keys(path, color_coded=color_coded)), masks, source=str(root))
     found = np.unique(np.concatenate([values for values in read if values is not None] or [np.zeros(0, np.int64)]))
     values = [value for value in found.tolist() if value != (pack(ignored) if isinstance(ignored, tuple) else ignored)]
-    kind = "colours" if painted else "values"
+    kind = "colours" if color_coded else "values"
     if not 1 < len(values) <= UNKNOWN:
-        shown = [unpack(value) if painted else value for value in found[:8].tolist()]
+        shown = [unpack(value) if color_coded else value for value in found[:8].tolist()]
         cure = f"expected 2 to {UNKNOWN} {kind}; if {ignored} is a class of yours: dataset.ignore=null"
         raise InputError(f"{root}: masks hold {len(values)} {kind} that are not ignored, of {shown}; {cure}")
-    if painted:
+    if color_coded:
         table = table_of({"#{:02x}{:02x}{:02x}".format(*unpack(value)): unpack(value) for value in values})
     else:
         table = ClassTable.create([f"class_{value}" for value in values], values, colors=find_colors(masks[0], values))

@@ -21,18 +21,18 @@ class MaskCoding:
 
     Attributes:
         classes: the K classes, in the order of the indices.
-        painted: whether pixels are told apart by their colours, else by their values.
+        color_coded: whether pixels are told apart by their colours, else by their values.
     """
 
     def __init__(
-        self, found: ClassTable, *, painted: bool, ignored: int | Color | None, classes: ClassTable | None = None
+        self, found: ClassTable, *, color_coded: bool, ignored: int | Color | None, classes: ClassTable | None = None
     ) -> None:
         """Make the table from values or colours to indices.
 
         Args:
             found: the classes of the masks, with their values as ids, or their colours.
-            painted: see above.
-            ignored: the value or colour of pixels that neither teach nor count; None: there is none.
+            color_coded: see above.
+            ignored: the value or colour of pixels that loss and metric ignore; None: there is none.
             classes: of a model or of a training set, which must know the names of `found`; None: `found` itself.
 
         Raises:
@@ -40,11 +40,11 @@ class MaskCoding:
         """
         self.classes = found if classes is None else classes
         self.classes.require(found, source="the masks", by_id=False)
-        self.painted = painted
+        self.color_coded = color_coded
         self._found = found
         self._ignored = ignored
-        keys = [pack(color) for color in found.colors] if painted else list(found.ids)
-        self._table = np.full(2**24 if painted else BEYOND + 1, UNKNOWN, dtype=np.uint8)  # key -> index
+        keys = [pack(color) for color in found.colors] if color_coded else list(found.ids)
+        self._table = np.full(2**24 if color_coded else BEYOND + 1, UNKNOWN, dtype=np.uint8)  # key -> index
         self._table[keys] = [self.classes.names.index(name) for name in found.names]
         if ignored is not None:
             self._table[pack(ignored) if isinstance(ignored, tuple) else ignored] = IGNORE
@@ -58,24 +58,24 @@ class MaskCoding:
         Raises:
             InputError: a fault, if the file cannot be read, or holds what stands for no class.
         """
-        keys = read_keys(path, painted=self.painted)
+        keys = read_keys(path, color_coded=self.color_coded)
         mask: np.ndarray = cv2.LUT(keys, self._table[:256]) if keys.dtype == np.uint8 else self._table[keys]
         unknown = mask == UNKNOWN
         if unknown.any():
             found, counts = np.unique(keys[unknown], return_counts=True)
             first = np.argsort(-counts, kind="stable")[:NAMED]
             shown = ", ".join(f"{self._show(int(found[i]))} ({count_pixels(int(counts[i]))})" for i in first)
-            kind, more = ("colour" if self.painted else "value"), f" and {len(found) - NAMED} more"
+            kind, more = ("colour" if self.color_coded else "value"), f" and {len(found) - NAMED} more"
             raise fault(f"unknown mask {kind}", path, f"{kind}s {shown}{more * (len(found) > NAMED)}", self._expected())
         return mask
 
     def _show(self, key: int) -> str:
         """Return a value or a packed colour as messages write it."""
-        return str(unpack(key)) if self.painted else str(key) if key < BEYOND else f"beyond {BEYOND - 1}"
+        return str(unpack(key)) if self.color_coded else str(key) if key < BEYOND else f"beyond {BEYOND - 1}"
 
     def _expected(self) -> str:
         """Say what masks may hold."""
-        keys: Sequence[object] = self._found.colors if self.painted else self._found.ids
+        keys: Sequence[object] = self._found.colors if self.color_coded else self._found.ids
         text = ", ".join(f"{key} {name}" for key, name in zip(keys[:20], self._found.names[:20], strict=True))
         ignored = "" if self._ignored is None else f", or {self._ignored} to ignore"
         return f"expected {text}{' ...' * (len(keys) > 20)}{ignored}"
@@ -86,13 +86,13 @@ def count_pixels(count: int) -> str:
     return f"{count} pixel{'s' * (count != 1)}"
 
 
-def read_keys(path: Path, *, painted: bool) -> np.ndarray:
+def read_keys(path: Path, *, color_coded: bool) -> np.ndarray:
     """Read what a mask holds: (H, W) values, or colours packed into one number each.
 
     Raises:
         InputError: a fault, if the file cannot be read.
     """
-    if not painted:
+    if not color_coded:
         values = load_mask(path)
         return values if values.dtype == np.uint8 else np.where((values < 0) | (values > BEYOND), BEYOND, values)
     red, green, blue = np.moveaxis(load_colors(path).astype(np.int32), -1, 0)

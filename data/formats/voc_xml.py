@@ -1,17 +1,20 @@
 """The XML of Pascal VOC (Everingham et al., IJCV 2010; VOC2012 development kit) and of labelImg, CVAT, Roboflow."""
 
+import re
 from dataclasses import dataclass, field
 from math import inf, nan
 from pathlib import Path
-from typing import Any
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
 from data.findings import Finding, fault, parse_all
+from data.formats.foreign import CVAT
+from data.formats.turning import surround
 from data.sizes import Size
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 LIMIT = 1e9  # pixels; beyond any image
 OFFICIAL = "The VOC"  # how <source><database> begins in the files of the VOC challenges
+ENCODING = re.compile(rb"<\?xml[^>]*?encoding=[\"']([\w.-]+)")  # expat itself knows few: not GB 2312, nor Shift JIS
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,15 @@ class XmlLabels:
     """What one file says.
 
     Attributes:
+        path: the file.
+        filename: of the image, as it stands there; "" where the file does not say.
         size: (height, width) in pixels; None where the file does not say, or says 0.
         objects: those that can be read.
         faults: of the others.
     """
 
+    path: Path
+    filename: str
     size: Size | None
     objects: list[XmlObject]
     faults: list[Finding] = field(default_factory=list)
@@ -67,14 +74,19 @@ def read_xml(path: Path) -> XmlLabels:
     cure = "expected XML as Pascal VOC's, <annotation> with <object>s"
     try:
         parser = XMLParser(target=_Tree())
-        parser.feed(path.read_bytes())
+        content = path.read_bytes()
+        declared = ENCODING.match(content)
+        parser.feed(content.decode(declared[1].decode()) if declared else content)
         root = parser.close()
     except FileNotFoundError:
         raise fault("missing label file", path, "no such file", cure) from None
     except (OSError, ParseError, ValueError, LookupError) as error:
         raise fault("unreadable label file", path, f"cannot be read ({error})", cure) from error
     if root.tag != "annotation":
-        raise fault("unreadable label file", path, f"holds <{root.tag}>", cure)
+        found = f"holds <{root.tag}>"
+        if root.tag == "annotations":
+            found, cure = f"{found}, {CVAT.name}", CVAT.cure
+        raise fault("unreadable label file", path, found, cure)
     one_based = (root.findtext("source/database") or "").strip().startswith(OFFICIAL)
     faults: list[Finding] = []
 
@@ -82,7 +94,8 @@ def read_xml(path: Path) -> XmlLabels:
         return _parse_object(element, index + 1, f"{path}: object {index + 1}", one_based=one_based)
 
     objects = [entry for _, entry in parse_all(parse, root.findall("object"), report=faults.append)]
-    return XmlLabels(_parse_size(root), objects, faults)
+    filename = (root.findtext("filename") or "").strip()
+    return XmlLabels(path, filename, _parse_size(root), objects, faults)
 
 
 def _parse_object(element: Element, number: int, where: str, *, one_based: bool) -> XmlObject:
@@ -108,7 +121,16 @@ def _parse_object(element: Element, number: int, where: str, *, one_based: bool)
         values = [nan] * 4
     elif not all(abs(value) < LIMIT for value in values):
         values = [inf] * 4
+    elif (degrees := _find_rotation(element)) != 0:
+        values = surround(values, degrees)
     return XmlObject(number, name, values, (element.findtext("difficult") or "0").strip() == "1")
+
+
+def _find_rotation(element: Element) -> float:
+    """Return the degrees that CVAT turns a box by; 0 where it does not say."""
+    attributes = element.iterfind("attributes/attribute")
+    found = (a.findtext("value") for a in attributes if a.findtext("name") == "rotation")
+    return _parse_number(next(found, "0"))
 
 
 def _parse_number(text: str | None) -> float:
@@ -120,7 +142,7 @@ def _parse_number(text: str | None) -> float:
     return value if abs(value) < LIMIT else inf
 
 
-def _parse_size(root: Any) -> Size | None:
+def _parse_size(root: Element) -> Size | None:
     """Return (height, width), None unless the file holds both; some programs write 0."""
     sides = [_parse_number(root.findtext(f"size/{side}")) for side in ("height", "width")]
     if not all(0 < side < LIMIT for side in sides):

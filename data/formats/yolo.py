@@ -1,21 +1,21 @@
 """YOLO labels: a text file an image, a line a box: class, centre and size in shares of the image's sides.
 
-The format is that of Ultralytics (https://docs.ultralytics.com/datasets/detect): lines of more numbers are polygons, of
-which the box is taken; an image without a text file has no objects.
+The format is that of Ultralytics (https://docs.ultralytics.com/datasets/detect); an image without a text file has no
+objects. Lines of more numbers: `data.formats.yolo_lines`.
 """
 
 from collections.abc import Sequence
-from math import inf, isfinite
 from pathlib import Path
 
 from data.classes import ClassTable
 from data.findings import Finding, Report, fault, parse_all
-from data.formats.yolo_layout import find_label_folder, find_layout, relative_names
-from data.images import read_all
+from data.formats.foreign import describe_others
+from data.formats.text import strip_mark
+from data.formats.yolo_layout import find_label, find_layout, list_label_folders, relative_names
+from data.formats.yolo_lines import find_meaning, parse_line, to_box
 from data.labels import BoxList, ImageList, Labels
+from data.reading import read_all
 from data.splits import Part
-
-EXPECTED = "expected class, centre x, centre y, width and height, or class and the points of a polygon"
 
 
 def read_yolo(root: Path, part: Part, *, names: Sequence[str] | None, report: Report) -> Labels:
@@ -30,23 +30,29 @@ def read_yolo(root: Path, part: Part, *, names: Sequence[str] | None, report: Re
     Raises:
         InputError: if the split or the names are missing, or `report` refuses what is wrong.
     """
-    layout = find_layout(root, part, names=names)
-    folders = {folder: find_label_folder(folder) for folder in {image.parent for image in layout.images}}
-    paths = [folders[image.parent] / f"{image.stem}.txt" for image in layout.images]
-    files = read_all(read_lines, paths, source=f"labels of {layout.source}", report=report)
-    rows, ids, labels, boxes = [], [], [], []
-    for row, (path, lines) in enumerate(zip(paths, files, strict=True)):
+    layout = find_layout(root, part, names=names, report=report)
+    source = str(layout.source)
+    folders = {folder: list_label_folders(folder) for folder in {image.parent for image in layout.images}}
+    paths = [find_label(image, folders[image.parent]) for image in layout.images]
+    check_shared(layout.images, paths, source=source, report=report)
+    files = read_all(read_lines, paths, source=f"labels of {source}", report=report)
+    rows, ids, labels, lines = [], [], [], []
+    for row, (path, content) in enumerate(zip(paths, files, strict=True)):
 
         def parse(index: int, line: bytes, path: Path = path) -> tuple[int, list[float]] | None:
-            return parse_line(line, f"{path}: line {index + 1}", layout.names, keypoints=layout.keypoints)
+            return parse_line(
+                line, f"{path}: line {index + 1}", layout.names, keypoints=layout.keypoints, task=layout.task
+            )
 
-        for index, parsed in parse_all(parse, lines or (), report=report):
+        for index, parsed in parse_all(parse, content or (), report=report):
             if parsed:
                 rows.append(row)
                 ids.append(index + 1)
                 labels.append(parsed[0])
-                boxes.append(parsed[1])
-    note_unlabelled(layout.source, sum(lines is None for lines in files), len(files), report=report)
+                lines.append(parsed[1])
+    meaning = find_meaning(lines, task=layout.task, keypoints=layout.keypoints, source=source, report=report)
+    boxes = [to_box(values, meaning) for values in lines]
+    note_unlabelled(layout.source, sum(content is None for content in files), len(files), report=report)
     return Labels(
         source=layout.source,
         folder=layout.folder,
@@ -61,47 +67,31 @@ def read_yolo(root: Path, part: Part, *, names: Sequence[str] | None, report: Re
 def read_lines(path: Path) -> list[bytes] | None:
     """Return the lines of a label file, None where there is none."""
     try:
-        return path.read_bytes().splitlines()
+        return strip_mark(path.read_bytes()).splitlines()
     except FileNotFoundError:
         return None
     except OSError as error:
         raise fault("unreadable label file", path, f"cannot be read ({error})", "expected a text file") from error
 
 
-def parse_line(line: bytes, where: str, names: list[str], *, keypoints: bool) -> tuple[int, list[float]] | None:
-    """Return the class index and the box, xywh in shares of the image's sides; None for an empty line.
-
-    Raises:
-        InputError: a fault, if the line is no box and no polygon, or the class is unknown.
-    """
-    fields = line.split()
-    if not fields:
-        return None
-    try:
-        label, *values = map(float, fields)
-    except ValueError:
-        raise fault("malformed line", where, repr(line[:60].decode(errors="replace")), EXPECTED) from None
-    if not (label.is_integer() and 0 <= label < len(names)):
-        cure = f"expected 0 to {len(names) - 1}, as there are {len(names)} names"
-        raise fault("unknown class", where, f"class {fields[0].decode()}", cure)
-    if keypoints:
-        values = values[:4]
-    if len(values) == 4:
-        x, y, width, height = values
-        box = [x - width / 2, y - height / 2, width, height]
-    elif len(values) >= 6 and len(values) % 2 == 0:
-        xs, ys = values[::2], values[1::2]
-        box = [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]
-    else:
-        raise fault("malformed line", where, f"{len(fields)} values", EXPECTED)
-    return int(label), box if all(map(isfinite, values)) else [inf] * 4
+def check_shared(images: Sequence[Path], labels: Sequence[Path], *, source: str, report: Report) -> None:
+    """Report images that share a label file: of which of them the boxes are, nothing says."""
+    owners: dict[Path, Path] = {}
+    for image, path in zip(images, labels, strict=True):
+        owner = owners.setdefault(path, image)
+        if owner != image and path.is_file():
+            found = f"{owner.name} and {image.name} share the labels of {path}"
+            cure = "expected a label file an image; rename or remove one of them"
+            report(Finding("error", "label file of several images", source, found, cure))
 
 
 def note_unlabelled(source: Path, count: int, total: int, *, report: Report) -> None:
     """Report how many images have no label file; an error where none has."""
-    found = f"{count} of {total} images have no label file"
     if count == total:
-        cure = "expected labels in a folder labels beside images, or beside the images"
+        root = source if source.is_dir() else source.parent
+        others, cure = describe_others(root, "expected labels in a folder labels beside images, or beside the images")
+        found = f"none of {total} images has a label file{others}"
         report(Finding("error", "no label files", str(source), found, cure))
     elif count:
+        found = f"{count} of {total} images have no label file"
         report(Finding("note", "image without a label file", str(source), found, "taken as images without objects"))

@@ -1,23 +1,30 @@
-"""Where a YOLO data set has its images, labels and names (https://docs.ultralytics.com/datasets/detect)."""
+"""Where a YOLO data set has its images, labels and names: Ultralytics', Roboflow's, CVAT's or darknet's folders."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from os.path import commonpath
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from data.errors import InputError
-from data.images import EXTENSIONS
+from data.findings import Finding, Report
+from data.folders import find_images_below, no_images
+from data.formats.listing import list_tails, read_listing
+from data.formats.yolo_names import find_names
+from data.formats.yolo_yaml import find_yaml, parse_keypoints, parse_places, read_yaml
 from data.splits import Part
 
-NAME_FILES = ("classes.txt", "labels/classes.txt", "obj.names", "data/obj.names")
-LAYOUTS = ("images/{split}", "{split}/images", "{split}")  # Ultralytics', Roboflow's, darknet's with labels beside
+SPLITS = ("train", "val", "valid", "test")  # keys of data.yaml
+LAYOUTS = (  # of a split
+    "images/{split}",  # Ultralytics
+    "{split}/images",  # Roboflow
+    "{split}",  # darknet, labels beside
+    "{split}.txt",  # CVAT: a list
+)
+WHOLE = ("images", "obj_train_data", ".")  # of a data set that is one split: Label Studio, CVAT, labels beside
 
 
 @dataclass(frozen=True)
-class Layout:
+class YoloLayout:
     """One split of a YOLO data set.
 
     Attributes:
@@ -25,23 +32,26 @@ class Layout:
         folder: that the names of the images are relative to.
         images: their N paths, sorted; those that a list names may not exist.
         names: the K class names in the order of their indices.
-        keypoints: whether lines hold key points after the box, as those of poses do.
+        keypoints: numbers that follow a box, of key points; 0 without them.
+        task: what data.yaml says that the labels are for: "detect", "segment", "obb", "pose"; "" where it does not say.
     """
 
     source: Path
     folder: Path
     images: list[Path]
     names: list[str]
-    keypoints: bool = False
+    keypoints: int = 0
+    task: str = ""
 
 
-def find_layout(root: Path, part: Part, *, names: Sequence[str] | None) -> Layout:
+def find_layout(root: Path, part: Part, *, names: Sequence[str] | None, report: Report) -> YoloLayout:
     """Find the images of a split and the names of the classes; nothing that a data.yaml says is run or fetched.
 
     Args:
         root: the folder of the data set, or its yaml file.
         part: which split: a key of data.yaml, or a folder.
         names: of the classes, where they are not to be those of the files.
+        report: takes what is worth knowing of lists.
 
     Raises:
         InputError: if data.yaml cannot be read, there is no such split, or nothing names the classes.
@@ -49,136 +59,144 @@ def find_layout(root: Path, part: Part, *, names: Sequence[str] | None) -> Layou
     file = find_yaml(root)
     content = read_yaml(file) if file else {}
     root = file.parent if file else root
-    entries = next((content[key] for key in part.names if content.get(key)), None)
-    if entries is None:
-        places = [place.format(split=key) for key in part.names for place in LAYOUTS]
-        folder = next((root / place for place in places if (root / place).is_dir()), None)
-        if folder is None:
-            wanted = ", ".join(places)
-            raise part.missing(file or root, f"{'the key or ' if file else 'data.yaml or '}one of the folders {wanted}")
-        images = list_folder(folder)
+    base = content.get("path")
+    if not isinstance(base, str | None):
+        raise InputError(f"{file}: path: {base!r}; expected a folder")
+    key = next((key for key in part.names if key in content), None)
+    if key is not None:
+        others = [e for k in SPLITS if k in content and k != key for e in parse_places(content[k], f"{file}: {k}")]
+        entries = [
+            find_entry(root, entry, base, where=f"{file}: {key}", others=others, report=report)
+            for entry in parse_places(content[key], f"{file}: {key}")
+        ]
     else:
-        given = names_of_files(entries, f"{file}: {part.split}")
-        images = [image for entry in given for image in list_entry(root, entry, content.get("path"), file=file)]
+        entries = [find_folder(root, part, file=file)]
+    images = [image for entry in entries for image in list_entry(entry, root, report=report)]
     if not images:
-        raise InputError(f"{file or root}: no images in split {part.split!r}; expected .jpg, .png or alike")
+        raise no_images(entries[0])
+    if any(image.is_absolute() for image in images):  # which a list may name though the root is relative
+        images = [Path(os.path.abspath(image)) for image in images]  # noqa: PTH100 links stay as they are
     images = sorted(set(images))
-    return Layout(
+    return YoloLayout(
         source=file or root,
-        folder=Path(commonpath([image.parent for image in images])),
+        folder=Path(os.path.commonpath([image.parent for image in images])),
         images=images,
-        names=find_names(root, content, file=file, given=names),
-        keypoints=bool(content.get("kpt_shape")),
+        names=find_names(content, list_name_folders(root, entries), file=file, given=names, report=report),
+        keypoints=parse_keypoints(content.get("kpt_shape"), f"{file}: kpt_shape"),
+        task=str(content.get("task", "")),
     )
 
 
-def find_yaml(root: Path) -> Path | None:
-    """Return the yaml file that describes a data set: `root` itself, data.yaml in it, or the only one there."""
-    if root.suffix in (".yaml", ".yml"):
-        return root
-    for name in ("data.yaml", "data.yml", "dataset.yaml"):
-        if (root / name).is_file():
-            return root / name
-    others = sorted(path for path in root.iterdir() if path.suffix in (".yaml", ".yml"))
-    return others[0] if len(others) == 1 else None
+def find_folder(root: Path, part: Part, *, file: Path | None) -> Path:
+    """Return the folder, or the list, of a split that no data.yaml names.
 
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a data.yaml as plain values.
+    A data set that has no splits is taken whole where a share of it is evaluated on.
 
     Raises:
-        InputError: if it is missing, is no yaml, or holds no dict.
+        InputError: if there is no such split.
     """
-    try:
-        content = yaml.safe_load(path.read_bytes())
-    except (OSError, yaml.YAMLError, RecursionError, ValueError) as error:
-        raise InputError(f"{path}: not yaml ({' '.join(str(error).split())}); expected train, val and names") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: holds a {type(content).__name__}; expected train, val and names")
-    return content
+    places = [place.format(split=key) for key in part.names for place in LAYOUTS]
+    found = next((root / place for place in places if (root / place).exists()), None)
+    if found is not None:
+        return found
+    whole = next((root / place for place in WHOLE if (root / place).is_dir() and find_images_below(root / place)), None)
+    if whole is not None and part.share is not None:
+        return whole
+    wanted = f"{'the key or ' if file else 'data.yaml or '}one of {', '.join(places)}"
+    raise part.missing(file or root, wanted, one_split=whole is not None)
 
 
-def names_of_files(value: Any, where: str) -> list[str]:
-    """Return a text or a list of texts as a list, or raise InputError."""
-    values = value if isinstance(value, list) else [value]
-    if not all(isinstance(v, str) and v for v in values):
-        raise InputError(f"{where}: {value!r}; expected a folder, a list of folders or a .txt file of image paths")
-    return values
+def find_entry(root: Path, entry: str, base: str | None, *, where: str, others: Sequence[str], report: Report) -> Path:
+    """Return the folder, or the list, that an entry of data.yaml names.
 
+    Its first folders may be those of another machine, unless it would be the place of another split without them.
 
-def list_entry(root: Path, entry: str, base: Any, *, file: Path | None) -> list[Path]:
-    """Return the images of one entry of a split: of a folder, or those that a text file lists.
+    Args:
+        root: the folder of the data set.
+        entry: as it is written.
+        base: what data.yaml says that entries are relative to.
+        where: the entry stands, for messages.
+        others: the entries of other splits.
+        report: takes a note of an entry of another machine.
 
     Raises:
-        InputError: if it is not there, or `base`, the file's `path`, is no text.
+        InputError: if it is not there.
     """
-    if not isinstance(base, str | None):
-        raise InputError(f"{file}: path: {base!r}; expected a folder")
     bases = [root / base, root] if base else [root]  # where the file was made may be another machine
-    entries = [entry, entry.removeprefix("../")]  # Roboflow counts from a folder of the root
+    written = entry.replace("\\", "/")
+    entries = [written, written.removeprefix("../")]  # Roboflow counts from a folder of the root
     found = next((path for b in bases for e in entries if (path := b / e).exists()), None)
-    if found is None:
-        raise InputError(f"{file}: {entry}: no such folder or file in {root}; expected images, or a .txt list of them")
-    if found.is_dir():
-        return list_folder(found)
-    lines = [line.strip() for line in read_text(found).splitlines()]
-    return [place_listed(line, found.parent, root) for line in lines if line]
+    if found is not None:
+        return found
+    moved = locate(entry, bases)
+    if moved is None or moved in [locate(other, bases) for other in others if other != entry]:
+        raise InputError(f"{where}: {entry}: no such folder or file in {root}; expected images, or a .txt list of them")
+    report(Finding("note", "path of another place", where, f"{entry} is not there as written", f"taken as {moved}"))
+    return moved
+
+
+def locate(entry: str, bases: Sequence[Path]) -> Path | None:
+    """Return what an entry of data.yaml names, without its first folders where they are not there."""
+    tails = list_tails(entry.replace("\\", "/"))
+    return next((path for tail in tails for base in bases if (path := base / tail).exists()), None)
+
+
+def list_entry(entry: Path, root: Path, *, report: Report) -> list[Path]:
+    """Return the images in a folder and in those below it, or those that a text file lists.
+
+    Reports images that are listed twice, and paths that are not there but begin with folders of another machine.
+    """
+    if entry.is_dir():
+        return find_images_below(entry)
+    lines = read_listing(entry)
+    images = [place_listed(line, entry.parent, root) for line in lines]
+    pairs = zip((line.removeprefix("./") for line in lines), images, strict=True)
+    moved = [f"{line} is {image}" for line, image in pairs if not image.as_posix().endswith(line)]
+    if moved:
+        found = f"{len(moved)} paths are not there as written (first: {moved[0]})"
+        report(Finding("note", "path of another place", str(entry), found, f"looked for in {root}", tuple(moved)))
+    if len(set(images)) < len(images):
+        found = f"{len(images) - len(set(images))} images stand there twice"
+        report(Finding("note", "image listed twice", str(entry), found, "each is taken once"))
+    return images
 
 
 def place_listed(line: str, folder: Path, root: Path) -> Path:
-    """Return the path of a listed image: from the list's folder where it begins with ./, else from the root."""
+    """Return the path of a listed image: from the list's folder where it begins with ./, else from the root.
+
+    What is not there is looked for without its first folders, which may be those of another machine.
+    """
     if line.startswith("./"):
         return folder / line[2:]
-    return next((base / line for base in (root, folder) if (base / line).is_file()), root / line)
+    places = (base / tail for tail in list_tails(line) for base in (root, folder))
+    return next((place for place in places if place.is_file()), root / line)
 
 
-def list_folder(folder: Path) -> list[Path]:
-    """Return the images in a folder and its folders; hidden files are left out."""
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS)
-    return [path for path in found if not path.name.startswith(".")]
+def list_label_folders(folder: Path) -> list[Path]:
+    """Return where the labels of a folder of images may be: in `labels` where that is in `images`, or less deep there.
 
-
-def find_label_folder(folder: Path) -> Path:
-    """Return where the labels of a folder of images are: in `labels` where that is in `images`, else beside them."""
+    They are beside the images where there is no such folder.
+    """
     parts = list(folder.parts)
-    if "images" in parts:
-        parts[len(parts) - 1 - parts[::-1].index("images")] = "labels"
-    labels = Path(*parts)
-    return labels if labels.is_dir() else folder
+    if "images" not in parts:
+        return [folder]
+    last = len(parts) - 1 - parts[::-1].index("images")
+    parts[last] = "labels"
+    places = (Path(*parts[:end]) for end in range(len(parts), last, -1))
+    return [place for place in places if place.is_dir()] or [folder]
 
 
-def find_names(root: Path, content: dict[str, Any], *, file: Path | None, given: Sequence[str] | None) -> list[str]:
-    """Return the class names: those given, data.yaml's, or those of a file of names.
-
-    Raises:
-        InputError: if there are none, or they are no texts.
-    """
-    where, names = "dataset.names", given
-    if names is None and "names" in content:
-        where, names = f"{file}: names", content["names"]
-        if isinstance(names, dict) and sorted(names, key=str) == sorted(range(len(names)), key=str):
-            names = [names[index] for index in range(len(names))]
-    path = next((root / name for name in NAME_FILES if (root / name).is_file()), None)
-    if names is None and path is not None:
-        where, names = str(path), [line.strip() for line in read_text(path).splitlines() if line.strip()]
-    if names is None:
-        raise InputError(f"{root}: no class names; expected data.yaml, {', '.join(NAME_FILES)} or dataset.names=[a,b]")
-    texts = [str(name) for name in names] if isinstance(names, list | tuple) else []
-    if not texts or len(set(texts)) < len(texts):
-        raise InputError(f"{where}: {names!r}; expected different names, a list or a dict from 0")
-    return texts
+def find_label(image: Path, folders: Sequence[Path]) -> Path:
+    """Return the label file of an image, in the first of the folders that has it; one that is not there if none has."""
+    paths = [folder / f"{image.stem}.txt" for folder in folders]
+    return next((path for path in paths if path.is_file()), paths[0])
 
 
-def read_text(path: Path) -> str:
-    """Read a text file.
-
-    Raises:
-        InputError: if it cannot be read as UTF-8.
-    """
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); expected text in UTF-8") from error
+def list_name_folders(root: Path, entries: Sequence[Path]) -> list[Path]:
+    """Return the folders that class names may be in: the root, and those of the split's images and labels."""
+    splits = [entry if entry.is_dir() else entry.parent for entry in entries]
+    labels = [folder for split in splits for folder in list_label_folders(split)]
+    return [root, root / "labels", root / "data", *splits, *labels]
 
 
 def relative_names(images: list[Path], folder: Path) -> list[str]:

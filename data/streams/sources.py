@@ -1,8 +1,7 @@
 """Where images come from: files, folders, patterns, videos, cameras, arrays; as a stream that is never held whole."""
 
-import glob
+import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -11,12 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import InputError
-from data.images import EXTENSIONS, load_image, read_size
-from data.streams.videos import VIDEOS, Capture, open_camera, open_video
+from data.image_headers import MOST_PIXELS, Header, describe_size
+from data.images import inspect_image, load_image
+from data.streams.files import find_files, is_video, unique_names
+from data.streams.videos import Capture, open_camera, open_video
+
+logger = logging.getLogger(__name__)
 
 Arrays = Iterable[np.ndarray]
 Source = str | Path | int | np.ndarray | Arrays
-EXPECTED = "expected an image, a video, a folder of them, a pattern or the number of a camera"
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class Frame:
 
     Attributes:
         image: (H, W, 3) uint8, RGB.
-        name: unique in the source; good as the stem of a file.
-        file: that it is from; "" for arrays.
+        name: unique in the source; good as the stem of a file, in UTF-8 always.
+        file: that it is from, as the system names it; "" for arrays.
         timestamp: in its video; None for an image.
     """
 
@@ -56,13 +58,14 @@ class Frame:
 Read = Callable[[], Frame]  # raises InputError where there is no readable image
 
 
-def open_source(source: Source, *, every: int = 1) -> Iterator[Read]:
+def open_source(source: Source, *, every: int = 1, any_size: bool = False) -> Iterator[Read]:
     """Find what a source names, and return what reads its images, one after the other.
 
     Args:
         source: a file, folder or pattern of images and videos, the number of a camera, an image (H, W, 3) uint8 RGB, or
             an iterable of such images.
         every: N takes each Nth frame of a video.
+        any_size: whether images of more than MOST_PIXELS are read too.
 
     Raises:
         InputError: if there is nothing, or the one thing that is named cannot be read.
@@ -75,51 +78,43 @@ def open_source(source: Source, *, every: int = 1) -> Iterator[Read]:
         return (partial(check_array, image, f"{number:06d}") for number, image in enumerate(source, start=1))
     paths = find_files(str(source))
     if len(paths) == 1:
-        check_file(paths[0])
-    return read_files(paths, every=every)
+        check_file(paths[0], any_size=any_size)
+    return read_files(paths, every=every, any_size=any_size)
 
 
-def find_files(source: str) -> list[Path]:
-    """Return what `source` names: a file, the images and videos in a folder, or the files of a pattern.
-
-    Raises:
-        InputError: if there are none.
-    """
-    path = Path(source)
-    if path.is_file():
-        return [path]
-    if path.is_dir():
-        kinds = (*EXTENSIONS, *VIDEOS)
-        found = [file for file in path.iterdir() if file.suffix.lower() in kinds and not file.name.startswith(".")]
-    else:
-        found = [Path(name) for name in glob.glob(source, recursive=True) if Path(name).is_file()]  # noqa: PTH207
-    if not found:
-        raise InputError(f"source: nothing found at {source}; {EXPECTED}")
-    return sorted(found)
-
-
-def check_file(path: Path) -> None:
-    """Check that a file is an image or a video, from its header.
+def check_file(path: Path, *, any_size: bool) -> None:
+    """Check that a file is an image, from its header, or a video with at least one frame.
 
     Raises:
         InputError: if it is not.
     """
-    if is_video(path):
-        open_video(path).close()
-    else:
-        read_size(path)
+    if not is_video(path):
+        check_image(path, any_size=any_size)
+        return
+    with open_video(path) as capture:
+        if next(capture.frames(1), None) is None:
+            raise InputError(f"{path}: {capture.cut_off}")
 
 
-def is_video(path: Path) -> bool:
-    """Tell by its suffix whether a file is a video."""
-    return path.suffix.lower() in VIDEOS
+def check_image(path: Path, *, any_size: bool) -> Header:
+    """Read the header of an image, and check whether it is too large.
+
+    Raises:
+        InputError: if it is, or is no image.
+    """
+    header = inspect_image(path, guarded=False)
+    height, width = header.upright
+    if height * width > MOST_PIXELS and not any_size:
+        found = f"size is {describe_size(header.upright)}, {height * width / 1e6:.0f} megapixels"
+        raise InputError(f"{path}: {found}; expected at most {MOST_PIXELS / 1e6:.0f}, or tile=N to predict it in tiles")
+    return header
 
 
-def read_files(paths: list[Path], *, every: int) -> Iterator[Read]:
+def read_files(paths: list[Path], *, every: int, any_size: bool) -> Iterator[Read]:
     """Give what reads each image, and each frame of each video."""
     for path, name in zip(paths, unique_names(paths), strict=True):
         if not is_video(path):
-            yield partial(read_image, path, name)
+            yield partial(read_image, path, name, any_size=any_size)
             continue
         try:
             capture = open_video(path)
@@ -129,9 +124,16 @@ def read_files(paths: list[Path], *, every: int) -> Iterator[Read]:
             yield from read_video(capture, name, file=str(path), every=every)
 
 
-def read_image(path: Path, name: str) -> Frame:
-    """Read an image file."""
-    return Frame(load_image(path), name, str(path))
+def read_image(path: Path, name: str, *, any_size: bool) -> Frame:
+    """Read an image file; of one that holds several pictures, as TIFF and GIF may, the first.
+
+    Raises:
+        InputError: if it cannot be read, or is too large.
+    """
+    pictures = check_image(path, any_size=any_size).pictures
+    if pictures > 1:
+        logger.warning("%s: holds %d pictures; the first is taken", path, pictures)
+    return Frame(load_image(path, guarded=False), name, str(path))
 
 
 def read_video(capture: Capture, name: str, *, file: str, every: int) -> Iterator[Read]:
@@ -164,25 +166,3 @@ def check_array(image: np.ndarray, name: str) -> Frame:
     if not image.size:
         raise InputError(f"source: image {name} has no pixels: {image.shape}")
     return Frame(image, name)
-
-
-def unique_names(paths: list[Path]) -> list[str]:
-    """Return each file's stem, or its whole name with its dot as an underscore where several share the stem.
-
-    What is still taken, by another file or by the frames of a video, gets its place in the list before it.
-    """
-    stems = Counter(path.stem for path in paths)
-    names = [path.stem if stems[path.stem] == 1 else path.name.replace(".", "_") for path in paths]
-    while True:
-        counts = Counter(names)
-        videos = {name for path, name in zip(paths, names, strict=True) if is_video(path)}
-        taken = [counts[name] > 1 or _is_of_frame(name, videos) for name in names]
-        if not any(taken):
-            return names
-        names = [f"{index:06d}_{name}" if taken[index - 1] else name for index, name in enumerate(names, start=1)]
-
-
-def _is_of_frame(name: str, videos: set[str]) -> bool:
-    """Tell whether a frame of one of the videos may have this name, see `read_video`."""
-    video, _, number = name.rpartition("_")
-    return video in videos and len(number) >= 6 and number.isdecimal()

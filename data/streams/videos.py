@@ -1,6 +1,7 @@
 """Videos and cameras through OpenCV: frames in, frames out."""
 
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 
 from data.errors import InputError
 
-VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
+VIDEOS = (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ts", ".webm", ".wmv")
 CODEC = "mp4v"  # of the videos that are written: MPEG-4, as the usual builds of OpenCV cannot write H.264
 USUAL_RATE = 30.0  # frames a second, where a video or camera does not say
 MOST_RATE = 1000.0  # what says more says nothing
@@ -50,14 +51,15 @@ class Capture:
 
     def frames(self, every: int) -> Iterator[tuple[int, float | None, np.ndarray]]:
         """Yield number, seconds (None from a camera) and image (H, W, 3) RGB of every Nth frame, N being `every`."""
-        number = 0
+        number = lost = 0
         while self.stream.grab():
             if number % every == 0:
                 read, image = self.stream.retrieve()
                 if read:
                     yield number, self._seconds(number), cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+                lost += not read
             number += 1
-        self.cut_off = self._look_at_end(number)
+        self.cut_off = self._look_at_end(number, lost)
 
     def _seconds(self, number: int) -> float | None:
         """Return the time stamp of the frame just read; by its number where the file has none."""
@@ -66,13 +68,15 @@ class Capture:
         stamp = self.stream.get(cv2.CAP_PROP_POS_MSEC) / 1000
         return stamp if stamp > 0 else number / self.rate
 
-    def _look_at_end(self, count: int) -> str | None:
+    def _look_at_end(self, count: int, lost: int) -> str | None:
+        if count == 0:
+            return "no frames; expected at least one"
         if self.live:
             return f"the camera gave no more images after {count}; expected it to go on"
         promised = int(self.stream.get(cv2.CAP_PROP_FRAME_COUNT))  # some containers know it only roughly
         if count < 0.9 * promised:
             return f"ends after {count} of {promised} frames; expected a complete video"
-        return None
+        return f"{lost} frames cannot be decoded; expected a complete video" if lost else None
 
 
 def open_video(path: Path) -> Capture:
@@ -83,7 +87,7 @@ def open_video(path: Path) -> Capture:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a video")
-    stream = _open(str(path))
+    stream = _open(os.fsencode(path))  # bytes, as OpenCV crashes at a str whose name is not UTF-8
     if stream is None:
         raise InputError(f"{path}: cannot be decoded; expected a complete video ({', '.join(VIDEOS)})")
     return Capture(stream, live=False)
@@ -101,9 +105,9 @@ def open_camera(index: int) -> Capture:
     return Capture(stream, live=True)
 
 
-def _open(name: str | int) -> cv2.VideoCapture | None:
+def _open(name: bytes | int) -> cv2.VideoCapture | None:
     with quiet():
-        stream = cv2.VideoCapture(name)
+        stream = cv2.VideoCapture(name)  # type: ignore[arg-type]  # the stubs know no bytes
     return stream if stream.isOpened() else None
 
 
@@ -149,7 +153,8 @@ class VideoFile:
     def _open(self) -> None:
         self.path.parent.mkdir(exist_ok=True)
         with quiet():
-            self.stream.open(str(self.path), cv2.VideoWriter.fourcc(*CODEC), self.rate, self.size)
+            name = os.fsencode(self.path)  # as in `open_video`
+            self.stream.open(name, cv2.VideoWriter.fourcc(*CODEC), self.rate, self.size)  # type: ignore[call-overload]
         if not self.stream.isOpened():
             height, width = self.size[::-1]
             raise InputError(f"videos: OpenCV cannot write {self.path} of {height} x {width} pixels; try videos=frames")

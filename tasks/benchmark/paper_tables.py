@@ -8,7 +8,7 @@ from torch import nn
 
 from backbones.baselines import BASELINES
 from backbones.zoo import import_timm
-from tasks.benchmark.paper import TABLES, Row, Table
+from tasks.benchmark.paper import TABLES, PaperRow, Table
 from tasks.models.architecture import Arch
 from tasks.models.network import build_model
 from tasks.profiling.counting import CONVENTIONS, count_madds, count_parameters
@@ -33,7 +33,7 @@ def compare(number: int) -> dict[str, Any]:
     }
 
 
-def compare_row(row: Row, table: Table) -> dict[str, Any]:
+def compare_row(row: PaperRow, table: Table) -> dict[str, Any]:
     """Count one row; its counts are None where it needs timm, which is not installed."""
     convention = CONVENTIONS[table.convention]
     try:
@@ -59,7 +59,7 @@ def compare_row(row: Row, table: Table) -> dict[str, Any]:
     }
 
 
-def build_row(row: Row) -> nn.Module:
+def build_row(row: PaperRow) -> nn.Module:
     """Build a row's network without memory for its weights, in evaluation mode.
 
     Raises:

@@ -1,6 +1,7 @@
 """What all commands share: their start through Hydra, errors as one clear line, folders that are never overwritten."""
 
 import functools
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -38,6 +39,8 @@ def command(name: str) -> Callable[[Callable[[Config], object]], Callable[[], No
         @functools.wraps(function)
         def run() -> None:
             line = CommandLine(name, tuple(sys.argv[1:]))
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: names of files need not be UTF-8
             with clear_errors(debug=line.debug, line=line):
                 check_flags(line)
                 os.environ.setdefault(FULL_ERROR, "1")

@@ -51,7 +51,7 @@ def last_line(error: BaseException) -> str:
 
 
 def runs_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error says that memory is used up, on a GPU or a processor."""
+    """Tell whether an error says that memory is used up, on a GPU or a CPU."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in MEMORY)

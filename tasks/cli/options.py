@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from data.errors import InputError
-from tasks.parsing import choices, parse, typed_fields
+from tasks.parsing import SPREAD, Partial, choices, parse, typed_fields
 from tasks.task import check_serves, find_task
 
 Config = TypeVar("Config")
@@ -70,7 +70,7 @@ def given_options() -> list[str]:
 
 
 def keep_text(argument: str, kind: type) -> str:
-    """Quote what Hydra would take for something else where an option is a text, such as the number out=2024_05_18.
+    """Quote what Hydra would take for something else where an option is a string, such as the number out=2024_05_18.
 
     Args:
         argument: of the command line.
@@ -88,19 +88,30 @@ def find_option(kind: type, name: str) -> Any:
     """Return the type of an option by its dotted name; None where a dataclass has none of that name."""
     first, _, rest = name.partition(".")
     for own, annotated in typed_fields(kind):
-        for choice in choices(annotated):
-            whole = get_args(choice)[0] if get_args(choice) and is_dataclass(get_origin(choice)) else choice
-            if own.metadata.get("spread") and is_dataclass(whole):
-                found = find_option(whole, name)  # type: ignore[arg-type]
-                if found is not None:
-                    return found
-            elif own.name == first:
-                return annotated if not rest else find_option(whole, rest) if is_dataclass(whole) else None  # type: ignore[arg-type]
+        found = None
+        if own.metadata.get(SPREAD):
+            found = next(filter(None, (find_option(choice, name) for choice in choices(annotated))), None)
+        elif own.name == first:
+            found = _look_inside(annotated, rest) if rest else annotated
+        if found is not None:
+            return found
+    return None
+
+
+def _look_inside(annotated: Any, name: str) -> Any:
+    """Return the type of what has a name inside a dataclass, changes to one, or a dictionary."""
+    for choice in choices(annotated):
+        origin, arguments = get_origin(choice), get_args(choice)
+        if origin in (dict, Mapping):
+            return arguments[1]
+        inner = arguments[0] if origin is Partial else choice
+        if is_dataclass(inner):
+            return find_option(inner, name)  # type: ignore[arg-type]
     return None
 
 
 def _quote(value: str, kind: object) -> str:
-    """Quote a value, or what it lists, where its type is a text."""
+    """Quote a value, or what it lists, where its type is a string."""
     kinds = choices(kind)
     listed = next((choice for choice in kinds if get_origin(choice) in (tuple, Sequence)), None)
     named = next((choice for choice in kinds if get_origin(choice) in (dict, Mapping)), None)

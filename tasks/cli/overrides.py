@@ -1,7 +1,6 @@
 """What is wrong with a command line, in one line: the option that is meant, the choices that there are."""
 
 import difflib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 import conf
 from data.errors import InputError
+from tasks.parsing import flatten
 
 INPUT = 2  # exit status
 SHOWN = 3  # suggestions at most
@@ -139,12 +139,7 @@ def list_options(line: CommandLine) -> list[str]:
             config = compose(line.name, chosen)
         except (HydraException, OmegaConfBaseException):
             config = compose(line.name)
-    return [*groups, *flatten(OmegaConf.to_container(config, resolve=False))]
-
-
-def flatten(values: Any, prefix: str = "") -> Iterator[str]:
-    """Yield the dotted name of every plain value, and of the dictionaries on the way."""
-    for key, value in values.items():
-        yield f"{prefix}{key}"
-        if isinstance(value, dict):
-            yield from flatten(value, f"{prefix}{key}.")
+    values: Any = OmegaConf.to_container(config, resolve=False)
+    names = flatten(values)
+    above = {name[:end]: None for name in names for end, sign in enumerate(name) if sign == "."}
+    return [*groups, *above, *names]

@@ -7,10 +7,10 @@ from typing import Any
 
 from data.errors import InputError
 from tasks.compare.models import describe_models, time_models, weigh_files
-from tasks.compare.rows import Row
+from tasks.compare.rows import ComparisonRow
 from tasks.compare.tables import Comparison, print_comparison, write_comparison
 from tasks.files import write_json
-from tasks.report.defaults import flatten
+from tasks.report.defaults import write_options
 from tasks.report.sections import list_metrics
 from tasks.runs.reading import Run, read_run
 from tasks.task import KINDS
@@ -111,17 +111,17 @@ def compare_runs(runs: Sequence[Run], *, per_class: bool = False, latency: bool 
         metrics=compare_metrics(runs),
         per_class=compare_classes(runs) if per_class else [],
         speed=[
-            Row("training images/s", [run.speed for run in runs], "number", +1),
-            Row("training minutes", [run.train_minutes for run in runs], "number"),
-            Row("minutes in all", [run.minutes for run in runs], "number"),
-            Row("device", [name_device(run) for run in runs]),
+            ComparisonRow("training images/s", [run.speed for run in runs], "number", +1),
+            ComparisonRow("training minutes", [run.train_minutes for run in runs], "number"),
+            ComparisonRow("minutes in all", [run.minutes for run in runs], "number"),
+            ComparisonRow("device", [name_device(run) for run in runs]),
             *timed,
         ],
         size=[
-            Row("parameters", [model.get("params") for model in models], "millions", -1),
-            Row("multiply-adds", [model.get("madds") for model in models], "madds", -1),
-            Row("file, MB", files, "number", -1),
-            Row(
+            ComparisonRow("parameters", [model.get("params") for model in models], "millions", -1),
+            ComparisonRow("multiply-adds", [model.get("madds") for model in models], "madds", -1),
+            ComparisonRow("file, MB", files, "number", -1),
+            ComparisonRow(
                 "input", [model["input"] and "x".join(map(str, model["input"])) if model else None for model in models]
             ),
         ],
@@ -177,31 +177,31 @@ def warn_of_data(runs: Sequence[Run]) -> list[str]:
     return warnings
 
 
-def compare_metrics(runs: Sequence[Run]) -> list[Row]:
+def compare_metrics(runs: Sequence[Run]) -> list[ComparisonRow]:
     """Return a row for each metric, and one for the best evaluation during training."""
     found = [{e["name"]: e["value"] for part in list_metrics(run) for e in part} for run in runs]
     names = dict.fromkeys(name for numbers in found for name in numbers)
-    rows = [Row(name, [numbers.get(name) for numbers in found], "metric", +1) for name in names]
+    rows = [ComparisonRow(name, [numbers.get(name) for numbers in found], "metric", +1) for name in names]
     headline = KINDS[str(runs[0].task)].metric
     logged = [run.series.get(f"val/{headline}") for run in runs]
     if any(logged):
         values = [float(points[1].max()) if points else None for points in logged]
-        rows.append(Row(f"best {headline} in training", values, "metric", +1))
+        rows.append(ComparisonRow(f"best {headline} in training", values, "metric", +1))
     return rows
 
 
-def compare_classes(runs: Sequence[Run]) -> list[Row]:
+def compare_classes(runs: Sequence[Run]) -> list[ComparisonRow]:
     """Return a row for each class: its AP or IoU."""
     found: list[dict[str, Any]] = [run.metrics.get(KINDS[str(run.task)].per_class[0]) or {} for run in runs]
     names = dict.fromkeys(name for values in found for name in values)
-    return [Row(name, [values.get(name) for values in found], "metric", +1) for name in names]
+    return [ComparisonRow(name, [values.get(name) for values in found], "metric", +1) for name in names]
 
 
-def compare_options(runs: Sequence[Run]) -> list[Row]:
+def compare_options(runs: Sequence[Run]) -> list[ComparisonRow]:
     """Return a row for each option that differs; none where training runs stand beside evaluations."""
     if len({run.is_training for run in runs}) > 1:
         return []
-    found = [flatten(run.config) for run in runs]
+    found = [write_options(run.config) for run in runs]
     names = dict.fromkeys(name for options in found for name in options if name not in UNIMPORTANT)
-    rows = [Row(name, [options.get(name) for options in found]) for name in names]
+    rows = [ComparisonRow(name, [options.get(name) for options in found]) for name in names]
     return [row for row in rows if len({UNSET if value is None else value for value in row.values}) > 1]

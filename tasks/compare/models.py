@@ -9,7 +9,7 @@ import numpy as np
 
 from data.errors import InputError
 from data.sizes import Size
-from tasks.compare.rows import Row
+from tasks.compare.rows import ComparisonRow
 from tasks.hardware import name_processor
 from tasks.inference.loading import load
 from tasks.models.checkpoint import load_checkpoint
@@ -58,7 +58,7 @@ def weigh_files(runs: Sequence[Run]) -> list[float | None]:
     return [round(path.stat().st_size / MEGABYTE, 2) if path.is_file() else None for path in paths]
 
 
-def time_models(runs: Sequence[Run]) -> tuple[list[Row], dict[str, Any]]:
+def time_models(runs: Sequence[Run]) -> tuple[list[ComparisonRow], dict[str, Any]]:
     """Time the models of runs in turns, on one thread and one image, of the size that the first run's data have.
 
     Returns:
@@ -82,14 +82,14 @@ def time_models(runs: Sequence[Run]) -> tuple[list[Row], dict[str, Any]]:
     }
 
 
-def spread_rows(name: str, milliseconds: np.ndarray) -> list[Row]:
+def spread_rows(name: str, milliseconds: np.ndarray) -> list[ComparisonRow]:
     """Return rows of medians and quartiles of (rounds, runs); a best is named where its quartiles are apart."""
     spreads = [summarize(times) for times in milliseconds.T]
     best, *others = sorted(spreads)
     apart = best.upper < min(spread.lower for spread in others)
     return [
-        Row(name, [spread.median for spread in spreads], "number", -1 if apart else 0),
-        Row("  quartiles", [f"{number(spread.lower)} to {number(spread.upper)}" for spread in spreads]),
+        ComparisonRow(name, [spread.median for spread in spreads], "number", -1 if apart else 0),
+        ComparisonRow("  quartiles", [f"{number(spread.lower)} to {number(spread.upper)}" for spread in spreads]),
     ]
 
 

@@ -10,7 +10,7 @@ Value = float | str | None
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparisonRow:
     """One quantity of several runs.
 
     Attributes:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tasks.compare.rows import Row
+from tasks.compare.rows import ComparisonRow
 from tasks.report.curves import draw_together
 from tasks.report.numbers import difference, percent
 from tasks.report.page import render
@@ -40,15 +40,15 @@ class Comparison:
     names: list[str]
     states: list[str]
     warnings: list[str]
-    metrics: list[Row]
-    per_class: list[Row]
-    speed: list[Row]
-    size: list[Row]
-    configuration: list[Row]
+    metrics: list[ComparisonRow]
+    per_class: list[ComparisonRow]
+    speed: list[ComparisonRow]
+    size: list[ComparisonRow]
+    configuration: list[ComparisonRow]
     measured: dict[str, Any] | None
 
     @property
-    def groups(self) -> list[tuple[str, list[Row]]]:
+    def groups(self) -> list[tuple[str, list[ComparisonRow]]]:
         """Return the rows that say anything, by group."""
         groups = [
             ("Metrics", self.metrics),
@@ -76,7 +76,7 @@ class Comparison:
         }
 
 
-def write_cells(row: Row) -> list[tuple[str, str]]:
+def write_cells(row: ComparisonRow) -> list[tuple[str, str]]:
     """Return the value of each run as text, and how far it is from the first run's."""
     changes = []
     for apart in row.differences:

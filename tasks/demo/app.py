@@ -22,8 +22,8 @@ TYPES = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".s
 MOST_BYTES = 32 * 2**20  # of an uploaded file
 
 INFERENCE = web.AppKey("inference", Inference)
-MODEL = web.AppKey("model", dict[str, Any])
-SAMPLES = web.AppKey("samples", list[Path])
+MODEL_KEY = web.AppKey("model", dict[str, Any])
+SAMPLES_KEY = web.AppKey("samples", list[Path])
 
 
 def build_app(inference: Inference, *, checkpoint: str, host: str) -> web.Application:
@@ -40,12 +40,12 @@ def build_app(inference: Inference, *, checkpoint: str, host: str) -> web.Applic
     description = inference.predictor.description
     app[INFERENCE] = inference
     app.cleanup_ctx.append(close_with)
-    app[SAMPLES] = find_samples(description.dataset)
-    app[MODEL] = {
+    app[SAMPLES_KEY] = find_samples(description.dataset)
+    app[MODEL_KEY] = {
         **describe_model(description),
         "checkpoint": checkpoint,
         "lowest": inference.lowest,
-        "samples": [path.name for path in app[SAMPLES]],
+        "samples": [path.name for path in app[SAMPLES_KEY]],
         "most_bytes": MOST_BYTES,
         "most_pixels": MOST_PIXELS,
     }
@@ -91,7 +91,7 @@ def page_handlers() -> dict[str, Any]:
 
 async def send_model(request: web.Request) -> web.Response:
     """Send what the page must know."""
-    return web.json_response(request.app[MODEL])
+    return web.json_response(request.app[MODEL_KEY])
 
 
 async def send_sample(request: web.Request) -> web.FileResponse:
@@ -143,7 +143,7 @@ def find_sample(request: web.Request) -> Path:
     Raises:
         HTTPNotFound: if there is none.
     """
-    index, paths = int(request.match_info["index"]), request.app[SAMPLES]
+    index, paths = int(request.match_info["index"]), request.app[SAMPLES_KEY]
     if index >= len(paths) or not paths[index].is_file():
         raise web.HTTPNotFound(text=f"no sample {index}; expected one of {len(paths)}")
     return paths[index]

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from PIL import Image
 
 from data.errors import InputError
-from data.images import decode_image, describe_size
+from data.image_headers import describe_size
+from data.images import decode_image
 from tasks.predict.predictor import Predictor
 
 LOWEST = 0.05  # score of a detection that the page may show, unless the checkpoint's thresholds are lower

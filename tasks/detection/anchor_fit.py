@@ -1,6 +1,5 @@
 """Do a detector's anchors fit the boxes it is to learn? Class by class, and what other shapes would bring."""
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,15 +12,17 @@ from data.errors import InputError
 from data.findings import Finding, Report
 from data.readers import BoxReader
 from data.sizes import Size
-from heads.anchor_layouts import Layout
+from data.transforms import MIN_SIDE
+from heads.anchor_layouts import AnchorLayout
 from heads.anchors import build_anchors
 from heads.ssdlite import SSDLite
-from tasks.detection.anchor_shapes import REACH_IOU, Reach, fit_shapes, measure_reach, to_sides
+from tasks.detection.anchor_shapes import RECALL_IOU, AnchorRecall, fit_shapes, measure_recall, to_sides
 from tasks.detection.box_table import enlarge, write_size
 from tasks.examination.counts import name_some
 from tasks.models.architecture import Arch
 from tasks.models.description import Description
 from tasks.models.network import build_model, choose_layout
+from tasks.parsing import write_value
 
 logger = logging.getLogger(__name__)
 
@@ -40,13 +41,13 @@ class Anchors:
         size: (height, width) of the input in pixels.
     """
 
-    layout: Layout
+    layout: AnchorLayout
     strides: tuple[int, ...]
     size: Size
 
-    def measure(self, boxes: Tensor, labels: Tensor) -> Reach:
+    def measure(self, boxes: Tensor, labels: Tensor) -> AnchorRecall:
         """Compare boxes (M, 4), xyxy in input pixels, with all anchors."""
-        return measure_reach(boxes, labels, build_anchors(self.size, strides=self.strides, layout=self.layout))
+        return measure_recall(boxes, labels, build_anchors(self.size, strides=self.strides, layout=self.layout))
 
     def follow(self, boxes: Tensor, labels: Tensor) -> "Anchors":
         """Return anchors as `model.shapes=data` would have them."""
@@ -66,16 +67,16 @@ def find_anchors(description: Description) -> Anchors:
     return Anchors(choose_layout(description.arch), tuple(strides), cast(Size, description.preprocessing.size))
 
 
-def describe_reach(reach: Reach, names: Sequence[str]) -> dict[str, Any]:
-    """Return the shares of boxes that anchors reach, by class too, as plain values."""
-    by_class = {names[label]: share for label, share in sorted(reach.by_class.items())}
-    return {"share": reach.share, "mean_iou": reach.mean_iou, "by_class": by_class}
+def describe_recall(recall: AnchorRecall, names: Sequence[str]) -> dict[str, Any]:
+    """Return the recall of anchors, by class too, as plain values."""
+    by_class = {names[label]: share for label, share in sorted(recall.by_class.items())}
+    return {"share": recall.share, "mean_iou": recall.mean_iou, "by_class": by_class}
 
 
-def check_reach(
+def check_recall(
     anchors: Anchors, boxes: Tensor, labels: Tensor, *, names: Sequence[str], split: str, report: Report
-) -> Reach:
-    """Measure how many boxes the anchors reach, and report the classes of which they reach few.
+) -> AnchorRecall:
+    """Measure the recall of anchors, and report the classes where it is low.
 
     Args:
         anchors: of the detector.
@@ -85,11 +86,13 @@ def check_reach(
         split: that the boxes are of.
         report: takes the finding.
     """
-    reach = anchors.measure(boxes, labels)
-    low = sorted((label for label, share in reach.by_class.items() if share < LOW), key=reach.by_class.__getitem__)
+    recall = anchors.measure(boxes, labels)
+    low = sorted((label for label, share in recall.by_class.items() if share < LOW), key=recall.by_class.__getitem__)
     if low:
-        listed = name_some([f"{names[label]} ({reach.by_class[label]:.0%})" for label in low])
-        found = f"{reach.share:.0%} of all boxes overlap with an anchor by {REACH_IOU:.0%} or more, but few of {listed}"
+        listed = name_some([f"{names[label]} ({recall.by_class[label]:.0%})" for label in low])
+        found = (
+            f"{recall.share:.0%} of all boxes overlap with an anchor by {RECALL_IOU:.0%} or more, but few of {listed}"
+        )
         larger = replace(anchors, size=enlarge(anchors.size))
         grown = boxes * (torch.tensor(larger.size[::-1]) / torch.tensor(anchors.size[::-1])).repeat(2)
         tried = {
@@ -98,54 +101,67 @@ def check_reach(
             "both": larger.follow(grown, labels).measure(grown, labels),
         }
         shares = ", ".join(f"{_mean(other, low):.0%} with {option}" for option, other in tried.items())
-        cure = f"of these classes it is {_mean(reach, low):.0%}; it would be {shares}"
+        cure = f"of these classes it is {_mean(recall, low):.0%}; it would be {shares}"
         report(Finding("note", "boxes that the anchors do not fit", split, found, cure))
-    return reach
+    return recall
 
 
-def _mean(reach: Reach, labels: Sequence[int]) -> float:
+def _mean(recall: AnchorRecall, labels: Sequence[int]) -> float:
     """Return the mean share of some classes."""
-    return sum(reach.by_class[label] for label in labels) / len(labels)
+    return sum(recall.by_class[label] for label in labels) / len(labels)
 
 
 def gather_boxes(reader: BoxReader, size: Size) -> tuple[Tensor, Tensor]:
     """Return the boxes (M, 4), xyxy in pixels of an input of `size`, and the labels (M,) of a reader.
 
     Raises:
-        InputError: if there are none.
+        InputError: if there are none, or none is large enough to be seen there.
     """
     boxes, labels = (torch.from_numpy(values) for values in reader.boxes_at(size))
     if not len(boxes):
         raise InputError("dataset.train: no boxes but crowds; a detector learns from boxes")
+    if not are_visible(boxes).any():
+        found = f"all {len(boxes)} boxes are under {MIN_SIDE:g} pixel wide or high at {write_size(size)}"
+        raise InputError(f"dataset.train: {found}; expected boxes in pixels of their images, or a larger size=")
     return boxes, labels
+
+
+def are_visible(boxes: Tensor) -> Tensor:
+    """Tell which boxes (M, 4), xyxy in input pixels, are large enough to be trained on: (M,) bool."""
+    return (boxes[:, 2:] - boxes[:, :2] >= MIN_SIDE).all(dim=1)
 
 
 def follow_data(description: Description, reader: BoxReader) -> Arch:
     """Return the architecture with shapes of anchors that follow the reader's boxes."""
     anchors = find_anchors(description)
     boxes, labels = gather_boxes(reader, anchors.size)
-    log_reach(anchors, reader, name="before they follow the data, ")
+    log_recall(anchors, reader, name=" before they follow the data")
     levels = anchors.follow(boxes, labels).layout.levels
     return replace(description.arch, shapes=tuple(tuple((*shape,) for shape in level) for level in levels))
 
 
-def log_reach(anchors: Anchors, reader: BoxReader, *, name: str = "") -> None:
-    """Log how many of the reader's boxes the anchors reach."""
-    reach = anchors.measure(*gather_boxes(reader, anchors.size))
-    least = min(reach.by_class, key=reach.by_class.__getitem__)
+def log_recall(anchors: Anchors, reader: BoxReader, *, name: str = "") -> None:
+    """Log the recall of anchors on the reader's boxes."""
+    recall = anchors.measure(*gather_boxes(reader, anchors.size))
+    least = min(recall.by_class, key=recall.by_class.__getitem__)
     logger.info(
-        "anchors: %sthey reach %.1f %% of the training boxes by half or more, %.1f %% of %s; mean of the best IoU %.3f",
+        "anchor recall%s at IoU .5: %.1f %% of the training boxes, %.1f %% of %s; mean of the best IoU %.3f",
         name,
-        reach.share * 100,
-        reach.by_class[least] * 100,
+        recall.share * 100,
+        recall.by_class[least] * 100,
         reader.classes.names[least],
-        reach.mean_iou,
+        recall.mean_iou,
     )
 
 
 def announce(description: Description, reader: BoxReader) -> None:
-    """Log how well a detector's anchors fit the boxes to train on."""
-    log_reach(find_anchors(description), reader)
+    """Log how well a detector's anchors fit the boxes to train on, and which of these are too small."""
+    anchors = find_anchors(description)
+    log_recall(anchors, reader)
+    visible = are_visible(gather_boxes(reader, anchors.size)[0])
+    if not visible.all():
+        lost, size = int((~visible).sum()), write_size(anchors.size)
+        logger.warning("left out %d of %d boxes: under %g pixel wide or high at %s", lost, len(visible), MIN_SIDE, size)
 
 
 def check_anchors(known: Description, student: Description, *, source: str) -> None:
@@ -163,8 +179,3 @@ def check_anchors(known: Description, student: Description, *, source: str) -> N
         if wrong.get("model.scores", ("",))[0] == "softmax":
             options += " loss.assignment=iou"  # which softmax scores need
         raise InputError(f"{source}: {said}; options that fit: {options}")
-
-
-def write_value(value: object) -> str:
-    """Write a plain value as an option on the command line takes it."""
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

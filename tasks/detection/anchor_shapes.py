@@ -1,4 +1,4 @@
-"""Do the anchors fit the boxes? How many boxes they reach, and shapes that follow a data set.
+"""Do the anchors fit the boxes? Their recall, and shapes that follow a data set.
 
 The network stays the same: as many anchors at each cell of each level, of other widths and heights. YOLOv2
 (arXiv:1612.08242, section 2) does it with k-means on the shapes alone; here a box also has to lie on the level's grid.
@@ -11,10 +11,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from heads.anchor_layouts import Layout, Shape, Shapes
+from heads.anchor_layouts import AnchorLayout, Shape, Shapes
 from tasks.detection.iou_assignment import overlaps
 
-REACH_IOU = 0.5  # from which an anchor counts as reaching a box
+RECALL_IOU = 0.5  # from which an anchor counts as finding a box
 MOST_BOXES = 10_000  # that are looked at
 CHUNK = 512  # boxes compared with all anchors at once
 STEPS = (0.4, 0.2, 0.1, 0.05)  # of the search, in the logarithms of scale and ratio
@@ -28,15 +28,15 @@ def sample_boxes(boxes: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     return boxes[::every], labels[::every]
 
 
-class Reach(NamedTuple):
+class AnchorRecall(NamedTuple):
     """How well anchors fit boxes."""
 
-    share: float  # of the boxes that some anchor overlaps with an IoU of at least REACH_IOU
+    share: float  # of the boxes that some anchor overlaps with an IoU of at least RECALL_IOU
     mean_iou: float  # of each box with its best anchor
     by_class: dict[int, float]  # the share, by class index
 
 
-def measure_reach(boxes: Tensor, labels: Tensor, anchors: Tensor) -> Reach:
+def measure_recall(boxes: Tensor, labels: Tensor, anchors: Tensor) -> AnchorRecall:
     """Compare boxes with their best anchors; evenly spaced ones where there are very many.
 
     Args:
@@ -46,9 +46,9 @@ def measure_reach(boxes: Tensor, labels: Tensor, anchors: Tensor) -> Reach:
     """
     boxes, labels = sample_boxes(boxes, labels)
     best = torch.cat([overlaps(part[None], anchors)[0].amax(dim=(0, 2)) for part in boxes.split(CHUNK)])  # (M,)
-    reached = (best >= REACH_IOU).float()
-    by_class = {int(label): float(reached[labels == label].mean()) for label in labels.unique()}
-    return Reach(float(reached.mean()), float(best.mean()), by_class)
+    found = (best >= RECALL_IOU).float()
+    by_class = {int(label): float(found[labels == label].mean()) for label in labels.unique()}
+    return AnchorRecall(float(found.mean()), float(best.mean()), by_class)
 
 
 def expected_iou(sides: Tensor, shapes: Tensor, strides: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ def expected_iou(sides: Tensor, shapes: Tensor, strides: Tensor) -> Tensor:
 
 
 def fit_shapes(
-    boxes: Tensor, labels: Tensor, *, layout: Layout, strides: Sequence[int], size: tuple[int, int]
+    boxes: Tensor, labels: Tensor, *, layout: AnchorLayout, strides: Sequence[int], size: tuple[int, int]
 ) -> Shapes:
     """Move the shapes of a layout so that the mean IoU of the boxes with their best anchors grows, each class alike.
 

@@ -46,12 +46,13 @@ class BoxTable:
 
 
 def count_boxes(table: BoxTable, classes: ClassTable) -> Counts:
-    """Count the boxes of each class, and the images that hold it."""
-    pairs = np.unique(np.stack([table.rows, table.labels], axis=1), axis=0)
+    """Count the boxes of each class, those of crowds left out, and the images that hold it."""
+    rows, labels = table.rows[~table.crowd], table.labels[~table.crowd]
+    pairs = np.unique(np.stack([rows, labels], axis=1), axis=0)
     empty = np.setdiff1d(np.arange(len(table.paths)), table.rows)
     return Counts(
         "boxes",
-        np.bincount(table.labels, minlength=len(classes)),
+        np.bincount(labels, minlength=len(classes)),
         np.bincount(pairs[:, 1], minlength=len(classes)),
         tuple(table.paths[empty].tolist()),
         len(table.paths),
@@ -59,9 +60,12 @@ def count_boxes(table: BoxTable, classes: ClassTable) -> Counts:
 
 
 def measure_sizes(table: BoxTable, size: Size) -> dict[str, Any]:
-    """Return how many boxes are small, medium and large as COCO says, and how large they are at the network's input."""
-    areas = (table.boxes[:, 2:] - table.boxes[:, :2]).astype(np.float64).prod(axis=1)
-    sides = table.sides_at(size)
+    """Return how many boxes are small, medium and large as COCO says, and how large they are at the network's input.
+
+    Crowds are left out.
+    """
+    areas = (table.boxes[:, 2:] - table.boxes[:, :2]).astype(np.float64).prod(axis=1)[~table.crowd]
+    sides = table.sides_at(size)[~table.crowd]
     lengths = np.sqrt(sides.prod(axis=1))
     quantiles = np.percentile(lengths, [5, 50, 95]).round(1).tolist() if len(lengths) else [None] * 3
     return {
@@ -73,15 +77,15 @@ def measure_sizes(table: BoxTable, size: Size) -> dict[str, Any]:
 
 
 def check_sizes(table: BoxTable, size: Size, report: Report, *, split: str) -> None:
-    """Report boxes of which the network's input leaves little or nothing."""
-    least = table.sides_at(size).min(axis=1, initial=np.inf)
+    """Report boxes, but no crowds, of which the network's input leaves little or nothing."""
+    least = np.where(table.crowd, np.inf, table.sides_at(size).min(axis=1, initial=np.inf))
     for row in np.flatnonzero(least < MIN_SIDE):
         left, top, right, bottom = table.boxes[row].tolist()
         found = f"{right - left:.3g} x {bottom - top:.3g} pixels, {least[row]:.2g} at {write_size(size)}"
         cure = f"left out of training, as is every box under {MIN_SIDE:g} pixel there; draw it anew or remove it"
         where = f"{table.paths[table.rows[row]]}: box at ({left:.0f}, {top:.0f})"
         report(Finding("warning", "box too small to be seen", where, found, cure))
-    tiny = float(np.mean(least < TINY)) if len(least) else 0.0
+    tiny = float((least < TINY).sum() / max(1, (~table.crowd).sum()))
     if tiny >= MANY_TINY:
         found = f"{tiny:.0%} of the boxes are narrower or lower than {TINY:g} pixels at {write_size(size)}"
         report(

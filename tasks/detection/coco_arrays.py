@@ -8,7 +8,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Boxes:
+class CocoBoxes:
     """The M boxes of N images, ground truth or detections, sorted by image; detections then by score, highest first.
 
     Attributes:
@@ -34,14 +34,14 @@ class Boxes:
         """Yield where the boxes of each image are."""
         return (slice(start, end) for start, end in zip(self.ends[:-1].tolist(), self.ends[1:].tolist(), strict=True))
 
-    def take(self, rows: np.ndarray) -> "Boxes":
+    def take(self, rows: np.ndarray) -> "CocoBoxes":
         """Return some of the boxes, by a mask or by positions that keep the order of the images."""
         images = self.images[rows]
         ends = np.searchsorted(images, np.arange(len(self.ends)))
-        return Boxes(images, self.labels[rows], self.xywh[rows], self.scores[rows], self.crowd[rows], ends)
+        return CocoBoxes(images, self.labels[rows], self.xywh[rows], self.scores[rows], self.crowd[rows], ends)
 
 
-def read_boxes(ground_truth: dict[str, Any], entries: list[dict[str, Any]]) -> Boxes:
+def read_boxes(ground_truth: dict[str, Any], entries: list[dict[str, Any]]) -> CocoBoxes:
     """Read the annotations of a COCO dict, or COCO results for its images.
 
     Args:
@@ -57,7 +57,7 @@ def read_boxes(ground_truth: dict[str, Any], entries: list[dict[str, Any]]) -> B
     xywh = np.array([entry["bbox"] for entry in entries], dtype=np.float64).reshape(-1, 4)
     crowd = np.array([entry.get("iscrowd", 0) for entry in entries], dtype=bool)
     ends = np.searchsorted(images[order], np.arange(len(image_at) + 1))
-    return Boxes(images[order], labels[order], xywh[order], scores[order], crowd[order], ends)
+    return CocoBoxes(images[order], labels[order], xywh[order], scores[order], crowd[order], ends)
 
 
 def measure_iou(first: np.ndarray, second: np.ndarray, *, over_first: bool = False) -> np.ndarray:

@@ -31,8 +31,10 @@ class Detector(nn.Module):
         super().__init__()
         network = build_model(description.arch)
         head, size = network.head, description.preprocessing.size
-        if not isinstance(head, SSDLite) or not isinstance(size, tuple) or description.postprocessing is None:
-            raise ValueError(f"a detector needs an SSDLite head, an input size and postprocessing; got {description}")
+        if not isinstance(head, SSDLite):
+            raise ValueError(f"a detector needs the head ssdlite; got {description.arch.head}")
+        if not isinstance(size, tuple) or description.postprocessing is None:
+            raise ValueError("a detector needs an input size and postprocessing; expected both")
         self.description = description
         self.size = size
         self.postprocessing = description.postprocessing

@@ -10,7 +10,7 @@ import numpy as np
 
 from tasks.detection.evaluation_matching import FOREGROUND, Matches
 
-BACKGROUND = 0.1  # largest IoU of a detection that lies on nothing
+BACKGROUND_IOU = 0.1  # largest IoU of a detection that lies on nothing
 DETECTION_KINDS = ("classification", "localisation", "both", "duplicate", "background")  # of a false positive
 MISSED = "missed"  # of a box
 KINDS = (*DETECTION_KINDS, MISSED)
@@ -48,10 +48,10 @@ def find_errors(matches: Matches, keep: np.ndarray | None = None) -> Errors:
     """
     false = matches.false if keep is None else matches.false & keep
     tests = {
-        LOCALISATION: (matches.own_iou >= BACKGROUND) & (matches.own_iou < FOREGROUND),
+        LOCALISATION: (matches.own_iou >= BACKGROUND_IOU) & (matches.own_iou < FOREGROUND),
         CLASSIFICATION: matches.other_iou >= FOREGROUND,
         DUPLICATE: matches.own_iou >= FOREGROUND,
-        ON_NOTHING: np.maximum(matches.own_iou, matches.other_iou) < BACKGROUND,
+        ON_NOTHING: np.maximum(matches.own_iou, matches.other_iou) < BACKGROUND_IOU,
     }
     kinds = np.where(false, np.select(list(tests.values()), list(tests), default=BOTH), NONE)
     target = np.select([kinds == LOCALISATION, kinds == CLASSIFICATION], [matches.own_box, matches.other_box], NONE)

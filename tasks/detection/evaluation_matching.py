@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.detection.coco_arrays import Boxes, match_greedily, measure_iou, read_boxes
+from tasks.detection.coco_arrays import CocoBoxes, match_greedily, measure_iou, read_boxes
 
 FOREGROUND = 0.5  # least IoU of a detection that found a box
 MOST = 100  # detections of a class in an image that count, as in COCOeval
@@ -30,8 +30,8 @@ class Matches:
         empty: (N,) bool, images without objects, crowds included.
     """
 
-    truth: Boxes
-    found: Boxes
+    truth: CocoBoxes
+    found: CocoBoxes
     names: tuple[str, ...]
     partner: np.ndarray
     ignored: np.ndarray
@@ -105,7 +105,7 @@ def _find_best(overlaps: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray
     return best, np.where(best > 0, columns + start, -1)
 
 
-def _rank_in_class(found: Boxes) -> np.ndarray:
+def _rank_in_class(found: CocoBoxes) -> np.ndarray:
     """Return (D,) the place of each detection among those of its class in its image, by score, from 0."""
     order = np.lexsort((found.labels, found.images))  # stable: the order of the scores stays
     images, labels = found.images[order], found.labels[order]

@@ -9,9 +9,12 @@ import torch
 
 from data.findings import Finding, Report
 from data.readers import BoxReader
-from tasks.detection.anchor_fit import Anchors, check_reach, describe_reach, find_anchors
+from data.sizes import Size
+from data.transforms import MIN_SIDE
+from tasks.detection.anchor_fit import Anchors, are_visible, check_recall, describe_recall, find_anchors
 from tasks.detection.box_plots import plot_box_sizes
-from tasks.detection.box_table import BoxTable, check_repeats, check_sizes, count_boxes, measure_sizes
+from tasks.detection.box_table import BoxTable, check_repeats, check_sizes, count_boxes, measure_sizes, write_size
+from tasks.detection.limits import check_evaluation
 from tasks.examination.examined import Examined
 from tasks.examination.orphans import check_lone_labels, check_orphans
 from tasks.models.description import Description
@@ -29,12 +32,18 @@ def read_table(reader: BoxReader) -> BoxTable:
     return BoxTable(reader.image_paths, reader.sizes, rows, labels, boxes, crowd)
 
 
-def check_teaching(reader: BoxReader, report: Report) -> None:
-    """Report training data that a detector cannot learn from: none but crowds."""
-    boxes, _ = reader.boxes_at((1, 1))
-    if not len(boxes):
-        found = "no boxes but crowds and difficult objects"
-        report(Finding("error", "nothing to learn", "train", found, "expected boxes: a detector learns from them"))
+def check_use(reader: BoxReader, size: Size, *, report: Report, split: str) -> None:
+    """Report boxes that a detector cannot be trained on, or evaluated on: none but crowds, or none that it sees."""
+    boxes, _ = reader.boxes_at(size)
+    none = "no boxes but crowds and difficult objects"
+    if split == "val" and not len(boxes):
+        cure = "expected some: the best epoch is chosen by what is found of them"
+        report(Finding("error", "nothing to measure", split, none, cure))
+    elif split == "train" and not len(boxes):
+        report(Finding("error", "nothing to learn", split, none, "expected boxes: a detector learns from them"))
+    elif split == "train" and not are_visible(torch.from_numpy(boxes)).any():
+        found = f"all {len(boxes)} boxes are under {MIN_SIDE:g} pixel wide or high at {write_size(size)}"
+        report(Finding("error", "nothing to learn", split, found, "expected boxes in pixels, or a larger size="))
 
 
 def examine(
@@ -57,33 +66,33 @@ def examine(
     anchors = find_anchors(description)
     first, *_ = readers.values()
     names, examined = first.classes.names, {}
-    if "train" in readers:
-        check_teaching(readers["train"], report)
     for role, reader in readers.items():
+        check_use(reader, anchors.size, report=report, split=role)
         table = read_table(reader)
         check_repeats(table, reader.classes, report)
         check_sizes(table, anchors.size, report, split=role)
+        check_evaluation(description, reader, report=report, split=role)
         presence = np.zeros((len(reader), len(names)), dtype=bool)
-        presence[table.rows, table.labels] = True
+        presence[table.rows[~table.crowd], table.labels[~table.crowd]] = True
         values = {
             "boxes": measure_sizes(table, anchors.size),
-            "reach": _measure_reach(anchors, reader, report, split=role),
+            "anchor_recall": _measure_recall(anchors, reader, report, split=role),
         }
         examined[role] = Examined(count_boxes(table, reader.classes), presence, values)
         advance(len(reader))
     return examined
 
 
-def _measure_reach(anchors: Anchors, reader: BoxReader, report: Report, *, split: str) -> dict[str, Any] | None:
-    """Measure the reach of the anchors, and report what they miss of the boxes to train on; None without boxes."""
+def _measure_recall(anchors: Anchors, reader: BoxReader, report: Report, *, split: str) -> dict[str, Any] | None:
+    """Measure the recall of the anchors, and report what they miss of the boxes to train on; None without boxes."""
     boxes, labels = (torch.from_numpy(values) for values in reader.boxes_at(anchors.size))
     if not len(boxes):
         return None
     if split == "train":
-        reach = check_reach(anchors, boxes, labels, names=reader.classes.names, split=split, report=report)
+        recall = check_recall(anchors, boxes, labels, names=reader.classes.names, split=split, report=report)
     else:
-        reach = anchors.measure(boxes, labels)
-    return describe_reach(reach, reader.classes.names)
+        recall = anchors.measure(boxes, labels)
+    return describe_recall(recall, reader.classes.names)
 
 
 def check_files(name: str, readers: Collection[BoxReader], *, blamed: set[Path], report: Report) -> None:

@@ -29,69 +29,69 @@ class DetectionLoss(NamedTuple):
     box: Tensor
 
 
-def assign_slots(matches: Tensor, labels: Tensor) -> Tensor:
+def assign_class_targets(matches: Tensor, labels: Tensor) -> Tensor:
     """Turn matches (N, A) and labels (N, G) into the class slot of each anchor (N, A): 0, 1 + label or IGNORED."""
-    slots = matches.clamp(max=0)  # background -1, ignored -2, matched 0
-    slots = torch.where(slots == BACKGROUND, 0, slots)
+    class_targets = matches.clamp(max=0)  # background -1, ignored -2, matched 0
+    class_targets = torch.where(class_targets == BACKGROUND, 0, class_targets)
     if labels.shape[1] == 0:
-        return slots
-    return torch.where(matches >= 0, 1 + labels.gather(1, matches.clamp(min=0)), slots)
+        return class_targets
+    return torch.where(matches >= 0, 1 + labels.gather(1, matches.clamp(min=0)), class_targets)
 
 
-def focal_loss(class_logits: Tensor, slots: Tensor, *, alpha: float = 0.75, gamma: float = 2.0) -> Tensor:
+def focal_loss(class_logits: Tensor, class_targets: Tensor, *, alpha: float = 0.75, gamma: float = 2.0) -> Tensor:
     """Sum the sigmoid focal loss over all anchors that are not ignored.
 
     Args:
         class_logits: (N, A, 1 + K).
-        slots: (N, A) int64, from `assign_slots`.
+        class_targets: (N, A) int64, from `assign_class_targets`.
         alpha: weight of the right slot; 1 - alpha of the others.
         gamma: how much an easy example counts less.
 
     Returns:
         A scalar.
     """
-    counted = slots != IGNORED
-    targets = torch.zeros_like(class_logits).scatter(2, slots.clamp(min=0)[..., None], 1.0)  # (N, A, 1 + K)
+    counted = class_targets != IGNORED
+    targets = torch.zeros_like(class_logits).scatter(2, class_targets.clamp(min=0)[..., None], 1.0)  # (N, A, 1 + K)
     loss = sigmoid_focal_loss(class_logits, targets, alpha=alpha, gamma=gamma)
     return (loss.sum(-1) * counted).sum()
 
 
-def hard_negative_loss(class_logits: Tensor, slots: Tensor, *, min_negatives: int = 3) -> Tensor:
+def hard_negative_loss(class_logits: Tensor, class_targets: Tensor, *, min_negatives: int = 3) -> Tensor:
     """Sum the cross-entropy over the positives and each image's hardest negatives, three for each positive.
 
     Args:
         class_logits: (N, A, 1 + K).
-        slots: (N, A) int64, from `assign_slots`.
+        class_targets: (N, A) int64, from `assign_class_targets`.
         min_negatives: of an image with fewer positives than a third of them.
 
     Returns:
         A scalar.
     """
-    loss = F.cross_entropy(class_logits.transpose(1, 2), slots.clamp(min=0), reduction="none")  # (N, A)
-    positive = slots > 0
+    loss = F.cross_entropy(class_logits.transpose(1, 2), class_targets.clamp(min=0), reduction="none")  # (N, A)
+    positive = class_targets > 0
     quota = (NEGATIVES_PER_POSITIVE * positive.sum(1, keepdim=True)).clamp(min=min_negatives)  # (N, 1)
-    hardness = loss.detach().masked_fill(slots != 0, -1.0)
+    hardness = loss.detach().masked_fill(class_targets != 0, -1.0)
     rank = hardness.argsort(dim=1, descending=True, stable=True).argsort(dim=1)  # (N, A)
-    chosen = positive | ((rank < quota) & (slots == 0))
+    chosen = positive | ((rank < quota) & (class_targets == 0))
     return (loss * chosen).sum()
 
 
-def quality_loss(class_logits: Tensor, slots: Tensor, *, quality: Tensor) -> Tensor:
+def quality_loss(class_logits: Tensor, class_targets: Tensor, *, quality: Tensor) -> Tensor:
     """Sum the sigmoid cross-entropy of all anchors that are not ignored, the right class's target being the quality.
 
     The slot of the background learns nothing: sigmoid scores do not need it.
 
     Args:
         class_logits: (N, A, 1 + K).
-        slots: (N, A) int64, from `assign_slots`.
+        class_targets: (N, A) int64, from `assign_class_targets`.
         quality: (N, A), 0 to 1, of the matches.
 
     Returns:
         A scalar.
     """
-    targets = torch.zeros_like(class_logits).scatter(2, slots.clamp(min=0)[..., None], quality[..., None])
+    targets = torch.zeros_like(class_logits).scatter(2, class_targets.clamp(min=0)[..., None], quality[..., None])
     loss = F.binary_cross_entropy_with_logits(class_logits[..., 1:], targets[..., 1:], reduction="none")
-    return (loss.sum(-1) * (slots != IGNORED)).sum()
+    return (loss.sum(-1) * (class_targets != IGNORED)).sum()
 
 
 def smooth_l1_box_loss(deltas: Tensor, anchors: Tensor, *, boxes: Tensor, quality: Tensor) -> Tensor:
@@ -174,13 +174,13 @@ def detection_loss(
     """
     matches, quality = assignment
     count = quality.sum().clamp(min=1)
-    class_logits, slots = raw.class_logits.float(), assign_slots(matches, labels)
+    class_logits, class_targets = raw.class_logits.float(), assign_class_targets(matches, labels)
     if scores == "softmax":
-        classification = hard_negative_loss(class_logits, slots, min_negatives=settings.min_negatives)
+        classification = hard_negative_loss(class_logits, class_targets, min_negatives=settings.min_negatives)
     elif settings.assignment == "task_aligned":
-        classification = quality_loss(class_logits, slots, quality=quality)
+        classification = quality_loss(class_logits, class_targets, quality=quality)
     else:
-        classification = focal_loss(class_logits, slots)
+        classification = focal_loss(class_logits, class_targets)
     own = take_boxes(boxes, anchors, matches)
     box = BOX_LOSSES[settings.box](raw.deltas.float(), anchors, boxes=own, quality=quality)
     return DetectionLoss(classification / count, settings.box_weight * box / count)

@@ -10,7 +10,7 @@ import numpy as np
 
 SAME = 0.5  # boxes of one class with this IoU, where both tiles look, are one object
 INSIDE = 0.7  # a cut box of which this share lies in another box of its class is a part of that
-SURE = 0.5  # a box with this share of the score of another one may change its sides
+SURE = 0.5  # a box with this share of the score of another one may extend the kept box
 SEVERAL = -1
 MARGIN = 1 / 40  # of a tile's side: a box that ends so near to the tile's end may be cut there
 

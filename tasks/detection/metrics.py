@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from faster_coco_eval import COCO, COCOeval_faster
+from hotcoco import COCO, COCOeval
 
 from data.loading import DetectionBatch
 from data.readers import BoxReader
@@ -13,8 +13,8 @@ from tasks.detection.detector import scale_to
 from tasks.detection.postprocess import Detections
 
 SUMMARY = ("mAP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")  # COCOeval's order
-ALL_AREAS, MOST_DETECTIONS = 0, -1  # positions on the last two axes of COCOeval's precision
-# Positions on its axes of IoU thresholds and areas, by the name of what their mean is.
+ALL_AREAS, MOST_DETECTIONS = 0, 2  # positions on the last two axes of COCOeval's precision and recall
+# Positions on precision's axes of IoU thresholds and areas, by the name of what their mean is.
 PARTS = {
     "AP": (slice(None), ALL_AREAS),
     "AP50": (slice(0, 1), ALL_AREAS),
@@ -23,6 +23,7 @@ PARTS = {
     "APm": (slice(None), 2),
     "APl": (slice(None), 3),
 }
+RECALLS = ((0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (3, 2))  # AR1 to ARl: positions on recall's last two axes
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,11 @@ def to_results(
 
 
 def evaluate_detections(ground_truth: dict[str, Any], results: list[dict[str, Any]]) -> DetectionMetrics:
-    """Score detections as pycocotools does, through faster-coco-eval.
+    """Score detections as pycocotools does, through hotcoco.
 
-    Both give the same numbers to 1e-15: where one detection in one is right, pycocotools' precision is 1 / (1 + 2e-16).
+    The numbers are pycocotools' own to the last bit, save for boxes that no image has: where two overlap and their
+    union comes out as 0 (by rounding, sides of 1e-14 pixels; by underflow, of 1e-160), pycocotools divides by it and
+    counts a hit, hotcoco a miss. hotcoco has threads: a process forked after an evaluation hangs in its own.
 
     Args:
         ground_truth: a COCO dict: images, annotations (bbox, area, iscrowd), categories. Not changed.
@@ -111,32 +114,34 @@ def evaluate_detections(ground_truth: dict[str, Any], results: list[dict[str, An
         ValueError: if a result names an unknown image or category, or its box or score is no number, or its
             width or height is negative: COCOeval would drop the first two and score the others wrongly.
     """
-    _check_results(ground_truth, results)
-    evaluator = COCOeval_faster(
-        COCO(_with_new_ids(ground_truth, ground_truth["annotations"])),
-        COCO(_with_new_ids(ground_truth, [_as_annotation(result) for result in results])),
-        iouType="bbox",
-        print_function=_stay_silent,
-    )
-    evaluator.evaluate()
-    evaluator.accumulate()
-    evaluator.summarize()
+    found = accumulate(ground_truth, results)
+    everything, recall = found["precision"], found["recall"]  # (T, R, K, areas, 3), (T, K, areas, 3)
     categories = ground_truth["categories"]
-    columns = np.searchsorted(evaluator.params.catIds, [category["id"] for category in categories])
-    everything = evaluator.eval["precision"][..., MOST_DETECTIONS][:, :, columns]  # (T, R, K, areas)
-    precision = everything[..., ALL_AREAS]  # (T, R, K)
+    numbers = _number(categories)
+    columns = [numbers[category["id"]] - 1 for category in categories]
     parts = {
-        category["name"]: {part: _number(everything[ious, :, k, area].mean()) for part, (ious, area) in PARTS.items()}
-        for k, category in enumerate(categories)
+        category["name"]: _average_parts(everything[:, :, column])
+        for category, column in zip(categories, columns, strict=True)
     }
+    averages = [*_average_parts(everything).values(), *(_average(recall[..., area, most]) for area, most in RECALLS)]
+    precision = everything[:, :, columns, ALL_AREAS, MOST_DETECTIONS]  # (T, R, K)
     return DetectionMetrics(
-        summary={name: _number(value) for name, value in zip(SUMMARY, evaluator.stats[: len(SUMMARY)], strict=True)},
+        summary=dict(zip(SUMMARY, averages, strict=True)),
         per_class={name: values["AP"] for name, values in parts.items()},
         parts=parts,
         precision=np.where(precision < 0, np.nan, precision),
-        iou_thresholds=np.asarray(evaluator.params.iouThrs),
-        recall_thresholds=np.asarray(evaluator.params.recThrs),
+        iou_thresholds=np.asarray(found["params"].iou_thrs),
+        recall_thresholds=np.asarray(found["params"].rec_thrs),
     )
+
+
+def accumulate(ground_truth: dict[str, Any], results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return COCOeval's arrays, in which categories stand sorted by id, and its parameters."""
+    _check_results(ground_truth, results)
+    evaluator = COCOeval(*_load(ground_truth, results), "bbox")
+    evaluator.evaluate()
+    evaluator.accumulate()
+    return evaluator.eval  # type: ignore[return-value]  # None only before
 
 
 def _check_results(ground_truth: dict[str, Any], results: list[dict[str, Any]]) -> None:
@@ -153,23 +158,35 @@ def _check_results(ground_truth: dict[str, Any], results: list[dict[str, Any]]) 
         )
 
 
-def _with_new_ids(ground_truth: dict[str, Any], annotations: list[dict[str, Any]]) -> dict[str, Any]:
-    """Copy a COCO dict, as COCOeval writes into its input, and number from 1, as it takes 0 for "no match"."""
-    return {
-        "images": [dict(image) for image in ground_truth["images"]],
-        "annotations": [{**annotation, "id": number} for number, annotation in enumerate(annotations, start=1)],
-        "categories": ground_truth["categories"],
-    }
+def _load(ground_truth: dict[str, Any], results: list[dict[str, Any]]) -> tuple[COCO, COCO]:
+    """Return both as hotcoco's; as in COCOeval, boxes of images or categories that are not listed do not count."""
+    images, categories = _number(ground_truth["images"]), _number(ground_truth["categories"])
+    boxes = [
+        box for box in ground_truth["annotations"] if box["image_id"] in images and box["category_id"] in categories
+    ]
+    truth = COCO.from_arrays(
+        [{"id": number} for number in images.values()],
+        [{"id": number, "name": str(number)} for number in categories.values()],
+        np.array([images[box["image_id"]] for box in boxes], dtype=np.int64),
+        np.array([categories[box["category_id"]] for box in boxes], dtype=np.int64),
+        np.array([box["bbox"] for box in boxes], dtype=np.float64).reshape(-1, 4),
+        area=np.array([box["area"] for box in boxes], dtype=np.float64),
+        iscrowd=np.array([box["iscrowd"] for box in boxes], dtype=bool),
+    )
+    rows = [(images[r["image_id"]], *r["bbox"], r["score"], categories[r["category_id"]]) for r in results]
+    return truth, truth.load_res(np.array(rows, dtype=np.float64).reshape(-1, 7))
 
 
-def _as_annotation(result: dict[str, Any]) -> dict[str, Any]:
-    """Return what loadRes makes of a result; loadRes itself fails on an empty list and adds a polygon to each box."""
-    return {**result, "area": result["bbox"][2] * result["bbox"][3], "iscrowd": 0}
+def _number(entries: list[dict[str, Any]]) -> dict[Any, int]:
+    """Map ids to 1, 2, ... in their own order, which is COCOeval's: hotcoco takes no negative ones."""
+    return {old: new for new, old in enumerate(sorted({entry["id"] for entry in entries}), start=1)}
 
 
-def _number(value: float) -> float | None:
-    return None if value < 0 else float(value)  # COCOeval writes -1 where there are no boxes
+def _average_parts(precision: np.ndarray) -> dict[str, float | None]:
+    """Return the means that PARTS names of precision (T, R, [K,] areas, 3)."""
+    return {name: _average(precision[ious, ..., area, MOST_DETECTIONS]) for name, (ious, area) in PARTS.items()}
 
 
-def _stay_silent(*_: object) -> None:
-    """Take what COCOeval would print."""
+def _average(values: np.ndarray) -> float | None:
+    measured = values[values > -1]  # COCOeval writes -1 where there are no boxes
+    return float(measured.mean()) if measured.size else None

@@ -27,7 +27,7 @@ class DetectionModule(L.LightningModule):
     Args:
         model: the detector.
         optimization: how to train; evaluation needs none.
-        loss: how it is taught; evaluation needs none.
+        loss: how it is trained; evaluation needs none.
         teacher: that it imitates in training, beside its labels.
         metric: of the images that it is evaluated on.
 
@@ -87,11 +87,13 @@ class DetectionModule(L.LightningModule):
         return total
 
     def _distill(self, teacher: Teacher, images: Tensor, raw: RawDetections, features: dict[str, Tensor]) -> Tensor:
-        settings, taught = teacher.settings, teacher(images)
+        settings, output = teacher.settings, teacher(images)
         if teacher.projection is not None:
-            return settings.weight * feature_loss(teacher.projection(features["C5"]), taught)
+            return settings.weight * feature_loss(teacher.projection(features["C5"]), output)
         scores = self.model.description.arch.scores
-        return settings.weight * distillation_loss(raw, taught, places=teacher.places, scores=scores, settings=settings)
+        return settings.weight * distillation_loss(
+            raw, output, class_map=teacher.class_map, scores=scores, settings=settings
+        )
 
     def on_validation_epoch_start(self) -> None:
         """Forget earlier results."""

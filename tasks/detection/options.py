@@ -31,7 +31,7 @@ class DetectionOptions:
 
     Attributes:
         model: its layers; with shapes "data", those of the anchors follow the boxes to train on.
-        loss: how it is taught.
+        loss: how it is trained.
         augmentation: what happens to training images.
         postprocessing: how raw predictions become detections.
 

@@ -18,19 +18,21 @@ from tasks.detection.anchor_fit import announce, check_anchors, follow_data
 from tasks.detection.assembly import BoxAssembly
 from tasks.detection.detector import Detector
 from tasks.detection.examination import check_files, examine, plot_labels
+from tasks.detection.limits import check_evaluation
 from tasks.detection.metrics import DetectionMetric
 from tasks.detection.module import DetectionModule
 from tasks.detection.options import DetectionOptions
 from tasks.detection.pictures import draw_pair, draw_sample, list_classes
 from tasks.detection.postprocess import Detections
 from tasks.detection.report import DetectionEvaluation
-from tasks.detection.results import CsvResults, JsonResults
+from tasks.detection.results import BoxTally, CsvResults, JsonResults
 from tasks.distillation.teacher import Teacher
 from tasks.models.description import Description
 from tasks.optimization import Optimization
 
 __all__ = [
     "announce",
+    "check_evaluation",
     "check_files",
     "draw_pair",
     "draw_sample",
@@ -40,6 +42,7 @@ __all__ = [
     "plot_labels",
 ]
 
+Tally = BoxTally
 RESULTS = {"coco": ("results.json", JsonResults), "csv": ("results.csv", CsvResults)}
 build = Detector
 open_reader = open_boxes

@@ -107,7 +107,7 @@ def suppress(
     precise = torch.float32 if boxes.device.type == "mps" else torch.float64  # Apple's GPUs have no float64
     exact, ranked, group = boxes.to(precise), best.to(precise), image * k + label
     rows = torch.arange(len(best), device=boxes.device)
-    # A processor's NMS compares all boxes with all, so it takes the images one by one; a GPU takes them together.
+    # A CPU's NMS compares all boxes with all, so it takes the images one by one; a GPU takes them together.
     parts = rows.split(image.bincount(minlength=len(deltas)).tolist()) if boxes.device.type == "cpu" else (rows,)
     keep = torch.cat([own[batched_nms(exact[own], ranked[own], group[own], settings.iou_threshold)] for own in parts])
     image, boxes, best, label = image[keep], boxes[keep], best[keep], label[keep]

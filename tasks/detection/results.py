@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from data.escapes import to_utf8
 from tasks.detection.prediction import BoxPrediction
 
 
@@ -39,7 +40,7 @@ class JsonResults:
 def to_coco(prediction: BoxPrediction, *, image_id: int) -> list[dict[str, Any]]:
     """Write boxes as COCO results: boxes_xywh in pixels, the data set's own ids; and where the image is from."""
     boxes_xywh = np.hstack([prediction.boxes[:, :2], prediction.boxes[:, 2:] - prediction.boxes[:, :2]])
-    where: dict[str, Any] = {"file_name": prediction.file or prediction.name}
+    where: dict[str, Any] = {"file_name": to_utf8(prediction.file or prediction.name)}
     if prediction.timestamp is not None:
         where |= {"frame": prediction.timestamp.number, "seconds": round(prediction.timestamp.seconds, 3)}
     ids = prediction.classes.ids
@@ -63,12 +64,29 @@ class CsvResults:
         """Add the boxes of an image, to a hundredth of a pixel."""
         timestamp = prediction.timestamp
         when = [None, None] if timestamp is None else [timestamp.number, round(timestamp.seconds, 3)]
-        where = [prediction.file or prediction.name, *when]
+        where = [to_utf8(prediction.file or prediction.name), *when]
         for box, label, score in zip(prediction.boxes, prediction.labels, prediction.scores, strict=True):
             sides = [round(side, 2) for side in box.tolist()]
-            self.table.writerow([*where, prediction.classes.names[label], round(float(score), 4), *sides])
+            self.table.writerow([*where, to_utf8(prediction.classes.names[label]), round(float(score), 4), *sides])
         self.file.flush()
 
     def close(self) -> None:
         """Close the file."""
         self.file.close()
+
+
+class BoxTally:
+    """Counts boxes."""
+
+    def __init__(self) -> None:
+        self.boxes = 0
+
+    def write(self, prediction: BoxPrediction) -> None:
+        """Count the boxes of an image."""
+        self.boxes += len(prediction.boxes)
+
+    def close(self) -> None:
+        """Do nothing: there is no file."""
+
+    def __str__(self) -> str:
+        return "1 box" if self.boxes == 1 else f"{self.boxes} boxes"

@@ -60,7 +60,7 @@ class LossSettings:
             raise ValueError(f"loss.box_weight: {self.box_weight!r}; expected a number above 0")
         for field, least in (("candidates", 1), ("min_negatives", 0)):
             if getattr(self, field) < least:
-                raise ValueError(f"loss.{field}: {getattr(self, field)!r}; expected a whole number from {least}")
+                raise ValueError(f"loss.{field}: {getattr(self, field)!r}; expected an integer from {least}")
         unused = {"iou": "candidates", "task_aligned": "matching_iou"}[self.assignment]
         if getattr(self, unused) != type(self).__dataclass_fields__[unused].default:
             raise ValueError(

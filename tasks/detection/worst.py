@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from data.classes import ClassTable
+from data.escapes import to_utf8
 from data.readers import BoxReader
 from tasks.detection.analysis import Analysis
 from tasks.detection.errors import DETECTION_KINDS
@@ -56,14 +57,15 @@ def draw_worst(out: Path, analysis: Analysis, reader: BoxReader) -> list[dict[st
     images = reader.ground_truth()["images"]
     entries = []
     for rank, index in enumerate(chosen, start=1):
-        picture = f"{FOLDER}/{rank:02d}_{images[index]['id']}.jpg"
         truth_said, found_said = describe_image(analysis, index)
         image = reader[index].image
         panes = _draw_truth(image, analysis, index), _draw_found(image, analysis, index)
         pair = side_by_side(*panes, titles=(f"ground truth: {truth_said}", f"detections: {found_said}"))
         legend = draw_legend(np.array([RIGHT, FALSE, MISSED]), classes=STATES, width=pair.shape[1])
-        save_image(np.vstack([pair, legend]), out / picture)
-        entries.append({"image": images[index]["file_name"], "picture": picture, "why": f"{truth_said}; {found_said}"})
+        path = save_image(np.vstack([pair, legend]), out / FOLDER / f"{rank:02d}_{images[index]['id']}.jpg")
+        picture = path.relative_to(out).as_posix()
+        name, why = to_utf8(images[index]["file_name"]), f"{truth_said}; {found_said}"
+        entries.append({"image": name, "picture": picture, "why": why})
     return entries
 
 

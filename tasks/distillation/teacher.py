@@ -20,7 +20,7 @@ class Teacher:
         settings: how the student learns from it.
         answer: images (N, 3, H, W) uint8 -> what the student predicts for them, or a feature map; by default the
             network itself.
-        places: (K,) int64, where each class of the student stands among the teacher's; None: at its own place.
+        class_map: (K,) int64, the teacher's index of each of the student's classes; None if both have the same.
         projection: of the student's C5 to the channels of the teacher's map; None if it gives no map. It alone learns.
     """
 
@@ -30,13 +30,13 @@ class Teacher:
         settings: Distillation,
         *,
         answer: Callable[[Tensor], Any] | None = None,
-        places: Tensor | None = None,
+        class_map: Tensor | None = None,
         projection: nn.Conv2d | None = None,
     ) -> None:
         self.network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
         self.settings = settings
         self.answer = answer or network
-        self.places = places
+        self.class_map = class_map
         self.projection = projection
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Teacher":
@@ -50,8 +50,8 @@ class Teacher:
     def to(self, device: torch.device) -> None:
         """Move all tensors to a device, in place."""
         self.network.to(device)
-        if self.places is not None:
-            self.places = self.places.to(device)
+        if self.class_map is not None:
+            self.class_map = self.class_map.to(device)
         if self.projection is not None:
             self.projection.to(device)
 

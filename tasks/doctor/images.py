@@ -11,10 +11,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from data.findings import EntryError, Finding, Report
-from data.images import FORMATS, describe_size, load_image, read_size
+from data.image_headers import SUFFIXES, describe_size
+from data.images import inspect_image, load_image
 from data.sizes import Size
 from tasks.doctor.duplicates import THUMBNAIL, hash_differences
 
@@ -23,7 +23,6 @@ SMALL_SIDE = 32  # pixels: a shorter image has little to show
 LONG_ASPECT = 4.0  # longer side to shorter one, from which resizing to the network's input distorts a lot
 USUAL_MODES = ("RGB", "L")
 MODES = {"RGBA": "with transparency", "LA": "with transparency", "PA": "with transparency", "CMYK": "for print"}
-SUFFIXES = {"JPEG": (".jpg", ".jpeg"), "TIFF": (".tif", ".tiff")}  # of the others: the format's name
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,7 @@ class ImageFacts:
         content: digest of the file's bytes; b"" unless it was decoded.
         bits: (64,) bool, the difference hash; None unless it was decoded.
         thumbnail: (THUMBNAIL, THUMBNAIL) uint8, grey; None unless it was decoded.
+        pictures: that the file holds.
     """
 
     path: Path
@@ -49,24 +49,24 @@ class ImageFacts:
     content: bytes = b""
     bits: np.ndarray | None = None
     thumbnail: np.ndarray | None = None
+    pictures: int = 1
 
 
 def look_at(path: Path, *, decode: bool) -> ImageFacts:
     """Read one file: its header, and its pixels where `decode` says so."""
-    size, kind = None, ("", "")
+    size, kind, pictures = None, ("", ""), 1
     try:
-        size = read_size(path)
-        with Image.open(path, formats=FORMATS) as file:
-            kind = (str(file.format), file.mode)
+        header = inspect_image(path)
+        size, kind, pictures = header.upright, (header.format, header.mode), header.pictures
         if not decode:
-            return ImageFacts(path, size, *kind)
+            return ImageFacts(path, size, *kind, pictures=pictures)
         image = load_image(path, least_side=LEAST_SIDE)
     except EntryError as error:
         return ImageFacts(path, size, *kind, fault=error.finding)
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     thumbnail = cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
     content = hashlib.blake2b(path.read_bytes(), digest_size=16).digest()
-    return ImageFacts(path, size, *kind, None, content, hash_differences(grey), thumbnail)
+    return ImageFacts(path, size, *kind, None, content, hash_differences(grey), thumbnail, pictures)
 
 
 def look_at_all(
@@ -126,7 +126,10 @@ def check_images(facts: Sequence[ImageFacts], report: Report) -> None:
         if fact.mode not in USUAL_MODES:
             cure = "is used as RGB; look at the samples"
             report(Finding("note", "unusual pixel format", where, _describe_mode(fact), cure))
-        if fact.path.suffix.lower() not in SUFFIXES.get(fact.format, (f".{fact.format.lower()}",)):
+        if fact.pictures > 1:
+            cure = "save the others as files of their own if they are to be used"
+            report(Finding("note", "file of several pictures", where, f"the first of {fact.pictures} is used", cure))
+        if fact.path.suffix.lower() not in SUFFIXES[fact.format]:
             cure = "is read by its content; other tools may go by the name"
             report(Finding("note", "name of another format", where, f"the file is {fact.format}", cure))
 

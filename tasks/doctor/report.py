@@ -24,7 +24,7 @@ class Diagnosis:
 
     Attributes:
         dataset: its name, root, task and classes, and the input size that boxes are measured at.
-        splits: by name, what `tasks.doctor.images`, `labels`, `boxes` and `reach` measured, as plain values.
+        splits: by name, what `tasks.doctor.images`, `labels`, `boxes` and the anchors measured, as plain values.
         pairs: pictures that two splits share, as plain values.
         findings: in the order in which they were made.
     """
@@ -107,11 +107,13 @@ def build_label_table(splits: dict[str, dict[str, Any]]) -> Table:
             table.add_row(role, f"{split['labels']['total']:,}", f"{split['ignored']:.1%}")
         return table
     kinds = ("small", "medium", "large", "tiny")
-    table = _new_table("\nsplit", "\nboxes", *(f"\n{k}" for k in kinds), "side at input\n5%/median/95%", "\nreached")
+    table = _new_table(
+        "\nsplit", "\nboxes", *(f"\n{k}" for k in kinds), "side at input\n5%/median/95%", "\nanchor recall"
+    )
     for role, split in splits.items():
-        boxes, reach = split["boxes"], split["reach"]
+        boxes, recall = split["boxes"], split["anchor_recall"]
         cells = [f"{boxes[kind]:,}" for kind in kinds]
-        share = _write_share(reach and reach["share"])
+        share = _write_share(recall and recall["share"])
         table.add_row(role, f"{split['labels']['total']:,}", *cells, _write_spread(boxes["side_at_input"]), share)
     return table
 
@@ -119,11 +121,11 @@ def build_label_table(splits: dict[str, dict[str, Any]]) -> Table:
 def build_class_table(splits: dict[str, dict[str, Any]]) -> Table:
     """Return a table of images and boxes or pixels, one row a class, the most frequent first."""
     (role, first), *_ = splits.items()
-    classes, unit, reach = first["labels"]["classes"], first["labels"]["unit"], first.get("reach")
+    classes, unit, recall = first["labels"]["classes"], first["labels"]["unit"], first.get("anchor_recall")
     titles = [
         f"{line}{title}" for name in splits for line, title in ((f"{name}\n", "images"), ("\n", unit), ("\n", "share"))
     ]
-    table = _new_table("\nclass", *titles, *([f"{role}\nreached"] if reach else []))
+    table = _new_table("\nclass", *titles, *([f"{role}\nanchor recall"] if recall else []))
     order = sorted(classes, key=lambda name: -classes[name]["count"])
     half = MOST_CLASSES // 2
     for place, name in enumerate(order):
@@ -133,7 +135,7 @@ def build_class_table(splits: dict[str, dict[str, Any]]) -> Table:
             continue
         rows = [split["labels"]["classes"][name] for split in splits.values()]
         cells = [cell for r in rows for cell in (f"{r['images']:,}", f"{r['count']:,}", f"{r['share']:.1%}")]
-        table.add_row(name, *cells, *([_write_share(reach["by_class"].get(name))] if reach else []))
+        table.add_row(name, *cells, *([_write_share(recall["by_class"].get(name))] if recall else []))
     return table
 
 

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from data.config import DatasetConfig
 from data.errors import InputError
-from data.findings import EntryError, Finding, Report
+from data.findings import EntryError, Finding, Report, once
 from data.splits import Role
 from tasks.doctor.config import DoctorConfig
 from tasks.doctor.images import ImageFacts, check_images, look_at_all
@@ -51,7 +51,7 @@ def look(config: DoctorConfig) -> Survey:
     """Look at every file and every label of a data set."""
     findings: list[Finding] = []
     task, workers = config.recipe.task, max(1, config.dataset.count_workers())
-    readers = open_readers(task, config.dataset, findings.append)
+    readers = open_readers(task, config.dataset, once(findings.append))
     description = describe(config, readers)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     screen = Console(stderr=True)

@@ -1,5 +1,6 @@
 """Boxes, masks and captions on images: uint8 RGB in, a new uint8 RGB out."""
 
+import logging
 from bisect import bisect_left
 from collections.abc import Collection
 from pathlib import Path
@@ -15,10 +16,13 @@ from data.sizes import Size
 from tasks.drawing.fonts import brief
 from tasks.drawing.lettering import measure, write
 
+logger = logging.getLogger(__name__)
+
 PAPER, INK = (255, 255, 255), (20, 20, 20)
 SMALLEST = 8  # pixels: the height of letters that can be read
 MOST_TAGS = 0.1  # share of the image that the tags of boxes may cover before they shrink
 SUFFIXES = (".jpeg", ".jpg", ".png")
+LONGEST_JPEG = 65_500  # pixels of a side
 Place = tuple[int, int, int, int]  # left, top, right, bottom of a tag, in pixels
 
 
@@ -198,15 +202,23 @@ def resize(image: np.ndarray, size: Size) -> np.ndarray:
     return cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
 
 
-def save_image(image: np.ndarray, path: Path) -> None:
-    """Write a uint8 RGB image as PNG or JPEG, by the path's suffix.
+def save_image(image: np.ndarray, path: Path) -> Path:
+    """Write a uint8 RGB image as PNG or JPEG, by the path's suffix; as PNG where a side is too long for JPEG.
+
+    Returns:
+        The path of what was written.
 
     Raises:
         InputError: if the suffix is another one.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"{path}: cannot write images as {path.suffix!r}; choose from {', '.join(SUFFIXES)}")
+    if path.suffix.lower() != ".png" and max(image.shape[:2]) > LONGEST_JPEG:
+        height, width = image.shape[:2]
+        logger.warning("%s: JPEG has no room for %d x %d pixels; written as PNG", path, height, width)
+        path = path.with_suffix(".png")
     Image.fromarray(image).save(path, quality=92)  # PNG takes no notice of the quality
+    return path
 
 
 def _tag_size(texts: list[str], image: np.ndarray) -> int:

@@ -2,12 +2,14 @@
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omegaconf import OmegaConf
 
 from data.errors import InputError
+from data.findings import refuse
 from tasks.cli.folders import check_new
 from tasks.evaluate.config import EvaluateConfig
 from tasks.evaluate.progress import EvaluationProgress
@@ -22,7 +24,7 @@ from tasks.parsing import to_plain
 from tasks.report.page import REPORT, write_page
 from tasks.runs.environment import record_end
 from tasks.runs.folder import CONFIG
-from tasks.runs.recording import record_run
+from tasks.runs.recording import record_model, record_run
 from tasks.task import check_serves, find_task
 from tasks.trainer import make_trainer
 
@@ -49,6 +51,7 @@ def evaluate(config: EvaluateConfig) -> Metrics:
     check_settings(config, description)
     task, dataset = find_task(description.arch.head), config.choose_dataset(description.dataset)
     reader = open_split(task, dataset, "val", classes=description.classes)
+    task.parts.check_evaluation(description, reader, report=refuse, split="val")
     logger.info("%s: %s on %d images", config.checkpoint, description.arch.head, len(reader))
     out.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(to_plain(config), out / CONFIG)
@@ -62,14 +65,15 @@ def evaluate(config: EvaluateConfig) -> Metrics:
         accelerator=config.accelerator,
         settings=config.settings,
     )
-    record_end(out)
-    write_page(out)
-    log_metrics(metrics, out)
     if config.store_thresholds:
         thresholds = read_thresholds(out / ANALYSIS, description)
         store_thresholds(config.checkpoint, thresholds)
+        record_model(out, replace(description, thresholds=thresholds), reader=reader)
         named = zip(description.classes.names, thresholds, strict=True)
         logger.info("stored in %s: %s", config.checkpoint, ", ".join(f"{name} {value:.2f}" for name, value in named))
+    record_end(out)
+    write_page(out)
+    log_metrics(metrics, out)
     return metrics
 
 
@@ -79,16 +83,16 @@ def check_settings(config: EvaluateConfig, description: Description) -> None:
     Raises:
         InputError: naming the option.
     """
-    head, averaging, rule = description.arch.head, config.averaging, config.threshold
+    head, tta, rule = description.arch.head, config.tta, config.threshold
     task = find_task(head)
     dataset = config.dataset.changes.get("name") or description.dataset.name
     check_serves(task, str(dataset))
-    if not averaging.trivial:
-        scales = list(averaging.scales)
+    if not tta.trivial:
+        scales = list(tta.scales)
         if not task.averages:
-            flip = str(averaging.flip).lower()
+            flip = str(tta.flip).lower()
             raise InputError(f"scales={scales} flip={flip}: {head} is no segmenter; expected scales=[1.0] flip=false")
-        logger.info("scores averaged over scales %s%s", scales, ", each mirrored too" if averaging.flip else "")
+        logger.info("scores averaged over scales %s%s", scales, ", each mirrored too" if tta.flip else "")
     if not task.scores and (config.store_thresholds or rule.rule is not None):
         raise InputError(f"threshold, store_thresholds: {head} is no detector, its classes need no threshold")
     if config.store_thresholds:

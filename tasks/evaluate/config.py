@@ -6,7 +6,7 @@ from pathlib import Path
 from data.config import DatasetConfig
 from data.errors import InputError
 from tasks.accelerators import Accelerator
-from tasks.evaluation_settings import Averaging, EvaluationSettings, ThresholdRule
+from tasks.evaluation_settings import TTA, EvaluationSettings, ThresholdRule
 from tasks.parsing import Partial, hidden, parse, spread
 
 
@@ -20,7 +20,7 @@ class EvaluateConfig:
         out: folder of the results.
         batch_size: images at once, of one size.
         accelerator: Lightning's name of the device.
-        averaging: of the scores of models that classify pixels.
+        tta: test-time augmentation of models that classify pixels.
         threshold: how the thresholds of a detector's classes are chosen.
         store_thresholds: whether they are written into the checkpoint.
         debug: whether an error shows its traceback.
@@ -35,7 +35,7 @@ class EvaluateConfig:
     out: Path
     batch_size: int
     accelerator: Accelerator
-    averaging: Averaging = spread()
+    tta: TTA = spread()
     threshold: ThresholdRule
     store_thresholds: bool
     debug: bool = False
@@ -48,7 +48,7 @@ class EvaluateConfig:
     @property
     def settings(self) -> EvaluationSettings:
         """How the model is evaluated."""
-        return EvaluationSettings(self.averaging, self.threshold)
+        return EvaluationSettings(self.tta, self.threshold)
 
     def choose_dataset(self, own: DatasetConfig) -> DatasetConfig:
         """Return the data set to evaluate on: another one, or the checkpoint's own with what was given changed.

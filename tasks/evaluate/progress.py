@@ -2,11 +2,14 @@
 
 import logging
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 import lightning as L
 
 from tasks.cli.display import Display, format_time
+
+if TYPE_CHECKING:
+    from tasks.task import Batch
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +29,13 @@ class EvaluationProgress(L.Callback):
         self.display.start()
 
     def on_validation_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: object,
+        batch: "Batch",
+        batch_idx: int,
+        *_: object,
     ) -> None:
         """Move the bar, or say a line after a long silence."""
         now, done, total = time.perf_counter(), batch_idx + 1, int(trainer.num_val_batches[0])

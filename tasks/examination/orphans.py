@@ -1,14 +1,18 @@
 """Files that are left over: images that no label names, labels and masks that no image has."""
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path, PureWindowsPath
 
+from data.errors import InputError
 from data.findings import Finding, Report
-from data.formats.yolo_layout import find_label_folder
+from data.folders import find_images_below
+from data.formats.voc_layout import find_xml
+from data.formats.voc_xml import read_xml
+from data.formats.yolo_layout import list_label_folders
 from data.images import find_images
 from data.readers import BoxReader, MaskReader, Reader
 
-LABEL_SUFFIXES = {"yolo": ".txt", "voc": ".xml"}  # of formats with a file an image
+Files = tuple[list[Path], list[Path]]  # images, label files
 
 
 def check_orphans(readers: Iterable[BoxReader], blamed: set[Path], report: Report) -> None:
@@ -36,18 +40,37 @@ def check_lone_labels(name: str, readers: Iterable[BoxReader], report: Report) -
         readers: of all splits.
         report: takes the findings.
     """
-    if name not in LABEL_SUFFIXES:
+    if name not in LABELS:
         return
-    places = set()
+    places: dict[Path, Files] = {}
     for reader in readers:
-        for folder in {path.parent for path in list_images(reader)}:
-            places.add((folder, find_label_folder(folder) if name == "yolo" else reader.source))
-    for images, labels in sorted(places):
-        stems = {path.stem for path in find_images(images)}
-        for path in sorted(labels.glob(f"*{LABEL_SUFFIXES[name]}")):
-            if path.stem not in stems and (name != "yolo" or _holds_numbers(path)):
-                cure = "bring its image, or remove it: it is not used"
-                report(Finding("note", "label file without an image", str(path), f"no {path.stem} in {images}", cure))
+        places |= LABELS[name](reader)
+    cure = "bring its image, or remove it: it is not used"
+    for folder, (images, labels) in sorted(places.items()):
+        stems = {path.stem for path in images}
+        for path in labels:
+            if path.stem not in stems:
+                report(Finding("note", "label file without an image", str(path), f"no {path.stem} in {folder}", cure))
+
+
+def list_yolo(reader: BoxReader) -> dict[Path, Files]:
+    """Return the images and the label files of each folder of images."""
+    places = {}
+    for folder in {path.parent for path in list_images(reader)}:
+        labels = sorted(list_label_folders(folder)[0].glob("*.txt"))
+        places[folder] = find_images(folder), [path for path in labels if _holds_numbers(path)]
+    return places
+
+
+def list_voc(reader: BoxReader) -> dict[Path, Files]:
+    """Return the images and the XML files of a split, less files of another name that say which image is theirs."""
+    images = find_images_below(reader.folder)
+    stems, names = {path.stem for path in images}, {path.name for path in images}
+    labels = [path for path in find_xml(reader.source) if path.stem in stems or _read_filename(path) not in names]
+    return {reader.folder: (images, labels)}
+
+
+LABELS: dict[str, Callable[[BoxReader], dict[Path, Files]]] = {"voc": list_voc, "yolo": list_yolo}
 
 
 def check_lone_masks(readers: Iterable[MaskReader], report: Report) -> None:
@@ -87,3 +110,11 @@ def _holds_numbers(path: Path) -> bool:
     """Tell whether a text file begins with a number, as labels do, and not with the name of a class or a file."""
     fields = path.read_bytes().split(maxsplit=1)
     return not fields or fields[0].replace(b".", b"", 1).isdigit()
+
+
+def _read_filename(path: Path) -> str:
+    """Return the name of the image that an XML file says it is of; "" where it cannot be read."""
+    try:
+        return PureWindowsPath(read_xml(path).filename).name
+    except InputError:  # said where the labels are read
+        return ""

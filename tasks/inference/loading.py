@@ -34,9 +34,13 @@ def assemble(description: Description, weights: dict[str, Tensor]) -> "Model":
     """Build a model and give it its weights.
 
     Raises:
-        InputError: naming the first weights that are missing, unknown or of another shape.
+        InputError: if the description is of no model in use, or naming the first weights that are missing, unknown or
+            of another shape.
     """
-    model = find_task(description.arch.head).parts.build(description)
+    try:
+        model = find_task(description.arch.head).parts.build(description)
+    except ValueError as error:
+        raise InputError(f"checkpoint: {error}") from error
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:

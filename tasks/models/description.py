@@ -15,13 +15,6 @@ from tasks.parsing import parse, to_plain
 VERSION = 2
 
 
-def to_tuples(value: Any) -> Any:
-    """Turn the lists in plain values into tuples, as the dataclasses hold them; JSON and yaml know lists alone."""
-    if isinstance(value, dict):
-        return {key: to_tuples(entry) for key, entry in value.items()}
-    return tuple(to_tuples(entry) for entry in value) if isinstance(value, list | tuple) else value
-
-
 @dataclass(frozen=True)
 class Description:
     """Everything but the weights that a model needs to be used.
@@ -35,7 +28,7 @@ class Description:
         thresholds: the lowest score of a detection that is worth showing, by class; None where none was chosen.
 
     Raises:
-        ValueError: if a detector has no input size or no postprocessing, or the thresholds are not one a class.
+        ValueError: if the thresholds are not one a class.
     """
 
     arch: Arch
@@ -46,8 +39,6 @@ class Description:
     thresholds: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.arch.head == "ssdlite" and not (isinstance(self.preprocessing.size, tuple) and self.postprocessing):
-            raise ValueError("ssdlite: no input size or no postprocessing; expected both")
         if self.thresholds is not None and len(self.thresholds) != len(self.classes):
             raise ValueError(f"{len(self.thresholds)} thresholds for {len(self.classes)} classes; expected one each")
 
@@ -73,17 +64,18 @@ class Description:
         """
         if values["version"] != VERSION:
             raise ValueError(f"version {values['version']!r}; this program reads version {VERSION}")
-        arch, classes = Arch(**to_tuples(values["arch"])), ClassTable.from_dict(values["classes"])
+        arch, classes = parse(Arch, values["arch"], "arch"), ClassTable.from_dict(values["classes"])
         if len(classes) != arch.num_classes:
             raise ValueError(f"{len(classes)} classes for {arch.num_classes} outputs")
         postprocessing = values["postprocessing"]
+        thresholds = values.get("thresholds")  # checkpoints from before there were any lack the entry
         return cls(
             arch,
             classes,
-            Preprocessing(**to_tuples(values["preprocessing"])),
-            postprocessing and Postprocessing(**postprocessing),
+            parse(Preprocessing, values["preprocessing"], "preprocessing"),
+            postprocessing and parse(Postprocessing, postprocessing, "postprocessing"),
             parse(DatasetConfig, values["dataset"], "dataset"),
-            to_tuples(values.get("thresholds")),  # checkpoints from before there were any lack the entry
+            None if thresholds is None else tuple(map(float, thresholds)),
         )
 
 

@@ -11,7 +11,7 @@ from backbones.mobilenetv3 import MobileNetV3
 from backbones.taps import Tap
 from backbones.zoo import TimmBackbone
 from data.errors import InputError
-from heads.anchor_layouts import LAYOUTS, Layout, Shape
+from heads.anchor_layouts import LAYOUTS, AnchorLayout, Shape
 from heads.classifier import Classifier
 from heads.lraspp import LRASPP
 from heads.raspp import RASPP
@@ -34,7 +34,7 @@ class Model(nn.Module):
         return self.head(self.backbone(images))
 
 
-def choose_layout(arch: Arch) -> Layout:
+def choose_layout(arch: Arch) -> AnchorLayout:
     """Return the anchors of a detector: its layout, with shapes of its own where it has them."""
     layout = LAYOUTS[arch.anchors]
     if arch.shapes is None:

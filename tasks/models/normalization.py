@@ -14,4 +14,4 @@ def normalize(images: Tensor, preprocessing: Preprocessing) -> Tensor:
 
 def per_channel(values: tuple[float, float, float], device: torch.device) -> Tensor:
     """Return values of 0..1 as (3, 1, 1), 0 to 255; filled on the device, as a copy to a GPU waits for all its work."""
-    return torch.stack([torch.full((1, 1), value, device=device) for value in values]) * 255
+    return torch.stack([torch.full((1, 1), float(value), device=device) for value in values]) * 255

@@ -29,4 +29,4 @@ class Postprocessing:
         for field in ("max_detections", "per_class"):
             value = getattr(self, field)
             if not (type(value) is int and value >= 1) and not (field == "per_class" and value is None):
-                raise ValueError(f"{field}: {value!r}; expected a whole number from 1")
+                raise ValueError(f"{field}: {value!r}; expected an integer from 1")

@@ -33,5 +33,5 @@ class Preprocessing:
         if self.resize not in RESIZE_RULES:
             raise ValueError(f"resize: unknown {self.resize!r}; choose from {list(RESIZE_RULES)}")
         for values, least in ((self.mean, 0.0), (self.std, 1e-6)):
-            if not (len(values) == 3 and all(type(v) is float and v >= least for v in values)):
+            if not (len(values) == 3 and all(type(v) in (int, float) and v >= least for v in values)):
                 raise ValueError(f"mean or std: {values!r}; expected three numbers, std above 0")

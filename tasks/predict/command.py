@@ -59,13 +59,16 @@ def predict(config: PredictConfig) -> int:
     predictions = predictor(find_source(config.source), every=config.every, report=report)
     out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        writers = open_writers(config, predictor, results=results, stack=stack)
+        tally = predictor.task.parts.Tally()
+        writers = [*open_writers(config, predictor, results=results, stack=stack), tally]
         count, stopped = write_all(predictions, writers, console)
-    logger.info("%d images, written to %s%s", count, out, "; stopped before the end" if stopped else "")
+    images = "1 image" if count == 1 else f"{count} images"
+    logger.info("%s, %s, written to %s%s", images, tally, out, "; stopped before the end" if stopped else "")
     if stopped:
         raise SystemExit(INTERRUPTED)
     if skipped:
-        raise InputError(f"source: {len(skipped)} could not be read, as said above; {out} holds all the others")
+        others = f"{out} holds all the others" if count else "there are no others"
+        raise InputError(f"source: {len(skipped)} could not be read, as said above; {others}")
     return count
 
 

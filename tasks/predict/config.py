@@ -51,6 +51,6 @@ def check_share(value: float, field: str, *, most: float = 0.9) -> float:
     Raises:
         InputError: naming the field.
     """
-    if not 0 <= value <= most:
-        raise InputError(f"{field}: {value}; expected 0 to {most:g}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+        raise InputError(f"{field}: {value!r}; expected a number from 0 to {most:g}")
     return value

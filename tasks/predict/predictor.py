@@ -52,13 +52,13 @@ def warn(error: InputError) -> None:
 
 
 def check_count(value: int, name: str) -> None:
-    """Check a number that is at least one.
+    """Check an integer that is at least one.
 
     Raises:
         InputError: naming it.
     """
-    if value < 1:
-        raise InputError(f"{name}: {value}; expected an integer from 1")
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"{name}: {value!r}; expected an integer from 1")
 
 
 class Predictor:
@@ -126,7 +126,7 @@ class Predictor:
         check_count(every, "every")
         if isinstance(source, np.ndarray):
             check_array(source, "given")  # at once: the caller waits for this one
-        return self._predict(open_source(source, every=every), report)
+        return self._predict(open_source(source, every=every, any_size=self.tile is not None), report)
 
     def _predict(self, reads: Iterable[Read], report: Callable[[InputError], None]) -> Generator["Prediction"]:
         workers = min(4, os.cpu_count() or 1)

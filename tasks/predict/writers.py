@@ -18,7 +18,7 @@ class Pictures:
         self.folder, self.suffix, self.frames = folder, suffix, frames
 
     def write(self, prediction: "Prediction") -> None:
-        """Write NAME.jpg or NAME.png."""
+        """Write NAME.jpg or NAME.png; of an image too long for JPEG, see `save_image`, NAME.png always."""
         if prediction.timestamp is None or self.frames:
             self.folder.mkdir(exist_ok=True)
             save_image(prediction.draw(), self.folder / f"{prediction.name}.{self.suffix}")

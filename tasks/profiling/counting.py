@@ -64,7 +64,7 @@ PROFILED: dict[Any, Formula] = {
 }
 
 
-class Convention(NamedTuple):
+class CountingConvention(NamedTuple):
     """What counts.
 
     Attributes:
@@ -83,14 +83,14 @@ class Convention(NamedTuple):
 PRODUCTS = "those of convolutions, linear layers and other matrix products"
 ALL = "all, batch norm's scales and shifts included"
 CONVENTIONS = {
-    "products": Convention(ALL, f"{PRODUCTS}, nothing else: no bias adds, no batch norm", True, {}),
-    "folded": Convention(
+    "products": CountingConvention(ALL, f"{PRODUCTS}, nothing else: no bias adds, no batch norm", True, {}),
+    "folded": CountingConvention(
         "weights and biases; batch norm is folded into the convolutions, and the biases that this leaves do not count",
         f"{PRODUCTS}, and half of one for every bias add, those of folded batch norm included",
         False,
         BIASES,
     ),
-    "profiler": Convention(
+    "profiler": CountingConvention(
         ALL,
         f"{PRODUCTS}, and half of one for every other operation that TensorFlow's profiler counts, batch norm folded: "
         "bias adds, additions and multiplications 1 an element, hard-sigmoid 2, h-swish 3, "
@@ -132,7 +132,7 @@ def count_madds(model: nn.Module, size: Size, *, formulas: Mapping[Any, Formula]
     Args:
         model: in evaluation mode, on the meta device.
         size: (height, width) of the image.
-        formulas: of a `Convention`.
+        formulas: of a `CountingConvention`.
     """
     return count_operations(model, size, formulas=formulas)["Global"] // 2
 
@@ -145,7 +145,7 @@ def count_operations(model: nn.Module, size: Size, *, formulas: Mapping[Any, For
     return {"Global": 0, **counts}
 
 
-def count_stages(model: nn.Module, size: Size, *, convention: Convention) -> list[Stage]:
+def count_stages(model: nn.Module, size: Size, *, convention: CountingConvention) -> list[Stage]:
     """Split the counts of a backbone with a head by stage, in the order of the network.
 
     Args:

@@ -82,7 +82,9 @@ def draw_thresholds(analysis: dict[str, Any]) -> list[Chart]:
     return [chart for chart in charts if chart]
 
 
-def threshold_line(name: str, scores: np.ndarray, values: Any, *, color: int, threshold: float | None) -> Line:
+def threshold_line(
+    name: str, scores: np.ndarray, values: list[float | None] | None, *, color: int, threshold: float | None
+) -> Line:
     """Return the line of one class, without the scores at which nothing can be measured."""
     y = np.array([np.nan if value is None else value for value in values or []], dtype=float)
     there = np.isfinite(y) if len(y) == len(scores) else np.zeros(0, dtype=bool)

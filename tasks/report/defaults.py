@@ -1,5 +1,6 @@
 """Which options of a run are not those that its command has by default."""
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import cache
 from typing import Any
@@ -11,29 +12,14 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import conf
+from tasks.parsing import flatten, write_value
 
 OWN = ("out", "resume", "debug", "checkpoint")  # options that every run has of its own
 
 
-def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
+def write_options(config: Mapping[str, object]) -> dict[str, str]:
     """Return the options by their dotted names, as one writes them on a command line."""
-    options: dict[str, str] = {}
-    for name, value in config.items():
-        path = f"{prefix}{name}"
-        if isinstance(value, dict) and value:
-            options |= flatten(value, f"{path}.")
-        else:
-            options[path] = write_value(value)
-    return options
-
-
-def write_value(value: Any) -> str:
-    """Return a plain value as YAML writes it on one line."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, list):
-        return f"[{', '.join(write_value(entry) for entry in value)}]"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return {name: write_value(value) for name, value in flatten(config).items()}
 
 
 def read_defaults(config: dict[str, Any]) -> dict[str, str]:
@@ -59,14 +45,14 @@ def compose_defaults(command: str, overrides: tuple[str, ...]) -> dict[str, str]
         started = GlobalHydra.instance().is_initialized()  # by the command that is running
         with nullcontext() if started else initialize_config_dir(str(conf.FOLDER), version_base="1.3"):
             cfg = compose(command, [*overrides, "out=null"])
-        return flatten(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
+        return write_options(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
     except (HydraException, OmegaConfBaseException):
         return {}
 
 
 def list_options(config: dict[str, Any]) -> list[dict[str, Any]]:
     """Return every option of a run: name, value, default (None where there is none), and whether they differ."""
-    defaults, options = read_defaults(config), flatten(config)
+    defaults, options = read_defaults(config), write_options(config)
     rows = []
     for name, value in options.items():
         default = defaults.get(name)

@@ -1,8 +1,7 @@
 """Numbers as people read them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
 NONE = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
@@ -36,16 +35,18 @@ def difference(value: float) -> str:
     return f"{value:+.3f}".replace("-", MINUS) if round(value, 3) else ""
 
 
-def percent(value: float, base: Any) -> str:
+def percent(value: float, base: float | str | None) -> str:
     """Return a change as a share of what it is a change of: +12 %, or 31 x; nothing where it rounds to none."""
-    share = round(100 * value / base) if base else 0
+    if not isinstance(base, int | float) or not base:
+        return ""
+    share = round(100 * value / base)
     if share >= TENFOLD:
         return f"{1 + value / base:.0f} x"
     return f"{share:+d} %".replace("-", MINUS) if share else ""
 
 
 def count(value: float | None) -> str:
-    """Return a whole number with thousands apart: 118 287."""
+    """Return an integer with thousands apart: 118 287."""
     return NONE if value is None else f"{value:,.0f}".replace(",", "\u202f")
 
 
@@ -61,7 +62,7 @@ def madds(value: float | None) -> str:
     return f"{value / 1e9:.2f} B" if value >= HALF_BILLION else f"{value / 1e6:.0f} M"
 
 
-def size(value: Any) -> str:
+def size(value: Sequence[int] | None) -> str:
     """Return (height, width) with the sign for "times" between."""
     return TIMES.join(str(side) for side in value) if value else NONE
 
@@ -85,7 +86,7 @@ def megabytes(value: float | None) -> str:
     return NONE if value is None else f"{value / 1e6:.1f} MB"
 
 
-def span(value: Any) -> str:
+def span(value: Sequence[int]) -> str:
     """Return a lowest and highest value: 240, or 240 to 480."""
     low, high = value
     return str(low) if low == high else f"{low} to {high}"

@@ -70,7 +70,7 @@ def render(template: str, path: Path, **values: Any) -> Path:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     part = path.with_suffix(".part")
     page = environment.get_template(template).render(**values, script=script, script_digest=digest)
-    part.write_text(page, encoding="utf-8")
+    part.write_text(page, encoding="utf-8", errors="backslashreplace")  # names of files need not be UTF-8
     part.replace(path)
     return path
 

@@ -31,7 +31,7 @@ PACKAGES = (
     "opencv-python-headless",
     "pillow",
     "numpy",
-    "faster-coco-eval",
+    "hotcoco",
     "cityscapesscripts",
     "timm",
 )

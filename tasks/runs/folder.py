@@ -9,7 +9,7 @@ WEIGHTS = "model.safetensors"  # what a finished run has
 
 
 def count_starts(out: Path) -> int:
-    """Return how often a run was started or gone on with."""
+    """Return how often a run was started or resumed."""
     return len(list((out / LOGS).glob("start_*")))
 
 

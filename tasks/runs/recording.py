@@ -33,7 +33,12 @@ def record_run(
     splits = {part: {"name": name_split(dataset, part), **reader.fingerprint()} for part, reader in readers.items()}
     classes = list(description.classes.names)
     write_json(out / DATA, {"name": dataset.name, "root": dataset.root, "classes": classes, "splits": splits})
-    write_json(out / MODEL, describe_model(description, image=usual_size(readers["val"])))
+    record_model(out, description, reader=readers["val"])
+
+
+def record_model(out: Path, description: Description, *, reader: Reader) -> None:
+    """Write model.json: what the model costs is of images of the size that most of the reader's have."""
+    write_json(out / MODEL, describe_model(description, image=usual_size(reader)))
 
 
 def name_split(dataset: DatasetConfig, part: str) -> str:

@@ -5,8 +5,10 @@ from typing import Any
 
 import lightning as L
 import numpy as np
+from torch import Tensor
 
 from data.classes import ClassTable
+from data.loading import SegmentationBatch
 from data.samples import IGNORE
 from tasks.segmentation.boundary import BoundaryCounts
 from tasks.segmentation.metrics import SegmentationMetrics
@@ -28,8 +30,8 @@ class Inspection(L.Callback):
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        outputs: Any,
-        batch: Any,
+        outputs: Tensor,  # type: ignore[override]  # the masks that SegmentationModule returns
+        batch: SegmentationBatch,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:

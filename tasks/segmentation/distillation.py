@@ -10,25 +10,25 @@ from data.samples import IGNORE
 
 
 def distillation_loss(
-    logits: Tensor, taught: Tensor, masks: Tensor, *, places: Tensor | None, temperature: float
+    logits: Tensor, teacher_logits: Tensor, masks: Tensor, *, class_map: Tensor | None, temperature: float
 ) -> Tensor:
     """Average T^2 * KL(teacher || student) over all pixels that are not ignored, in float32; 0 where every pixel is.
 
-    Of a teacher's classes that the student does not have nothing is learned: the others share each pixel.
+    Teacher classes missing from the student are dropped: the others share each pixel.
 
     Args:
         logits: (N, K, H, W), the student's.
-        taught: (N, K', H, W), the teacher's.
+        teacher_logits: (N, K', H, W), the teacher's.
         masks: (N, H, W) int64, class indices or IGNORE.
-        places: (K,) int64, of the student's classes among the teacher's K'; None if both have the same.
+        class_map: (K,) int64, the teacher's index of each of the student's classes; None if both have the same.
         temperature: T, that both logits are divided by.
 
     Returns:
         A scalar.
     """
-    if places is not None:
-        taught = taught.index_select(1, places)  # (N, K, H, W)
-    ours, theirs = ((x.float() / temperature).log_softmax(1) for x in (logits, taught))
+    if class_map is not None:
+        teacher_logits = teacher_logits.index_select(1, class_map)  # (N, K, H, W)
+    ours, theirs = ((x.float() / temperature).log_softmax(1) for x in (logits, teacher_logits))
     divergence = F.kl_div(ours, theirs, reduction="none", log_target=True).sum(1)  # (N, H, W)
     counted = masks != IGNORE
     return temperature**2 * (divergence * counted).sum() / counted.sum().clamp(min=1)

@@ -56,7 +56,10 @@ def check_masks(table: MaskTable, classes: ClassTable, report: Report, *, split:
         found = f"{shares[row]:.1%} of its pixels are ignored"
         report(Finding("warning", "mask that is nearly all ignored", str(table.paths[row]), found, cure))
     whole = table.counts.sum(axis=0)
-    if whole.sum() and whole[-1] >= MANY * whole.sum():
+    if whole.sum() and not whole[:-1].any():
+        cure = "look whether a class that you want is among the ignored values"
+        report(Finding("error", "nothing labelled", split, "all pixels are ignored", cure))
+    elif whole.sum() and whole[-1] >= MANY * whole.sum():
         found = f"{whole[-1] / whole.sum():.0%} of all pixels are ignored"
         cure = "look whether a class that you want is among the ignored values"
         report(Finding("warning", "split that is mostly ignored", split, found, cure))

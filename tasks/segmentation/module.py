@@ -10,7 +10,7 @@ from data.loading import SegmentationBatch
 from heads.fcn import FCN
 from tasks.distillation.features import feature_loss
 from tasks.distillation.teacher import Teacher, with_projection
-from tasks.evaluation_settings import Averaging
+from tasks.evaluation_settings import TTA
 from tasks.optimization import Optimization
 from tasks.optimizers import build_optimizer
 from tasks.segmentation.distillation import distillation_loss
@@ -27,10 +27,10 @@ class SegmentationModule(L.LightningModule):
     Args:
         model: the segmenter; with the maps that `heads.fcn.FCN` takes, where the loss gives an auxiliary head a weight.
         optimization: how to train; evaluation needs none.
-        loss: how it is taught; plain cross-entropy by default.
+        loss: how it is trained; plain cross-entropy by default.
         teacher: that it imitates in training, beside its labels.
         metric: of the images that it is evaluated on.
-        averaging: of the scores in evaluation; none by default.
+        tta: test-time augmentation in evaluation; none by default.
 
     Attributes:
         auxiliary: a head in training alone; no part of `model`.
@@ -48,7 +48,7 @@ class SegmentationModule(L.LightningModule):
         loss: LossSettings | None = None,
         teacher: Teacher | None = None,
         metric: SegmentationMetric | None = None,
-        averaging: Averaging | None = None,
+        tta: TTA | None = None,
     ) -> None:
         super().__init__()
         self.model = model
@@ -56,7 +56,7 @@ class SegmentationModule(L.LightningModule):
         self.loss = loss or LossSettings()
         self.teacher = teacher
         self.metric = metric
-        self.averaging = averaging
+        self.tta = tta
         self.auxiliary = build_auxiliary(model) if self.loss.aux_weight else None
         self.metrics: SegmentationMetrics | None = None
 
@@ -89,10 +89,10 @@ class SegmentationModule(L.LightningModule):
     def _distill(
         self, teacher: Teacher, images: Tensor, logits: Tensor, *, masks: Tensor, features: dict[str, Tensor]
     ) -> Tensor:
-        settings, taught = teacher.settings, teacher(images)
+        settings, output = teacher.settings, teacher(images)
         if teacher.projection is not None:
-            return settings.weight * feature_loss(teacher.projection(features["C5"]), taught)
-        loss = distillation_loss(logits, taught, masks, places=teacher.places, temperature=settings.temperature)
+            return settings.weight * feature_loss(teacher.projection(features["C5"]), output)
+        loss = distillation_loss(logits, output, masks, class_map=teacher.class_map, temperature=settings.temperature)
         return settings.weight * loss
 
     def on_validation_epoch_start(self) -> None:
@@ -102,10 +102,10 @@ class SegmentationModule(L.LightningModule):
     def validation_step(self, batch: SegmentationBatch, batch_idx: int) -> Tensor:
         """Count the pixels of a batch, at the labels' own size, and return the predicted masks."""
         size = (batch.masks.shape[1], batch.masks.shape[2])
-        if self.averaging is None:
+        if self.tta is None:
             masks = self.model(batch.images, size=size)
         else:
-            scores = average_scores(batch.images, predict=self.model.raw, size=size, averaging=self.averaging)
+            scores = average_scores(batch.images, predict=self.model.raw, size=size, tta=self.tta)
             masks = scores.argmax(dim=1)
         self._metric.update(batch, masks)
         return masks

@@ -21,7 +21,7 @@ class SegmentationOptions:
 
     Attributes:
         model: its layers.
-        loss: how it is taught.
+        loss: how it is trained.
         augmentation: what happens to training images.
         eval_size: of the input in use: (height, width), the length of the shorter side, or None for each image's own.
 

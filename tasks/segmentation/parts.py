@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from data.classes import ClassTable
 from data.datasets import open_masks
+from data.findings import Report
 from data.loading import collate_segmentation
 from data.readers import MaskReader
 from data.samples import SegmentationSample
@@ -27,11 +28,12 @@ from tasks.segmentation.module import SegmentationModule
 from tasks.segmentation.options import SegmentationOptions
 from tasks.segmentation.pictures import draw_pair, draw_sample, list_classes
 from tasks.segmentation.report import PREDICTIONS, SegmentationEvaluation
-from tasks.segmentation.results import LabelMasks
+from tasks.segmentation.results import LabelMasks, MaskTally
 from tasks.segmentation.segmenter import Segmenter
 
 __all__ = ["check_files", "draw_pair", "draw_sample", "examine", "list_classes", "plot_labels"]
 
+Tally = MaskTally
 RESULTS = {"png": (PREDICTIONS, LabelMasks)}
 build = Segmenter
 open_reader = open_masks
@@ -91,6 +93,10 @@ def load_torchvision(name: str, find_weights: Callable[[], Path], classes: Class
 def assemble(frame: Frame, description: Description, *, threshold: float | tuple[float, ...]) -> MaskAssembly:
     """Begin to gather the tiles of an image; pixels have no scores that a threshold could decide by."""
     return MaskAssembly(frame, description)
+
+
+def check_evaluation(description: Description, reader: MaskReader, *, report: Report, split: str) -> None:
+    """Report nothing: every labelled pixel counts."""
 
 
 def infer(model: Segmenter, images: Tensor) -> list[Tensor]:

@@ -74,10 +74,10 @@ class SegmentationEvaluation:
 
     def __init__(self, out: Path, model: Segmenter, reader: MaskReader, *, settings: EvaluationSettings) -> None:
         self.out, self.reader = out, reader
-        self.averaging = None if settings.averaging.trivial else settings.averaging
+        self.tta = None if settings.tta.trivial else settings.tta
         self.classes = model.description.classes
         self.metric = SegmentationMetric(self.classes)
-        self.module = SegmentationModule(model, metric=self.metric, averaging=self.averaging)
+        self.module = SegmentationModule(model, metric=self.metric, tta=self.tta)
         self.inspection = Inspection(len(self.classes))
         self.callbacks: list[L.Callback] = [SavePredictions(out / PREDICTIONS, self.classes), self.inspection]
 
@@ -100,8 +100,8 @@ class SegmentationEvaluation:
         worst = draw_worst(out, self.inspection.wrong, reader, classes=classes, load_prediction=load_prediction)
         write_json(out / ANALYSIS, {**analysis, "worst": worst})
         written = metrics.to_dict()
-        if self.averaging is not None:
-            written["averaging"] = self.averaging.to_dict()
+        if self.tta is not None:
+            written["averaging"] = self.tta.to_dict()
         write_json(out / METRICS, written)
         return written
 

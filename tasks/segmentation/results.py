@@ -17,9 +17,9 @@ class LabelMasks:
         folder.mkdir()
 
     def write(self, prediction: MaskPrediction) -> None:
-        """Write NAME.png; pixels of classes that were left out are IGNORE, and white."""
+        """Write NAME.png; pixels of classes that were left out are 255 or the value in its place, and white."""
         kind = np.min_scalar_type(max(prediction.classes.ids))
-        ids = np.full(IGNORE + 1, IGNORE, kind)
+        ids = np.full(IGNORE + 1, prediction.classes.no_class, kind)
         ids[: len(prediction.classes)] = prediction.classes.ids
         image = Image.fromarray(ids[prediction.mask])
         if kind == np.uint8:  # masks of 16 bits have no palette
@@ -30,3 +30,21 @@ class LabelMasks:
 
     def close(self) -> None:
         """Do nothing: each file is closed."""
+
+
+class MaskTally:
+    """Counts the classes that masks hold."""
+
+    def __init__(self) -> None:
+        self.classes: set[int] = set()
+
+    def write(self, prediction: MaskPrediction) -> None:
+        """Take note of the classes of an image."""
+        self.classes.update(np.unique(prediction.mask).tolist())
+
+    def close(self) -> None:
+        """Do nothing: there is no file."""
+
+    def __str__(self) -> str:
+        count = len(self.classes - {IGNORE})
+        return f"masks of {count} {'class' if count == 1 else 'classes'}"

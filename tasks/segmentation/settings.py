@@ -33,7 +33,7 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class LossSettings:
-    """How the segmenter is taught.
+    """How the segmenter is trained.
 
     Attributes:
         ohem: share of the batch's counted pixels, the hardest ones, that cross-entropy averages over; 1 for all

@@ -8,14 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tasks.evaluation_settings import Averaging
+from tasks.evaluation_settings import TTA
 from tasks.segmentation.postprocess import resize_logits
 
 
 @torch.no_grad()
-def average_scores(
-    images: Tensor, *, predict: Callable[[Tensor], Tensor], size: tuple[int, int], averaging: Averaging
-) -> Tensor:
+def average_scores(images: Tensor, *, predict: Callable[[Tensor], Tensor], size: tuple[int, int], tta: TTA) -> Tensor:
     """Average the scores of an image at several scales, mirrored and not.
 
     An image is scaled as in training, bilinear without smoothing; its logits are resized before the softmax.
@@ -24,7 +22,7 @@ def average_scores(
         images: (N, 3, H, W), 0 to 255.
         predict: gives logits (N, K, h, w) of images (N, 3, h, w).
         size: (height, width) of the scores.
-        averaging: over what.
+        tta: the scales, and whether each is flipped too.
 
     Returns:
         (N, K, *size) float32.
@@ -34,8 +32,8 @@ def average_scores(
         logits = predict(scaled.flip(3)).flip(3) if mirrored else predict(scaled)
         return resize_logits(logits, size).softmax(1)
 
-    sides = (False, True) if averaging.flip else (False,)
-    views = [(scale, mirrored) for scale in averaging.scales for mirrored in sides]
+    sides = (False, True) if tta.flip else (False,)
+    views = [(scale, mirrored) for scale in tta.scales for mirrored in sides]
     scores = (score(scale_images(images, scale), mirrored=mirrored) for scale, mirrored in views)
     return reduce(operator.add, scores) / len(views)
 

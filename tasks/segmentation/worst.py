@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from data.classes import ClassTable
+from data.escapes import to_utf8
 from data.readers import MaskReader
 from data.samples import IGNORE, SegmentationSample
 from tasks.drawing.images import draw_legend, draw_mask, save_image, side_by_side
@@ -92,7 +93,7 @@ def draw_worst(
         picture = f"{FOLDER}/{rank:02d}_{sample.name}.jpg"
         save_image(draw_comparison(sample, predicted, classes=classes), out / picture)
         why = describe_errors(predicted, sample.mask, classes)
-        entries.append({"image": sample.name, "picture": picture, "why": why})
+        entries.append({"image": to_utf8(sample.name), "picture": picture, "why": why})
     return entries
 
 

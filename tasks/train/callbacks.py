@@ -1,16 +1,22 @@
 """What happens around training steps: averaged weights, what checkpoints hold, parts that stay as they are."""
 
+import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, WeightAveraging
 from torch import Tensor
 
 from tasks.models.description import Description
 from tasks.models.pretrained.state_files import KEY
 from tasks.train.freezing import list_frozen
+
+if TYPE_CHECKING:
+    from tasks.task import Batch
+
+logger = logging.getLogger(__name__)
 
 PROJECTION = "projection"  # of the student's C5 to a teacher's features, in checkpoints
 
@@ -57,6 +63,16 @@ class Checkpoints(ModelCheckpoint):
         super().load_state_dict({**state_dict, **paths, "best_k_models": scores, "dirpath": self.dirpath})
 
 
+class StopEarly(EarlyStopping):
+    """Lightning's early stopping, which also keeps a run from going on that had stopped before it was resumed."""
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Stop at once where the checkpoint is of the epoch that was the last."""
+        if self.stopped_epoch:
+            logger.info("training had stopped early, in epoch %d; it does not go on", self.stopped_epoch + 1)
+            trainer.should_stop = True
+
+
 class Describe(L.Callback):
     """Puts the description of the model into every checkpoint."""
 
@@ -79,7 +95,7 @@ class FreezeBatchNorm(L.Callback):
         self.freeze = freeze
 
     def on_train_batch_start(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: "Batch", batch_idx: int
     ) -> None:
         """Put the frozen parts into evaluation mode, whatever has switched them since the last step."""
         for part in list_frozen(pl_module.model, self.freeze):  # type: ignore[arg-type]

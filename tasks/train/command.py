@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from torch.utils.data import DataLoader
 
 from data.errors import InputError
+from data.findings import refuse
 from tasks.drawing.curves import plot_curves
 from tasks.evaluate.command import evaluate_to, log_metrics
 from tasks.evaluation_settings import EvaluationSettings
@@ -61,7 +62,9 @@ def train(config: TrainConfig) -> Metrics:
     reader, val_reader = open_data(config)
     start = prepare_start(config, reader, last=last)
     config, description = start.config, start.description
-    config.recipe.task.parts.announce(description, reader)
+    parts = config.recipe.task.parts
+    parts.announce(description, reader)
+    parts.check_evaluation(description, val_reader, report=refuse, split="val")
     loader = build_loader(reader, config)
     batch_size, workers = config.recipe.batch_size, config.dataset.count_workers()
     if min(len(reader), batch_size) < 2:

@@ -8,7 +8,7 @@ import io
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, redirect_stderr
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +32,7 @@ from tasks.train.trainers import choose_precision
 from tasks.trainer import make_trainer
 
 if TYPE_CHECKING:
-    from tasks.task import Module, Reader
+    from tasks.task import Batch, Module, Reader
 
 logger = logging.getLogger(__name__)
 
@@ -102,9 +102,9 @@ def find_rate(trainer: L.Trainer, module: "Module", *, reader: "Reader", config:
     low, high = RATES
     logger.info("trying %d learning rates from %g to %g, a step each", STEPS, low, high)
     losses: list[torch.Tensor] = []
-    step = module.training_step
+    step: Callable[..., torch.Tensor] = module.training_step
 
-    def remember(batch: Any, batch_idx: int) -> torch.Tensor:
+    def remember(batch: object, batch_idx: int) -> torch.Tensor:
         losses.append(step(batch, batch_idx))
         return losses[-1]
 
@@ -181,7 +181,7 @@ class Batches(L.LightningDataModule):
         """Return none: nothing is evaluated, though the module could."""
         return []
 
-    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+    def on_before_batch_transfer(self, batch: "Batch", dataloader_idx: int) -> "Batch":
         """Note the time; on a GPU when it is done with the batch before."""
         if torch.cuda.is_available():
             torch.cuda.synchronize()

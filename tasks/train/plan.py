@@ -13,6 +13,7 @@ from tasks.train.config import TrainConfig
 
 UNCHANGING = ("resume=", "debug=")  # options beside which an earlier run goes on as it was
 RETIRED = {"trainer": ("stop_at",)}  # options in the files of earlier versions that follow from others by now
+TEXTS = ("freeze", "out")  # that such a file holds as a number where they were typed as one
 
 
 class Plan(NamedTuple):
@@ -52,8 +53,7 @@ def load_config(path: Path) -> TrainConfig:
     for group, names in RETIRED.items():
         if isinstance(values.get(group), dict):
             values[group] = {name: value for name, value in values[group].items() if name not in names}
-    if "freeze" in values:
-        values["freeze"] = str(values["freeze"])  # a number in the files of earlier versions
+    values |= {name: str(values[name]) for name in TEXTS if name in values}
     try:
         return parse_command(TrainConfig, values)
     except InputError as error:

@@ -12,7 +12,8 @@ from torch.utils.data import DataLoader
 from data.cache import cache_readers
 from data.config import DatasetConfig
 from data.errors import InputError
-from data.overview import describe_classes
+from data.findings import once, refuse
+from data.overview import check_labels, describe_classes
 from tasks.loaders import build_train_loader, open_split
 from tasks.models.checkpoint import load_checkpoint
 from tasks.models.description import Description
@@ -38,11 +39,13 @@ def open_data(config: TrainConfig) -> "tuple[Reader, Reader]":
     """
     task, dataset = config.recipe.task, config.dataset
     announce_synthetic(dataset)
-    reader = open_split(task, dataset, "train")
+    report = once(refuse)
+    reader = open_split(task, dataset, "train", report=report)
     if config.overfit is not None:
         first = reader.subset(range(min(config.overfit, len(reader))))
         return first, first
-    val_reader = open_split(task, dataset, "val", classes=reader.classes)
+    val_reader = open_split(task, dataset, "val", classes=reader.classes, report=report)
+    check_labels(reader, val_reader)
     for line in describe_classes(reader, val_reader):
         logger.info(line)
     if len(val_reader) < FEW:

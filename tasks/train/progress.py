@@ -2,13 +2,18 @@
 
 import logging
 import time
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import lightning as L
 import torch
+from torch import Tensor
 
 from tasks.cli.display import Display, format_time
 from tasks.evaluate.progress import EVALUATION
+
+if TYPE_CHECKING:
+    from tasks.task import Batch
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +64,12 @@ class Progress(L.Callback):
         self._loss, self._batches = torch.zeros((), device=pl_module.device), 0
 
     def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Mapping[str, Tensor],  # type: ignore[override]  # what training_step gives
+        batch: "Batch",
+        batch_idx: int,
     ) -> None:
         """Log learning rate and speed, averaged over the epoch so far, and move the bar."""
         self.images += len(batch.images)
@@ -74,7 +84,13 @@ class Progress(L.Callback):
                 self.display.say(f"{self._numbers(trainer)}  lr {lr:.3g}")
 
     def on_validation_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: object,
+        batch: "Batch",
+        batch_idx: int,
+        *_: object,
     ) -> None:
         """Move the bar of the evaluation."""
         self.display.update(EVALUATION, batch_idx + 1, int(trainer.num_val_batches[0]))

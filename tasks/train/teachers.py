@@ -61,7 +61,8 @@ def check_used(settings: Distillation, *, head: str) -> None:
     Raises:
         InputError: naming one that does not, and why.
     """
-    used, where = find_task(head).distills, f"for {head}"
+    task = find_task(head)
+    used, where = task.distills, f"for {head}, which gives {task.finds}"
     if settings.teacher is None:
         used, where = (), "without distill.teacher"
     elif settings.teacher.startswith(TIMM):
@@ -100,7 +101,7 @@ def teach_with_torchvision(settings: Distillation, student: Description) -> Teac
     network, theirs = parts.load_torchvision(
         source.removeprefix(TORCHVISION), partial(find_weights, settings), student.classes
     )
-    return Teacher(network, settings, places=place_classes(theirs, student.classes, source=source))
+    return Teacher(network, settings, class_map=map_classes(theirs, student.classes, source=source))
 
 
 def teach_with_checkpoint(settings: Distillation, student: Description) -> Teacher:
@@ -120,15 +121,15 @@ def teach_with_checkpoint(settings: Distillation, student: Description) -> Teach
         task.parts.check_teacher(known, student, source=source)
     except InputError as error:
         raise InputError(f"distill.teacher: {error}") from error
-    places = place_classes(known.classes, student.classes, source=source)
-    return Teacher(model, settings, answer=model.raw, places=places)
+    class_map = map_classes(known.classes, student.classes, source=source)
+    return Teacher(model, settings, answer=model.raw, class_map=class_map)
 
 
-def place_classes(theirs: ClassTable, ours: ClassTable, *, source: str) -> Tensor | None:
+def map_classes(theirs: ClassTable, ours: ClassTable, *, source: str) -> Tensor | None:
     """Find the student's classes among the teacher's, by name.
 
     Returns:
-        (K,) int64, their places; None if both have the same in the same order.
+        (K,) int64, their indices; None if both have the same in the same order.
 
     Raises:
         InputError: naming the classes that the teacher does not know.

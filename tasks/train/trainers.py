@@ -4,12 +4,11 @@ from pathlib import Path
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import EarlyStopping
 
 from tasks.hardware import check_accelerator
 from tasks.models.description import Description
 from tasks.runs.folder import CHECKPOINTS
-from tasks.train.callbacks import AveragedWeights, Checkpoints, Describe, FreezeBatchNorm, HoldTeacher
+from tasks.train.callbacks import AveragedWeights, Checkpoints, Describe, FreezeBatchNorm, HoldTeacher, StopEarly
 from tasks.train.config import TrainConfig
 from tasks.train.loggers import build_loggers, check_installed, log_configuration
 from tasks.train.pictures import LogImages
@@ -76,7 +75,7 @@ def build_callbacks(config: TrainConfig, checkpoints: Path, *, description: Desc
     stop_at = None if config.overfit is None else task.learned
     if settings.early_stopping is not None or stop_at is not None:
         patience = settings.early_stopping or settings.max_epochs
-        callbacks.append(EarlyStopping(metric, mode="max", patience=patience, stopping_threshold=stop_at))
+        callbacks.append(StopEarly(metric, mode="max", patience=patience, stopping_threshold=stop_at))
     return callbacks
 
 

@@ -30,8 +30,8 @@ def overrides_of_groups() -> list[tuple[str, ...]]:
         (f"{name}={option}",) for name in ("backbone", "optimizer", "trainer", "experiment") for option in group(name)
     ]
     pairs = [(f"task={task}", f"dataset={dataset}") for task in group("task") for dataset in group("dataset")]
-    boxes = {f"dataset={name}" for name in BOX_FORMATS if name not in MASK_FORMATS}
-    servable = [(t, d) for t, d in pairs if ("ssdlite" in t or d not in boxes) and "checkpoint" not in d]
+    formats = {True: BOX_FORMATS, False: MASK_FORMATS}  # whether the task finds boxes
+    servable = [(t, d) for t, d in pairs if d.removeprefix("dataset=") in formats["ssdlite" in t]]
     return choices + servable
 
 

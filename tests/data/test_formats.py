@@ -10,7 +10,7 @@ from PIL import Image
 from data.config import DatasetConfig
 from data.datasets import open_boxes, read_labels
 from data.errors import InputError
-from data.findings import Finding
+from data.findings import Finding, refuse
 from tests.support import trees
 
 ROBOFLOW_YAML = f"train: ../train/images\nval: ../valid/images\nnc: 3\nnames: {trees.NAMES}\n"
@@ -75,9 +75,9 @@ WRITERS = {
 }
 
 
-def open_tree(name: str, root: Path, role: str = "train", **options):
+def open_tree(name: str, root: Path, role: str = "train", *, report=refuse, **options):
     config = DatasetConfig(name, str(root), "train", "val", **options)
-    return open_boxes(config, role)
+    return open_boxes(config, role, report=report)
 
 
 def boxes_by_stem(reader) -> dict[str, list]:

@@ -1,21 +1,27 @@
+import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from data.errors import InputError
+from data.image_headers import SUFFIXES
 from data.images import (
     decode_image,
     find_images,
+    inspect_image,
+    load_colors,
     load_image,
     load_mask,
-    read_all,
     read_mask_size,
     read_size,
-    read_sizes,
 )
+from data.reading import read_all
 
 HEIGHT, WIDTH = 20, 30
 
@@ -72,6 +78,13 @@ def test_files_that_are_no_images_are_refused_by_name(tmp_path, read):
             read(tmp_path / f"{name}.jpg")
 
 
+@pytest.mark.skipif("HEIF" in SUFFIXES, reason="pillow-heif is installed")
+def test_an_image_that_needs_a_plugin_says_which(tmp_path):
+    (tmp_path / "a.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    with pytest.raises(InputError, match=r"a\.HEIC: not read without pillow-heif; expected"):
+        load_image(tmp_path / "a.HEIC")
+
+
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.bmp", "a.webp", "a.tif"])
 def test_a_truncated_image_is_refused_by_name(tmp_path, name):
     Image.fromarray(noise()).save(tmp_path / name)
@@ -103,6 +116,36 @@ def test_images_of_more_than_8_bits_are_refused_at_the_header(tmp_path, dtype, n
             read(tmp_path / name)
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.ppm", "a.jp2"])
+def test_colours_of_16_bits_are_refused_at_the_header(tmp_path, name):
+    """12 bits in 16 would come out as 0 to 15."""
+    pixels = np.random.default_rng(0).integers(0, 4096, (128, 128, 3), dtype=np.uint16)
+    assert cv2.imwrite(str(tmp_path / name), pixels)
+    for read in (load_image, read_size, load_colors):
+        with pytest.raises(
+            InputError, match=rf"{name}: pixel format is 'RGB' of 16 bits a channel; expected .* 8 bits"
+        ):
+            read(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.jfif", "a.gif", "a.ppm", "a.jp2", "a.apng", "a.avif"])
+def test_whatever_pillow_reads_is_found_and_read(tmp_path, name):
+    Image.fromarray(np.full((HEIGHT, WIDTH, 3), 200, dtype=np.uint8)).save(tmp_path / name)
+    (path,) = find_images(tmp_path)
+    assert load_image(path).shape == (HEIGHT, WIDTH, 3)
+    assert abs(load_image(path).astype(int) - 200).max() < 4
+
+
+def test_photographs_of_phones_are_found_where_their_plugin_is_installed(tmp_path):
+    plugin = "from PIL import Image\ndef register_heif_opener(): Image.register_open('HEIF', None)\n"
+    (tmp_path / "pillow_heif.py").write_text(plugin)
+    code = "from data.images import EXTENSIONS; from data.image_headers import list_formats; "
+    code += "print('.heic' in EXTENSIONS, 'HEIF' in list_formats())"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    found = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout == "True True\n"
+
+
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif"])
 @pytest.mark.parametrize(
     ("orientation", "turn"), [(1, lambda x: x), (3, lambda x: x[::-1, ::-1]), (6, lambda x: np.rot90(x, -1))]
@@ -117,15 +160,16 @@ def test_an_image_is_turned_upright(tmp_path, name, orientation, turn):
 
 def test_raw_pixels_are_kept_where_the_annotation_was_drawn_on_them(tmp_path):
     raw = save_rotated(tmp_path / "a.jpg", orientation=6)
-    np.testing.assert_array_equal(load_image(tmp_path / "a.jpg", size=(HEIGHT, WIDTH)), raw)
-    np.testing.assert_array_equal(load_image(tmp_path / "a.jpg", size=(WIDTH, HEIGHT)), np.rot90(raw, -1))
-    assert read_sizes(tmp_path / "a.jpg") == ((HEIGHT, WIDTH), (WIDTH, HEIGHT))
+    np.testing.assert_array_equal(load_image(tmp_path / "a.jpg", upright=False), raw)
+    np.testing.assert_array_equal(load_image(tmp_path / "a.jpg"), np.rot90(raw, -1))
+    header = inspect_image(tmp_path / "a.jpg")
+    assert (header.raw, header.upright, header.turned) == ((HEIGHT, WIDTH), (WIDTH, HEIGHT), True)
 
 
-def test_a_size_that_fits_neither_orientation_is_refused(tmp_path):
+def test_another_size_than_the_one_that_is_expected_is_refused(tmp_path):
     save_rotated(tmp_path / "a.jpg", orientation=6)
-    with pytest.raises(InputError, match=r"a\.jpg: .*height 30 x width 20; expected height 20 x width 31"):
-        load_image(tmp_path / "a.jpg", size=(20, 31))
+    with pytest.raises(InputError, match=r"a\.jpg: .*height 30 x width 20; expected height 20 x width 30"):
+        load_image(tmp_path / "a.jpg", size=(HEIGHT, WIDTH))
 
 
 def test_damaged_exif_does_not_hide_sound_pixels(tmp_path):

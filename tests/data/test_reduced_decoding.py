@@ -33,7 +33,7 @@ def test_both_sides_keep_the_least(tmp_path, least, expected):
     path = tmp_path / "a.jpg"
     save_gradient(path, height=480, width=640, quality=95)
     assert load_image(path, least_side=least).shape == (*expected, 3)
-    assert read_decoded_size(path, (480, 640), least) == expected
+    assert read_decoded_size(path, True, least) == expected
 
 
 def test_a_reduced_picture_shows_the_same(tmp_path):
@@ -48,18 +48,17 @@ def test_other_formats_are_decoded_whole(tmp_path):
     path = tmp_path / "a.png"
     save_gradient(path, height=96, width=64)
     assert load_image(path, least_side=8).shape == (96, 64, 3)
-    assert read_decoded_size(path, (96, 64), 8) == (96, 64)
+    assert read_decoded_size(path, True, 8) == (96, 64)
 
 
-@pytest.mark.parametrize("drawn_on", ["raw", "upright"])
-def test_turned_pictures_are_reduced_and_stand_as_their_annotation_says(tmp_path, drawn_on):
+@pytest.mark.parametrize("upright", [False, True])
+def test_turned_pictures_are_reduced_and_stand_as_they_are_asked_for(tmp_path, upright):
     path, exif = tmp_path / "a.jpg", Image.Exif()
     exif[0x0112] = 6
     save_gradient(path, height=64, width=128, exif=exif)
-    size = {"raw": (64, 128), "upright": (128, 64)}[drawn_on]
-    reduced = (size[0] // 2, size[1] // 2)
-    assert load_image(path, size=size, least_side=32).shape == (*reduced, 3)
-    assert read_decoded_size(path, size, 32) == reduced
+    size, reduced = ((128, 64), (64, 32)) if upright else ((64, 128), (32, 64))
+    assert load_image(path, upright=upright, size=size, least_side=32).shape == (*reduced, 3)
+    assert read_decoded_size(path, upright, 32) == reduced
 
 
 @pytest.fixture
@@ -109,7 +108,7 @@ def test_the_option_reaches_the_reader_in_training_and_is_checked(root):
     dataset = load_config("train", *options).dataset
     assert open_split(DETECTION, dataset, "train")[0].image.shape == (60, 80, 3)
     assert open_split(DETECTION, dataset, "val")[0].image.shape == (120, 160, 3)  # as prediction decodes it
-    with pytest.raises(InputError, match=r"^dataset\.least_side: 0; expected a whole number from 1"):
+    with pytest.raises(InputError, match=r"^dataset\.least_side: 0; expected an integer from 1"):
         load_config("train", *options[:-1], "dataset.least_side=0")
 
 

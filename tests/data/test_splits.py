@@ -41,3 +41,11 @@ def test_a_share_that_leaves_nothing_is_refused(role):
         InputError, match=r"dataset\.val_share: .* takes [01] of the 1 images of 'train'; expected some"
     ):
         part.select(["a.jpg"])
+
+
+@pytest.mark.parametrize("share", [1e-9, 0.3, 1 - 1e-9])
+def test_of_a_few_images_at_least_one_is_on_each_side(share):
+    names = [f"f{index}.jpg" for index in range(6)]  # of which a share of .3 is none by the hash alone
+    count = len(taken(names, share))
+    assert count == {1e-9: 1, 0.3: 1, 1 - 1e-9: 5}[share]
+    assert sum(Part("train", "train", share).select(names)) == 6 - count

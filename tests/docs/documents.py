@@ -51,6 +51,7 @@ def run_module(name: str, arguments: list[str]) -> int:
     """Do what `python -m NAME ARGUMENTS` does, in this process, and return its exit status."""
     with pytest.MonkeyPatch.context() as patch, kept_state():
         patch.setattr(sys, "argv", [name, *arguments])
+        patch.delitem(sys.modules, f"{name}.__main__", raising=False)  # runpy warns of one that a test imported
         patch.setenv("HYDRA_FULL_ERROR", "1")
         try:
             runpy.run_module(name, run_name="__main__", alter_sys=True)

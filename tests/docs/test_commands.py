@@ -94,6 +94,7 @@ def run(words: list[str]) -> int:
     return run_module(rest[1], quicken(rest[1], rest[2:]))
 
 
+@pytest.mark.usefixtures("blank_figures")
 @pytest.mark.parametrize("block", SHELL, ids=str)
 def test_a_command_block_runs(block: Block, inside: Path) -> None:
     for words in list_commands(block):

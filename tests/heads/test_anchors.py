@@ -5,7 +5,7 @@ import torch
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.image_list import ImageList
 
-from heads.anchor_layouts import LAYOUTS, Layout, Shape
+from heads.anchor_layouts import LAYOUTS, AnchorLayout, Shape
 from heads.anchors import build_anchors
 
 STRIDES = (16, 32, 64, 128, 256, 512)
@@ -72,7 +72,7 @@ def test_tensorflows_coarsest_level_is_one_cell_in_the_middle():
 
 
 def test_a_tiny_grid_by_hand():
-    layout = Layout(((Shape(0.5, 1.0), Shape(0.5, 4.0)),), clip=False)
+    layout = AnchorLayout(((Shape(0.5, 1.0), Shape(0.5, 4.0)),), clip=False)
     anchors = build_anchors((6, 9), strides=(4,), layout=layout)  # 2 rows of 3 pixels, 3 columns of 3
     square, wide = torch.tensor([-1.5, -1.5, 1.5, 1.5]), torch.tensor([-3.0, -0.75, 3.0, 0.75])
     centers = [(1.5, 1.5), (4.5, 1.5), (7.5, 1.5), (1.5, 4.5), (4.5, 4.5), (7.5, 4.5)]

@@ -1,15 +1,14 @@
-"""Two runs of each task that the whole suite reads: whoever needs them first trains them, in whichever process."""
+"""Two runs of each task that the whole suite reads."""
 
-import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from filelock import FileLock
-
 from tasks.train.command import train
+from tests.support.figures import drawn_figures
+from tests.support.once import make_once
 from tests.support.runs import small_run
 
 EPOCHS = "trainer.max_epochs=3"
@@ -27,15 +26,16 @@ class Trained(NamedTuple):
 
 def train_once(task: str, root: Path) -> Trained:
     """Train `task` in `root`, a folder that all test processes see, unless one of them has."""
-    folder, plain, record = (root / task / name for name in ("run", "plain", "trained.json"))
-    record.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(record.with_suffix(".lock")):
-        if not record.is_file():
+    folder, plain = root / task / "run", root / task / "plain"
+
+    def make() -> dict[str, Any]:
+        with drawn_figures():
             train(small_run(task, plain, EPOCHS))
             with recorded("tasks") as said:
                 metrics = train(small_run(task, folder, EPOCHS, "logger=tensorboard", "trainer.log_images=2"))
-            record.write_text(json.dumps({"metrics": metrics, "said": said}))
-    return Trained(task, folder, plain, **json.loads(record.read_text()))
+        return {"metrics": metrics, "said": said}
+
+    return Trained(task, folder, plain, **make_once(root / task / "trained.json", make))
 
 
 @contextmanager

@@ -21,6 +21,8 @@ from tasks.train.command import train
 from tests.support.runs import CONF, load_config, small_run
 from tests.support.trained import Trained
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 
 @pytest.fixture
 def scenes(tmp_path: Path) -> Path:

@@ -74,7 +74,7 @@ def convert(kind: object, value: object) -> object:
     [
         (int, 3, 3),
         (float, 0.5, 0.5),
-        (float, 3, 3.0),
+        (float, 3, 3),
         (str, "3", "3"),
         (bool, True, True),
         (Path, "a/b", Path("a/b")),
@@ -83,21 +83,21 @@ def convert(kind: object, value: object) -> object:
         (Size | int, [192, 288], (192, 288)),
         (Literal["jpg", "none"], "none", "none"),
         (Literal[3, 6], 6, 6),
-        (tuple[int, float], [1, 2], (1, 2.0)),
+        (tuple[int, float], [1, 2], (1, 2)),
         (tuple[str, ...], [], ()),
         (str | tuple[str, ...], ["csv", "wandb"], ("csv", "wandb")),
         (Sequence[int], [1, 2], (1, 2)),
-        (Shapes | str, [[[0.2, 1], [0.3, 2]], [[0.5, 1]]], (((0.2, 1.0), (0.3, 2.0)), ((0.5, 1.0),))),
+        (Shapes | str, [[[0.2, 1], [0.3, 2]], [[0.5, 1]]], (((0.2, 1), (0.3, 2)), ((0.5, 1),))),
         (dict[str, int | None], {"a": 1, "b": None}, {"a": 1, "b": None}),
         (Mapping[str, int | Sequence[int]], {"road": [1, 2, 3], "car": 4}, {"road": (1, 2, 3), "car": 4}),
         (dict[Literal["train", "val"], Path], {"val": "b"}, {"val": Path("b")}),
-        (Loss, {"weight": 1}, Loss(1.0)),
+        (Loss, {"weight": 1}, Loss(1)),
         (Loss | None, None, None),
     ],
 )
 def test_a_value_becomes_what_its_annotation_says(kind: object, value: object, expected: object) -> None:
     found = convert(kind, value)
-    assert (found, repr(found)) == (expected, repr(expected))  # 3 == 3.0, but they are written apart
+    assert (found, repr(found)) == (expected, repr(expected))  # as typed: 3 == 3.0, but they are written apart
 
 
 @pytest.mark.parametrize(
@@ -114,8 +114,8 @@ def test_a_value_becomes_what_its_annotation_says(kind: object, value: object, e
         (str, 3, ": 3; expected a string"),
         (bool, 1, ": 1; expected true or false"),
         (Path, 3, ": 3; expected a path"),
-        (Size | int, [320], ": [320]; expected [an integer, an integer] or an integer"),
-        (Size | int, [320, 0.5], ": [320, 0.5]; expected [an integer, an integer] or an integer"),
+        (Size | int, [320], ": [320]; expected [height, width] or an integer"),
+        (Size | int, [320, 0.5], ": [320, 0.5]; expected [height, width] or an integer"),
         (Literal["jpg", "png"], "gif", ": unknown 'gif'; choose from jpg, png"),
         (Literal["jpg", "png"] | None, 3, ": unknown 3; choose from jpg, png"),
         (Literal[1, 6], True, ": unknown True; choose from 1, 6"),
@@ -126,12 +126,12 @@ def test_a_value_becomes_what_its_annotation_says(kind: object, value: object, e
         (dict[str, int], [1], ": [1]; expected options by name"),
         (dict[str, int], {"a": "x"}, ".a: 'x'; expected an integer"),
         (dict[Literal["train", "val"], int], {"test": 1}, ", the name 'test': unknown 'test'; choose from train, val"),
-        (Loss, 3, ": 3; expected options by name"),
+        (Loss, 3, ": 3; expected options by name, such as group.x.weight=VALUE"),
         (Loss, {}, ".weight: none given; expected group.x.weight=VALUE"),
         (Loss, {"weight": 1, "wieght": 2}, ".wieght: there is no such option"),
-        (Loss, {"weight": -1}, ".weight: -1.0; expected a number from 0"),
+        (Loss, {"weight": -1}, ".weight: -1; expected a number from 0"),
         (Loss, {"weight": 1, "power": 0}, ": a weight without a power"),
-        (Partial[Loss], [1], ": [1]; expected options by name"),
+        (Partial[Loss], [1], ": [1]; expected options by name, such as group.x.weight=VALUE"),
         (Partial[Loss], {"weight": "x"}, ".weight: 'x'; expected a number"),
         (Partial[Loss], {"wieght": None}, ".wieght: there is no such option"),
     ],
@@ -150,7 +150,7 @@ def test_a_message_that_names_its_group_already_is_left_as_it_is() -> None:
         def __post_init__(self) -> None:
             raise ValueError(f"group.lr: {self.lr}; expected more")
 
-    with pytest.raises(InputError, match=r"^group\.lr: 1\.0; expected more$"):
+    with pytest.raises(InputError, match=r"^group\.lr: 1; expected more$"):
         parse(Group, {"lr": 1}, "group")
 
 

@@ -19,7 +19,7 @@ from data.errors import InputError
 from tasks.models.architecture import Arch
 from tasks.models.network import Model, build_model
 from tasks.models.preprocessing import Preprocessing
-from tasks.models.pretrained.layouts import LAYOUTS, Layout, recognize
+from tasks.models.pretrained.layouts import LAYOUTS, WeightsLayout, recognize
 from tasks.models.pretrained.timm_names import find_settings
 
 WIDTHS = (1.0, 0.75, 0.5, 0.35, 1.25, 1.4)
@@ -78,18 +78,17 @@ def read_state(source: str, state: Mapping[str, Tensor], *, arch: Arch, path: Pa
     return Weights(source, found, tensors, None, preprocessing)
 
 
-def count_classes(state: Mapping[str, Tensor], layout: Layout, source: str) -> int:
+def count_classes(state: Mapping[str, Tensor], layout: WeightsLayout, source: str) -> int:
     """Return K, without the background of a detector; 1 where a classifier was cut off.
 
     Raises:
         InputError: if the file of a detector or segmenter lacks the last layer.
     """
     if layout.outputs not in state:
-        if layout.head == "classifier":
+        if layout.cut:
             return 1
         raise InputError(f"{source}: {layout.outputs} is missing; expected the whole model, its last layer included")
-    slots = len(state[layout.outputs])
-    return slots // 6 - 1 if layout.head == "ssdlite" else slots
+    return layout.count_classes(len(state[layout.outputs]))
 
 
 def build_empty(arch: Arch) -> Model:
@@ -99,7 +98,7 @@ def build_empty(arch: Arch) -> Model:
 
 
 def identify(
-    state: Mapping[str, Tensor], layout: Layout, *, guess: Arch, arch: Arch, source: str
+    state: Mapping[str, Tensor], layout: WeightsLayout, *, guess: Arch, arch: Arch, source: str
 ) -> tuple[Arch, dict[str, Tensor]]:
     """Find the network that takes all tensors of a state dict, trying those of `arch` first.
 

@@ -10,7 +10,7 @@ from backbones.mobilenetv3 import MobileNetV3
 from backbones.tables import TABLES, TAIL
 from backbones.weights import CLASSIFIERS, NAMINGS, Names, name_torchvision
 from data.errors import InputError
-from heads.anchor_layouts import LEVELS
+from heads.anchor_layouts import LEVELS, TORCHVISION
 from heads.ssdlite import EXTRAS
 from tasks.models.preprocessing import Preprocessing
 from tasks.models.pretrained.state_files import describe_keys
@@ -19,13 +19,15 @@ from tasks.models.pretrained.timm_names import HALF, IMAGENET
 OWN = ("backbone.stem.conv.weight", "backbone.net.conv_stem.weight")
 
 
-class Layout(NamedTuple):
+class WeightsLayout(NamedTuple):
     """How a publisher stores a kind of model.
 
     Attributes:
         marks: tensors that tell it from the others.
         head: of the model.
         outputs: the bias whose length tells the number of classes.
+        count_classes: how many they are, by that length.
+        cut: whether the last layer may be missing, as in a file of the body alone.
         name_modules: gives our modules -> the publisher's.
         fields: of Arch, that every such model has.
         preprocessing: of every such model; None where the tensors do not show it.
@@ -34,6 +36,8 @@ class Layout(NamedTuple):
     marks: tuple[str, ...]
     head: str
     outputs: str
+    count_classes: Callable[[int], int]
+    cut: bool
     name_modules: Callable[[MobileNetV3], Names]
     fields: Mapping[str, Any]
     preprocessing: Preprocessing | None
@@ -85,39 +89,49 @@ def name_lraspp(net: MobileNetV3) -> Names:
 
 CLASSIFIED = Preprocessing(None, *IMAGENET, resize="antialias")
 LAYOUTS = {
-    "torchvision ssdlite320": Layout(
+    "torchvision ssdlite320": WeightsLayout(
         ("backbone.features.0.0.0.weight", "head.classification_head.module_list.0.1.bias"),
         "ssdlite",
         "head.classification_head.module_list.0.1.bias",
+        lambda outputs: outputs // TORCHVISION.per_cell[0] - 1,  # without the background
+        False,
         name_ssdlite,
         {"bn_eps": 1e-3, "bn_momentum": 0.03, "anchors": "torchvision", "scores": "softmax"},
         Preprocessing((320, 320), *HALF, resize="bilinear"),
     ),
-    "torchvision lraspp": Layout(
+    "torchvision lraspp": WeightsLayout(
         ("backbone.0.0.weight", "classifier.cbr.0.weight"),
         "lraspp",
         "classifier.low_classifier.bias",
+        int,
+        False,
         name_lraspp,
         {"bn_eps": 1e-3, "aspp": "torchvision", "output_stride": 16},
         Preprocessing(520, *IMAGENET, resize="antialias"),
     ),
-    "torchvision": Layout(
+    "torchvision": WeightsLayout(
         ("features.0.0.weight", "features.1.block.0.0.weight"),
         "classifier",
         "classifier.3.bias",
+        int,
+        True,
         name_classifier("torchvision"),
         {"bn_eps": 1e-3},
         CLASSIFIED,
     ),
-    "d-li14": Layout(
+    "d-li14": WeightsLayout(
         ("features.0.0.weight", "features.1.conv.0.weight"),
         "classifier",
         "classifier.3.bias",
+        int,
+        True,
         name_classifier("d-li14"),
         {"bn_eps": 1e-5, "se": "before_act"},
         CLASSIFIED,
     ),
-    "timm": Layout(("conv_stem.weight",), "classifier", "classifier.bias", name_classifier("timm"), {}, None),
+    "timm": WeightsLayout(
+        ("conv_stem.weight",), "classifier", "classifier.bias", int, True, name_classifier("timm"), {}, None
+    ),
 }
 
 

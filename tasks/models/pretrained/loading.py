@@ -166,28 +166,28 @@ def match_classes(
     places = {name: place + background for place, name in enumerate(theirs.names)}
     pairs = [(k + background, places[name]) for k, name in enumerate(classes.names) if name in places]
     pairs += [(0, 0)] * background
-    slots = len(classes) + background, len(theirs) + background
+    outputs = len(classes) + background, len(theirs) + background
     return {
-        name: carry_rows(value, to=fresh[name], pairs=pairs, slots=slots)
+        name: carry_rows(value, to=fresh[name], pairs=pairs, outputs=outputs)
         for name, value in tensors.items()
         if pattern.match(name)
     }
 
 
-def carry_rows(rows: Tensor, *, to: Tensor, pairs: list[tuple[int, int]], slots: tuple[int, int]) -> Tensor:
+def carry_rows(rows: Tensor, *, to: Tensor, pairs: list[tuple[int, int]], outputs: tuple[int, int]) -> Tensor:
     """Copy the rows of some classes.
 
     Args:
         rows: (B * theirs, ...), a weight or bias; B is the number of anchors at a cell, 1 for a segmenter.
         to: (B * ours, ...), whose other rows stay.
-        pairs: (our slot, their slot).
-        slots: (ours, theirs), numbers of slots.
+        pairs: (our output, their output).
+        outputs: (ours, theirs), numbers of outputs an anchor or a pixel.
 
     Returns:
         (B * ours, ...).
     """
-    source = rows.reshape(-1, slots[1], *rows.shape[1:])  # (B, theirs, ...)
-    target = to.reshape(-1, slots[0], *to.shape[1:]).clone()  # (B, ours, ...)
+    source = rows.reshape(-1, outputs[1], *rows.shape[1:])  # (B, theirs, ...)
+    target = to.reshape(-1, outputs[0], *to.shape[1:]).clone()  # (B, ours, ...)
     for ours, theirs in pairs:
         target[:, ours] = source[:, theirs].to(target.dtype)
     return target.reshape(to.shape)

@@ -8,13 +8,13 @@ import hashlib
 import logging
 import os
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
-from torchvision.models import MobileNet_V3_Large_Weights, MobileNet_V3_Small_Weights
+from torchvision.models import MobileNet_V3_Large_Weights, MobileNet_V3_Small_Weights, WeightsEnum
 from torchvision.models.detection import SSDLite320_MobileNet_V3_Large_Weights
 from torchvision.models.segmentation import LRASPP_MobileNet_V3_Large_Weights
 
@@ -47,6 +47,24 @@ TIMM_NAMES = {
 }
 # Of torchvision's ssdlite320_mobilenet_v3_large.
 POSTPROCESSING = Postprocessing(0.001, 0.55, max_detections=300, per_class=300)
+
+
+def use_coco(classes: ClassTable) -> DatasetConfig:
+    """Return where COCO is looked for."""
+    return DatasetConfig("coco", f"{os.environ.get('BNECK_DATA', 'datasets')}/coco", "train2017", "val2017")
+
+
+def use_voc(classes: ClassTable) -> DatasetConfig:
+    """Return where VOC's masks are looked for."""
+    root = os.environ.get("BNECK_DATA", "datasets")
+    return DatasetConfig("masks", f"{root}/voc", "train", "val", names=classes.names)
+
+
+# By head: the data that the model is evaluated on, unless others are given, and how its predictions become results.
+USES: dict[str, tuple[Callable[[ClassTable], DatasetConfig], Postprocessing | None]] = {
+    "ssdlite": (use_coco, POSTPROCESSING),
+    "lraspp": (use_voc, None),
+}
 
 
 def coco_classes() -> ClassTable:
@@ -103,7 +121,7 @@ def with_classes(weights: Weights, *, path: Path | None = None, wanted: int | No
     return replace(weights, classes=classes)
 
 
-def fetch_torchvision(source: Any) -> dict[str, Tensor]:
+def fetch_torchvision(source: WeightsEnum) -> dict[str, Tensor]:
     """Download one of torchvision's files into torch.hub's folder, unless it is there, and read it.
 
     Raises:
@@ -176,9 +194,5 @@ def describe_whole(weights: Weights) -> Description:
             f"{weights.source}: the names of its {arch.num_classes} classes are in no file; expected torchvision's "
             "published 90 of COCO or 21 of VOC, or a checkpoint of this project, which holds them"
         )
-    root = os.environ.get("BNECK_DATA", "datasets")
-    dataset = DatasetConfig("coco", f"{root}/coco", "train2017", "val2017")
-    if arch.head == "lraspp":
-        dataset = DatasetConfig("masks", f"{root}/voc", "train", "val", names=classes.names)
-    postprocessing = POSTPROCESSING if arch.head == "ssdlite" else None
-    return Description(arch, classes, weights.preprocessing, postprocessing, dataset)
+    data, postprocessing = USES[arch.head]
+    return Description(arch, classes, weights.preprocessing, postprocessing, data(classes))

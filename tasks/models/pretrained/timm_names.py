@@ -6,6 +6,7 @@ outputs: by 7 % and 68 % for the first two. Without the name the weights are ref
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,7 +96,7 @@ def read_config_settings(config: dict[str, Any], path: Path) -> TimmSettings:
     return settings._replace(mean=mean, std=std)
 
 
-def read_channels(values: Any) -> Channels:
+def read_channels(values: Iterable[float]) -> Channels:
     """Return three numbers."""
     red, green, blue = values
     return float(red), float(green), float(blue)

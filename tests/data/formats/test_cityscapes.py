@@ -162,3 +162,10 @@ def test_a_truncated_file_is_refused_when_it_is_read(root, which):
 def test_all_ids_ignored_gives_a_mask_of_ignore(root):
     Image.fromarray(np.zeros((HEIGHT, WIDTH), dtype=np.uint8)).save(paths(root, *FRAMES[0])[1])
     assert (MaskDataset(read_cityscapes(root, Part("val", "val")))[0].mask == 255).all()
+
+
+def test_label_ids_of_a_list_of_its_own_are_refused(root):
+    """CVAT's export has them: 7 is not road there."""
+    (root / "label_colors.txt").write_text("0 0 0 background\n250 50 83 cat\n")
+    with pytest.raises(InputError, match=r"label_colors\.txt: says that label ids are of its own.*; expected dataset="):
+        read_cityscapes(root, Part("val", "val"))

@@ -9,7 +9,7 @@ from data.classes import ClassTable
 from data.config import DatasetConfig
 from data.errors import InputError
 from data.findings import EntryError
-from data.formats.mask_classes import parse_rows
+from data.formats.mask_class_files import parse_label_colors, parse_labelmap, parse_rows
 
 INDICES = np.array([[0, 1, 1], [2, 2, 2]])
 COLORS = np.array([[0, 0, 0], [128, 64, 128], [0, 0, 142]], dtype=np.uint8)  # background, road, car
@@ -121,6 +121,11 @@ def test_one_class_alone_is_refused_with_the_ignored_value(tmp_path):
         ("classes.txt", "background 0 0 0\nroad 128 64 128\ncar 0 0 142\n"),
         ("classes.csv", "name,r,g,b\nbackground,0,0,0\nroad,128,64,128\ncar,0,0,142\n"),
         ("classes.json", '{"background": [0, 0, 0], "road": [128, 64, 128], "car": [0, 0, 142]}'),
+        ("labelmap.txt", "# label:color_rgb:parts:actions\nbackground:0,0,0::\nroad:128,64,128::\ncar:0,0,142::\n"),
+        ("label_colors.txt", "0 0 0 background\n128 64 128\troad\n0 0 142 car\n"),
+        ("class_dict.csv", "name,r,g,b\nbackground,0,0,0\nroad,128,64,128\ncar,0,0,142\n"),
+        ("class_mapping.csv", "class_name,class_color\nbackground,0 0 0\nroad,128 64 128\ncar,0 0 142\n"),
+        ("colors.txt", "background 0 0 0\nroad 128 64 128\ncar 0 0 142\n"),
     ],
 )
 def test_a_file_beside_the_folders_names_colours(tmp_path, name, text):
@@ -138,6 +143,8 @@ def test_a_file_beside_the_folders_names_colours(tmp_path, name, text):
         ("classes.csv", "name,value\nback ground,0\nroad,1\ncar,2\n"),
         ("classes.json", '["back ground", "road", "car"]'),
         ("classes.json", '{"back ground": 0, "road": 1, "car": 2}'),
+        ("class_names.txt", "back ground\nroad\ncar\n"),
+        ("labelmap.txt", "# label:color_rgb:parts:actions\nback ground:::\nroad:::\ncar:::\n"),
     ],
 )
 def test_a_file_beside_the_folders_names_values(tmp_path, name, text):
@@ -181,3 +188,102 @@ def test_the_classes_of_a_model_are_found_by_name_whatever_the_codes(tmp_path):
     assert reader[0].mask.tolist() == [[3, 2, 2], [0, 0, 0]]
     with pytest.raises(InputError, match="unknown classes 'dog'"):
         open_masks(tmp_path, palette={**PALETTE, "dog": [1, 1, 1]}, classes=model)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"palette": {"rest": 0, "crack": 255}},
+            r"dataset\.ignore: 255 is also the value of the class 'crack'; expected",
+        ),
+        ({"palette": {"a": 0, "b": 1, "c": 2}, "ignore": 1}, r"dataset\.ignore: 1 is also the value of the class 'b'"),
+        ({"classes": ClassTable.create(["rest", "crack"], [0, 255])}, r"255 is also the value of the class 'crack'"),
+    ],
+)
+def test_a_value_is_either_a_class_or_ignored(tmp_path, options, message):
+    with pytest.raises(InputError, match=message):
+        open_masks(write(tmp_path, INDICES), **options)
+
+
+def test_a_colour_is_either_a_class_or_ignored(tmp_path):
+    with pytest.raises(InputError, match=r"dataset\.ignore: \(0, 0, 0\) is also the colour of the class 'background'"):
+        open_masks(write(tmp_path, COLORS[INDICES]), palette=PALETTE, ignore=[0, 0, 0])
+    table = ClassTable.create(["a", "b"], [0, 1], colors=[(0, 0, 0), (255, 255, 255)])
+    with pytest.raises(InputError, match=r"\(255, 255, 255\) is also the colour of the class 'b'"):
+        open_masks(tmp_path, classes=table, ignore=[255, 255, 255])
+
+
+def test_a_class_of_a_file_is_not_ignored_either(tmp_path):
+    root = write(tmp_path, INDICES)
+    (root / "classes.csv").write_text("rest, 0\ncrack, 255\n")
+    with pytest.raises(InputError, match=r"dataset\.ignore: 255 is also the value of the class 'crack'"):
+        open_masks(root)
+
+
+@pytest.mark.parametrize(
+    ("mask", "options", "message"),
+    [
+        (
+            INDICES,
+            {"names": ["a", "b", "c"], "ignore": [0, 0, 0]},
+            r"ignore: \[0, 0, 0\]; masks hold values; expected a value",
+        ),
+        (COLORS[INDICES], {"palette": PALETTE, "ignore": 0}, r"ignore: 0; masks hold colours; expected a colour \[red"),
+    ],
+)
+def test_what_is_ignored_is_of_the_kind_that_masks_hold(tmp_path, mask, options, message):
+    with pytest.raises(InputError, match=message):
+        open_masks(write(tmp_path, mask), **options)
+
+
+def test_the_file_of_roboflow_beside_masks_names_their_values(tmp_path):
+    root = write(tmp_path, INDICES)
+    (root / "masks/train/_classes.csv").write_text("Pixel Value, Class\n0, 7\n1, road\n2, car\n")
+    reader = open_masks(root)
+    assert (reader.classes.names, reader.classes.ids) == (("7", "road", "car"), (0, 1, 2))
+    assert reader[0].mask.tolist() == INDICES.tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("road 0\ncar 1\n", "'road 0' may be a name and a value, or a name alone: write a comma"),
+        ("0 road\n1 car\n", "'0 road' may be a name and a value"),
+        ("road, 0\nroad, 1\n", "'road' stands twice"),
+    ],
+)
+def test_rows_of_two_meanings_and_names_that_stand_twice_are_refused(tmp_path, text, message):
+    root = write(tmp_path, INDICES)
+    (root / "classes.txt").write_text(text)
+    with pytest.raises(InputError, match=rf"classes\.txt: cannot be read \({message}"):
+        open_masks(root)
+
+
+def test_a_value_may_stand_before_its_name(tmp_path):
+    root = write(tmp_path, INDICES)
+    (root / "classes.csv").write_text("value, name\n2, car\n1, road\n0, back ground\n")
+    assert open_masks(root).classes.names == ("car", "road", "back ground")
+
+
+def test_pixels_of_no_class_have_a_value_that_no_class_has():
+    assert ClassTable.create(["a", "b"], [0, 1]).no_class == 255
+    assert ClassTable.create(["a", "b", "c"], [254, 255, 300]).no_class == 253
+
+
+@pytest.mark.parametrize(
+    ("parse", "text", "row"),
+    [
+        (parse_labelmap, "road:128,64::\ncar:0,0,142::", "road, 128, 64"),
+        (parse_labelmap, "road:::\ncar:0,0,142::", "road, "),
+        (parse_label_colors, "128 64 128 road\n0 0 142", "0, 0, 142"),
+        (parse_label_colors, "128 64 128 road\n0 0 x car", "car, 0, 0, x"),
+    ],
+)
+def test_a_row_of_another_form_is_named(parse, text, row):
+    with pytest.raises(ValueError, match=f"row '{row}'"):
+        parse(text)
+
+
+def test_names_in_rows_of_camvid_may_have_spaces():
+    assert parse_label_colors("0 128 64 traffic light\n") == {"traffic light": [0, 128, 64]}

@@ -91,7 +91,14 @@ def test_missing_and_empty_splits_are_told_apart(root):
 
 
 @pytest.mark.parametrize(
-    ("images", "masks"), [("images/train", "labels/train"), ("train/images", "train/masks"), ("train", "train")]
+    ("images", "masks"),
+    [
+        ("images/train", "labels/train"),
+        ("train/images", "train/masks"),
+        ("train/data", "train/labels"),
+        ("train", "trainannot"),
+        ("train", "train"),
+    ],
 )
 def test_folders_may_be_named_otherwise(root, images, masks):
     for source, target, suffix in (("images", images, ""), ("masks", masks, "_mask" if images == masks else "")):
@@ -112,6 +119,8 @@ def test_a_share_of_one_split_is_evaluated_on(root):
             path.rename(root / folder / path.name)
         (root / folder / "train").rmdir()
     assert [open_masks(root, role, val_share=0.5)[0].name for role in ("train", "val")] == ["b", "a"]
+    with pytest.raises(InputError, match=r"no split 'train'; expected .*, or dataset\.val_share=0\.2, as all of it is"):
+        open_masks(root)
 
 
 def test_images_without_a_mask_are_counted_and_named(root):
@@ -139,3 +148,111 @@ def test_bad_headers_and_sizes_are_refused_before_training(root):
     (root / "images" / "train" / "b.png").write_text("hello")
     with pytest.raises(InputError, match=r"2 of 2 files(.|\n)*mask is height 5 x width 18(.|\n)*b\.png: not an image"):
         open_masks(root)
+
+
+def move(root: Path, places: dict[str, str]) -> None:
+    for source, target in places.items():
+        (root / target).parent.mkdir(parents=True, exist_ok=True)
+        (root / source).rename(root / target)
+
+
+def test_images_in_folders_of_a_split_have_their_masks_in_folders_alike(root):
+    move(root, {"images/train/a.jpg": "images/train/cam0/1.jpg", "images/train/b.png": "images/train/cam1/1.png"})
+    move(root, {"masks/train/a.png": "masks/train/cam0/1.png", "masks/train/b.png": "masks/train/cam1/1.png"})
+    dataset = open_masks(root)
+    assert [sample.name for sample in dataset] == ["cam0_1", "cam1_1"]
+    for index in range(2):
+        np.testing.assert_array_equal(dataset[index].mask, values(index))
+
+
+def test_images_one_folder_deeper_than_their_masks_are_found_by_name(root):
+    move(root, {"images/train/a.jpg": "images/train/raw/a.jpg", "images/train/b.png": "images/train/raw/b.png"})
+    dataset = open_masks(root)
+    assert [sample.name for sample in dataset] == ["raw_a", "raw_b"]
+    np.testing.assert_array_equal(dataset[1].mask, values(1))
+
+
+def test_a_mask_is_not_lent_to_an_image_of_another_folder(root):
+    move(root, {"images/train/a.jpg": "images/train/cam0/1.jpg", "images/train/b.png": "images/train/cam1/1.png"})
+    move(root, {"masks/train/a.png": "masks/train/cam0/1.png"})
+    with pytest.raises(
+        InputError, match=r"1 of 2 files(.|\n)*cam1/1\.png: has no mask; expected .*masks/train/cam1/1\.png"
+    ):
+        open_masks(root)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (
+            ["a.jpg", "b.jpg"],
+            r"no mask for any of 2 images \(2 \.jpg there, such as a\.jpg\); expected \S*a\.png for a\.jpg; "
+            "JPEG and WebP change values: write masks as PNG",
+        ),
+        (["a_L.png", "b_L.png"], r"\(2 \.png there, such as a_L\.png\); expected \S*masks/train/a\.png for a\.jpg$"),
+        ([], r"\(nothing there\); expected \S*masks/train/a\.png for a\.jpg$"),
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"names": None}])
+def test_masks_of_which_none_is_found_are_asked_for_by_name(root, names, message, options):
+    for path in list((root / "masks/train").iterdir()):
+        path.unlink()
+    for name in names:
+        Image.fromarray(values(0)).save(root / "masks/train" / name)
+    with pytest.raises(InputError, match=message):
+        open_masks(root, **options)
+
+
+def test_a_mask_that_is_a_jpeg_is_told_so(root):
+    Image.fromarray(values(1)).save(root / "masks/train/b.jpg")
+    (root / "masks/train/b.png").unlink()
+    with pytest.raises(
+        InputError, match=r"b\.png: has no mask but b\.jpg, whose format changes values; expected .*b\.png"
+    ):
+        open_masks(root)
+
+
+@pytest.mark.parametrize("other", ["a.tif", "a_mask.png"])
+def test_two_masks_of_an_image_are_refused(root, other):
+    Image.fromarray(values(1)).save(root / "masks/train" / other)
+    with pytest.raises(
+        InputError, match=rf"a\.jpg: has 2 masks, \S*a\.png and \S*{other}; expected one, remove the other"
+    ):
+        open_masks(root)
+
+
+def write_voc(root, lines, *, split="train"):
+    """Write the folders of Pascal VOC's segmentation, with an image of no mask, and a list."""
+    for source, target in (("images", "JPEGImages"), ("masks", "SegmentationClass")):
+        (root / source / "train").rename(root / target)
+        (root / source).rmdir()
+    Image.new("RGB", (WIDTH, HEIGHT)).save(root / "JPEGImages/detection alone.jpg")
+    (root / "ImageSets/Segmentation").mkdir(parents=True)
+    (root / f"ImageSets/Segmentation/{split}.txt").write_text(lines)
+    return root
+
+
+@pytest.mark.parametrize("lines", ["a\nb\n", '"a"\r\n"b"\r\n', "a.jpg\nb.png\n", "/JPEGImages/a.jpg\nb\n"])
+def test_a_list_of_pascal_voc_names_the_images_of_a_split(root, lines):
+    reader = open_masks(write_voc(root, lines))
+    assert [(sample.name, sample.mask.tolist()) for sample in reader] == [
+        ("a", values(0).tolist()),
+        ("b", values(1).tolist()),
+    ]
+
+
+def test_a_listed_image_that_is_missing_is_refused(root):
+    with pytest.raises(InputError, match=r"train\.txt: 1 of 2 lines name no image in \S+JPEGImages \(first: 'c'\);"):
+        open_masks(write_voc(root, "a\nc\n"))
+
+
+def test_a_list_of_another_split_is_named(root):
+    with pytest.raises(InputError, match=r"masks/train \(folders .*; lists: ImageSets/Segmentation/default\.txt\)"):
+        open_masks(write_voc(root, "a\nb\n", split="default"))
+
+
+def test_the_folders_of_pascal_voc_without_lists_are_one_split(root):
+    write_voc(root, "")
+    (root / "ImageSets").rename(root / "unused")
+    (root / "JPEGImages/detection alone.jpg").unlink()
+    assert [open_masks(root, role, val_share=0.5)[0].name for role in ("train", "val")] == ["b", "a"]

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 from torchvision.datasets import VOCDetection
 
 from data.boxes import BoxDataset
@@ -134,7 +135,7 @@ def test_a_data_set_without_splits_is_taken_whole_for_a_share(tmp_path):
     (root / "ImageSets").rename(root / "unused")
     labels = read_voc(root, Part("train", "train", 0.5), names=None, report=refuse)
     assert [str(name) for name in labels.images.names] == ["a.png", "b.png", "c.png", "d.png"]
-    with pytest.raises(InputError, match="no split 'train'; expected"):
+    with pytest.raises(InputError, match=r"no split 'train'; expected .*, or dataset\.val_share=0\.2, as all of it is"):
         read(root)
 
 
@@ -152,3 +153,185 @@ def test_objects_are_those_of_torchvision(tmp_path):
         assert sample.boxes.tolist() == corners
         assert [reader.classes.names[k] for k in sample.labels] == [entry["name"] for entry in objects]
         np.testing.assert_array_equal(sample.image, np.asarray(image))
+
+
+def rename(root, names):
+    """Give the images and XML files of `write_voc` other names, in folders too."""
+    for stem, name in names.items():
+        for folder, suffix in (("JPEGImages", "png"), ("Annotations", "xml")):
+            target = root / folder / f"{name}.{suffix}"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (root / folder / f"{stem}.{suffix}").rename(target)
+
+
+@pytest.mark.parametrize("line", ["{}", '"{}"', "{}.png", "JPEGImages/{}.png", "/home/me/JPEGImages/{}.png", "{}  1"])
+@pytest.mark.parametrize("name", ["photo (1)", "my photo 1", "cam0/frame.0001"])
+def test_a_list_names_images_as_tools_write_them(tmp_path, name, line):
+    root = trees.write_voc(tmp_path)
+    rename(root, {"a": name, "b": "other"})
+    (root / "ImageSets/Main/train.txt").write_text(f"{line.format(name)}\n{line.format('other')}\n")
+    labels = read(root)
+    assert labels.images.names.tolist() == [f"{name}.png", "other.png"]
+    assert np.bincount(labels.boxes.rows).tolist() == [2, 1]
+
+
+def test_copies_that_windows_made_are_images_of_their_own(tmp_path):
+    root = trees.write_voc(tmp_path)
+    rename(root, {"a": "photo", "b": "photo (1)", "c": "photo (2)"})
+    (root / "ImageSets/Main/train.txt").write_text("photo\nphoto (1)\nphoto (2)\n")
+    labels = read(root)
+    assert labels.images.names.tolist() == ["photo.png", "photo (1).png", "photo (2).png"]
+    assert labels.boxes.rows.tolist() == [0, 0, 1, 2, 2]
+
+
+def test_images_may_lie_deeper_than_their_xml(tmp_path):
+    root = trees.write_flat_voc(tmp_path)
+    (root / "train/raw").mkdir()
+    for path in list((root / "train").glob("*.png")):
+        path.rename(root / "train/raw" / path.name)
+    reader = BoxDataset(read(root))
+    assert reader.names.tolist() == ["raw/a.png", "raw/b.png", "raw/d.png"]
+    assert [len(sample.boxes) for sample in reader] == [2, 1, 0]
+
+
+def write_twins(root, filename):
+    """Write a.png and a.jpg, and an XML file of one of them."""
+    trees.write_flat_voc(root)
+    Image.new("RGB", (60, 40)).save(root / "train/a.jpg")
+    path = root / "train/a.xml"
+    path.write_text(path.read_text().replace("<filename>a.png</filename>", filename))
+    return root
+
+
+@pytest.mark.parametrize(
+    ("filename", "owner"),
+    [("<filename>a.jpg</filename>", "a.jpg"), (r"<filename>C:\photos\a.png</filename>", "a.png")],
+)
+def test_of_two_images_of_one_name_the_file_names_its_own(tmp_path, filename, owner):
+    findings = []
+    labels = read(write_twins(tmp_path, filename), report=findings.append)
+    counts = np.bincount(labels.boxes.rows, minlength=len(labels.images))
+    assert dict(zip(labels.images.names.tolist(), counts.tolist(), strict=True)) == {
+        "a.jpg": 2 * (owner == "a.jpg"),
+        "a.png": 2 * (owner == "a.png"),
+        "b.png": 1,
+        "d.png": 0,
+    }
+    (other,) = {"a.jpg", "a.png"} - {owner}
+    assert ("warning", "images of one name", (other,)) in [(f.level, f.kind, f.places) for f in findings]
+
+
+@pytest.mark.parametrize("filename", ["", "<filename>a</filename>", "<filename>b.png</filename>"])
+def test_two_images_of_one_name_that_nothing_tells_apart_are_refused(tmp_path, filename):
+    with pytest.raises(InputError, match=r"a\.xml: a\.jpg and a\.png have its name, and its <filename> is '"):
+        read(write_twins(tmp_path, filename))
+
+
+def test_an_image_of_another_name_is_the_one_that_the_file_names(tmp_path):
+    root = trees.write_flat_voc(tmp_path)
+    (root / "train/a.xml").rename(root / "train/000001.xml")
+    labels = read(root)
+    assert labels.images.names.tolist() == ["a.png", "b.png", "d.png"]
+    assert labels.place("a.png", 1) == "000001.xml, object 1"
+
+
+def test_a_file_of_its_image_that_names_another_is_noted(tmp_path):
+    root, findings = trees.write_flat_voc(tmp_path), []
+    (root / "train/b.xml").write_text(trees.voc_text("b").replace("b.png", "d.png"))
+    labels = read(root, report=findings.append)
+    assert np.bincount(labels.boxes.rows, minlength=3).tolist() == [2, 1, 0]
+    (finding,) = [f for f in findings if f.kind == "label file that names another image"]
+    assert finding.level == "note"
+    assert finding.found.endswith("b.xml of b.png: d.png)")
+
+
+def test_two_files_of_one_image_are_refused(tmp_path):
+    root = trees.write_flat_voc(tmp_path)
+    (root / "train/more.xml").write_text(trees.voc_text("a"))
+    with pytest.raises(InputError, match=r"more\.xml: is of a\.png, and so is a\.xml; expected one file an image"):
+        read(root)
+
+
+def test_a_split_that_is_a_link_is_entered(tmp_path):
+    root = trees.write_flat_voc(tmp_path / "data")
+    (root / "val/c.xml").write_text(trees.voc_text("c").replace("cat", "eel"))
+    (root / "val").rename(tmp_path / "elsewhere")
+    (root / "val").symlink_to(tmp_path / "elsewhere")
+    labels = read_voc(root, Part("val", "val"), names=None, report=refuse)
+    assert (labels.images.names.tolist(), len(labels.boxes)) == (["c.png"], 2)
+    assert read(root).classes.names == ("axolotl", "cat", "dog", "eel")
+
+
+def test_a_box_that_cvat_turned_is_the_box_around_it(tmp_path):
+    turned = "<attributes><attribute><name>rotation</name><value>90.0</value></attribute></attributes>"
+    (found,) = write_one(tmp_path, OBJECT.format(turned, 2)).objects
+    assert found.box == pytest.approx([1.5, 2.5, 7, 6])  # 6 x 7 about (5, 5.5)
+
+
+@pytest.mark.parametrize("rotation", ["", "x", "inf"])
+def test_a_turn_by_no_number_makes_a_box_that_is_left_out(tmp_path, rotation):
+    turned = f"<attributes><attribute><name>rotation</name><value>{rotation}</value></attribute></attributes>"
+    (found,) = write_one(tmp_path, OBJECT.format(turned, 2)).objects
+    assert np.isnan(found.box).all()
+
+
+def test_an_encoding_that_only_python_knows_is_read(tmp_path):
+    objects = OBJECT.format("", 1).replace("cat", "猫")
+    text = f'<?xml version="1.0" encoding="gb2312"?><annotation>{objects}</annotation>'
+    (tmp_path / "x.xml").write_bytes(text.encode("gb2312"))
+    assert [entry.name for entry in read_xml(tmp_path / "x.xml").objects] == ["猫"]
+
+
+def write_class_lists(root):
+    """Write VoTT's lists: one for each class, of all images of a split."""
+    trees.write_voc(root)
+    lists = root / "ImageSets/Main"
+    for name, flags in (("cat", "a.png 1\nb.png -1\n"), ("dog", "a.png -1\nb.png 1\n")):
+        (lists / f"{name}_train.txt").write_text(flags)
+    (lists / "train.txt").unlink()
+    return root
+
+
+def test_lists_of_each_class_are_one_split_together(tmp_path):
+    assert read(write_class_lists(tmp_path)).images.names.tolist() == ["a.png", "b.png"]
+
+
+def test_the_list_of_a_split_goes_before_those_of_its_classes(tmp_path):
+    root = write_class_lists(tmp_path)
+    (root / "ImageSets/Main/train.txt").write_text("d\n")
+    assert read(root).images.names.tolist() == ["d.png"]
+
+
+def test_a_split_that_is_missing_says_which_lists_there_are(tmp_path):
+    root = trees.write_voc(tmp_path)
+    (root / "ImageSets/Main/train.txt").rename(root / "ImageSets/Main/default.txt")
+    with pytest.raises(InputError, match=r"no split 'train'; expected \S+train\.txt \(lists there: default, val\)"):
+        read(root)
+
+
+def test_a_list_in_utf_16_is_read(tmp_path):
+    root = trees.write_voc(tmp_path)
+    (root / "ImageSets/Main/train.txt").write_bytes("a\r\nb\r\n".encode("utf-16"))
+    assert read(root).images.names.tolist() == ["a.png", "b.png"]
+
+
+def test_cvats_own_xml_says_what_to_export(tmp_path):
+    (tmp_path / "x.xml").write_text("<annotations><version>1.1</version></annotations>")
+    with pytest.raises(InputError, match=r"x\.xml: holds <annotations>, CVAT's own XML; export COCO 1\.0, PASCAL VOC"):
+        read_xml(tmp_path / "x.xml")
+
+
+def test_where_no_object_can_be_read_the_first_says_why(tmp_path):
+    root = trees.write_flat_voc(tmp_path)
+    for path in root.rglob("*.xml"):
+        path.write_text(path.read_text().replace("bndbox", "robndbox"))
+    with pytest.raises(InputError, match=r"a\.xml: object 1: no <bndbox>; expected <bndbox> with xmin"):
+        read(root)
+
+
+def test_labels_of_another_tool_in_place_of_xml_are_named(tmp_path):
+    root = trees.write_flat_voc(tmp_path)
+    for path in root.rglob("*.xml"):
+        path.rename(path.with_suffix(".csv"))
+    with pytest.raises(InputError, match=r"train: none of 3 images has an XML file \(2 \.csv there\); expected"):
+        read(root)

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import cv2
@@ -6,7 +7,8 @@ import pytest
 from PIL import Image
 
 from data.errors import InputError
-from data.streams.sources import Timestamp, open_source, unique_names
+from data.streams.files import unique_names
+from data.streams.sources import Timestamp, open_source
 
 GREYS = range(0, 200, 20)  # of the frames, in their order
 
@@ -22,16 +24,27 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def write_video(path: Path, *, noise: int = 1) -> None:
+def write_video(path: Path, *, noise: int = 1, greys: range = GREYS) -> None:
     rng = np.random.default_rng(0)
     stream = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (64, 48))
-    for grey in GREYS:
+    for grey in greys:
         stream.write((grey + rng.integers(0, noise, (48, 64, 3))).astype(np.uint8))
     stream.release()
 
 
 def read(source, **settings):
     return [take() for take in open_source(source, **settings)]
+
+
+def try_each(source, **settings):
+    """Return the names of what can be read, and the messages of what cannot."""
+    names, refused = [], []
+    for take in open_source(source, **settings):
+        try:
+            names.append(take().name)
+        except InputError as error:
+            refused.append(str(error))
+    return names, refused
 
 
 def test_a_folder_gives_its_images_and_videos_by_name(folder):
@@ -99,12 +112,7 @@ def test_a_camera_that_is_not_there_is_refused():
 def test_unreadable_files_among_others_are_refused_when_their_turn_comes(folder):
     (folder / "aa.jpg").write_text("hello")
     (folder / "bb.mp4").write_text("hello")
-    names, refused = [], []
-    for take in open_source(folder):
-        try:
-            names.append(take().name)
-        except InputError as error:
-            refused.append(str(error))
+    names, refused = try_each(folder)
     assert len(names) == 12
     assert [Path(message.split(":")[0]).name for message in refused] == ["aa.jpg", "bb.mp4"]
 
@@ -117,6 +125,94 @@ def test_a_video_that_ends_early_says_so_after_its_frames(folder):
     assert [take().timestamp.number for take in takes[:-1]] == list(range(len(takes) - 1))
     with pytest.raises(InputError, match=r"clip.avi: ends after \d of 10 frames"):
         takes[-1]()
+
+
+def test_a_video_without_frames_is_refused_at_once_or_among_others_in_its_turn(folder):
+    write_video(folder / "bb.avi", greys=range(0))
+    with pytest.raises(InputError, match=r"bb\.avi: no frames; expected at least one"):
+        open_source(folder / "bb.avi")
+    names, refused = try_each(folder)
+    assert len(names) == 12
+    assert refused == [f"{folder / 'bb.avi'}: no frames; expected at least one"]
+
+
+def test_a_camera_without_frames_is_refused(monkeypatch):
+    class Blind:
+        def isOpened(self):  # noqa: N802
+            return True
+
+        def get(self, _):
+            return 25.0
+
+        def grab(self):
+            return False
+
+        def release(self):
+            pass
+
+    monkeypatch.setattr(cv2, "VideoCapture", lambda _: Blind())
+    assert try_each(0) == ([], ["camera 0: no frames; expected at least one"])
+
+
+def test_what_is_left_out_of_a_folder_is_named_but_for_labels_and_hidden_files(folder, caplog):
+    (folder / "IMG_2.HEIC").write_bytes(b"...")
+    (folder / "more").mkdir()
+    os.mkfifo(folder / "pipe.jpg")
+    names, refused = try_each(folder)
+    assert (len(names), refused) == (12, [])
+    (message,) = caplog.messages
+    left_out = "3 left out, not read as images or videos: IMG_2.HEIC, more/, pipe.jpg"
+    assert message == f"{folder}: {left_out}; '{folder}/**/*.jpg' looks into folders"
+
+
+def test_a_link_to_a_folder_is_that_folder_and_a_link_to_nothing_is_refused(folder, tmp_path_factory):
+    (folder / "aa.jpg").symlink_to("gone.jpg")
+    link = tmp_path_factory.mktemp("links") / "photos"
+    link.symlink_to(folder)
+    names, refused = try_each(link)
+    assert names[:2] == ["a", "b"]
+    assert [message.split(";")[0] for message in refused] == [f"{link / 'aa.jpg'}: no such file"]
+
+
+def test_signs_of_patterns_in_the_name_of_a_folder_are_taken_as_they_are(tmp_path):
+    (tmp_path / "photos [1]").mkdir()
+    Image.new("RGB", (40, 30)).save(tmp_path / "photos [1]/a.jpg")
+    assert [frame.name for frame in read(tmp_path / "photos [1]/*.jpg")] == ["a"]
+
+
+def test_names_that_are_not_utf8_are_read_and_escaped(folder):
+    latin = os.fsdecode("é".encode("latin-1"))
+    (folder / "a.jpg").rename(folder / f"{latin}.jpg")
+    (folder / "clip.avi").rename(folder / f"{latin}.avi")
+    frames = read(folder)
+    assert [frame.name for frame in frames] == ["b", *(f"\\xe9_avi_{number:06d}" for number in range(10)), "\\xe9_jpg"]
+    assert frames[-1].file == str(folder / f"{latin}.jpg")
+    assert frames[1].image.shape == (48, 64, 3)
+
+
+def test_no_name_is_too_long_for_a_file_that_is_written():
+    many = [Path("a" * 250 + ".jpg"), Path("a" * 250 + ".png"), Path(os.fsdecode(b"\xe9" * 200) + ".jpg")]
+    names = unique_names(many)
+    assert len(set(names)) == 3
+    assert max(len(name.encode()) for name in names) <= 240
+
+
+def test_several_pictures_in_one_file_are_told_of(tmp_path, caplog):
+    pages = [Image.new("RGB", (40, 30), (grey, grey, grey)) for grey in (10, 20, 30)]
+    pages[0].save(tmp_path / "scan.tiff", save_all=True, append_images=pages[1:])
+    assert [int(frame.image.mean()) for frame in read(tmp_path / "scan.tiff")] == [10]
+    assert caplog.messages == [f"{tmp_path / 'scan.tiff'}: holds 3 pictures; the first is taken"]
+
+
+def test_an_image_of_any_size_is_read_where_it_is_cut_into_tiles(tmp_path, monkeypatch):
+    Image.new("RGB", (50, 41)).save(tmp_path / "large.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # what has twice as many is refused
+    monkeypatch.setattr("data.streams.sources.MOST_PIXELS", 2000)
+    with pytest.raises(InputError, match=r"large\.png: size is height 41 x width 50.* or tile=N"):
+        open_source(tmp_path / "large.png")
+    (frame,) = read(tmp_path / "large.png", any_size=True)
+    assert frame.image.shape == (41, 50, 3)
+    assert Image.MAX_IMAGE_PIXELS == 1000
 
 
 def test_an_image_that_is_named_like_a_frame_of_a_video_gets_a_name_of_its_own(folder):

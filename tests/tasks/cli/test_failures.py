@@ -106,7 +106,7 @@ def test_a_gpu_out_of_memory_suggests_half_the_batch(run: Any, monkeypatch: pyte
     assert "batch_size=" not in run("train", "resume=RUN").said
 
 
-def test_a_processor_out_of_memory_suggests_half_the_batch() -> None:
+def test_a_cpu_out_of_memory_suggests_half_the_batch() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**50)
     config = {"batch_size": 32, "trainer": {"accumulate_grad_batches": 1}}

@@ -12,7 +12,7 @@ from data.errors import InputError
 from tasks.compare.__main__ import main
 from tasks.compare.command import compare_to, name_runs
 from tasks.compare.models import spread_rows
-from tasks.compare.rows import Row
+from tasks.compare.rows import ComparisonRow
 from tasks.compare.tables import write_cells
 from tasks.models.architecture import Arch
 from tasks.models.checkpoint import save_safetensors
@@ -21,7 +21,7 @@ from tasks.models.network import build_model
 from tasks.models.postprocessing import Postprocessing
 from tasks.models.preprocessing import Preprocessing
 from tests.support.folders import CONFIG, SEGMENTATION, describe_data, write_run
-from tests.tasks.report.test_page import Page
+from tests.support.pages import Page
 
 BETTER = {"mAP": 0.625, "AP50": 0.7, "APs": None, "per_class": {"cat": 0.5, "dog": 0.75}}
 
@@ -60,15 +60,15 @@ def test_speed_is_that_of_the_logs(pair):
 
 
 def test_less_is_better_where_it_is():
-    assert Row("ms", [3.0, None, 2.0, 2.0], "number", -1).best == [2, 3]
-    assert Row("ms", [3.0, None, 2.0], "number", -1).differences == [None, None, -1]
-    assert Row("device", ["a", "b"]).to_dict() == {"name": "device", "values": ["a", "b"]}
+    assert ComparisonRow("ms", [3.0, None, 2.0, 2.0], "number", -1).best == [2, 3]
+    assert ComparisonRow("ms", [3.0, None, 2.0], "number", -1).differences == [None, None, -1]
+    assert ComparisonRow("device", ["a", "b"]).to_dict() == {"name": "device", "values": ["a", "b"]}
 
 
 def test_what_looks_the_same_is_not_set_apart():
-    row = Row("mAP", [0.5, 0.50001, 0.4, 0.5001], "metric", +1)
+    row = ComparisonRow("mAP", [0.5, 0.50001, 0.4, 0.5001], "metric", +1)
     assert row.best == [0, 1, 3]
-    assert Row("mAP", [0.5, 0.50001], "metric", +1).best == []
+    assert ComparisonRow("mAP", [0.5, 0.50001], "metric", +1).best == []
     assert write_cells(row) == [("0.500", ""), ("0.500", ""), ("0.400", "\N{MINUS SIGN}0.100"), ("0.500", "")]
 
 

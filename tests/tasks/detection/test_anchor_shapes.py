@@ -8,9 +8,9 @@ from omegaconf import OmegaConf
 from torchvision.ops import box_iou
 
 from data.errors import InputError
-from heads.anchor_layouts import LAYOUTS, Layout, Shape
+from heads.anchor_layouts import LAYOUTS, AnchorLayout, Shape
 from heads.anchors import build_anchors
-from tasks.detection.anchor_shapes import expected_iou, fit_shapes, measure_reach
+from tasks.detection.anchor_shapes import expected_iou, fit_shapes, measure_recall
 from tasks.models.architecture import Arch
 from tasks.models.checkpoint import load_checkpoint
 from tasks.models.network import build_model, choose_layout
@@ -26,23 +26,23 @@ def centred(sides, *, at=160.0):
     return torch.cat((at - sides / 2, at + sides / 2), dim=1)
 
 
-def test_reach_by_hand():
+def test_recall_by_hand():
     boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 4], [10, 0, 20, 5]])  # best IoUs 1, .4, .5
-    reach = measure_reach(boxes, torch.tensor([0, 0, 2]), ANCHORS)
-    assert reach.share == pytest.approx(2 / 3)
-    assert reach.mean_iou == pytest.approx(1.9 / 3)
-    assert reach.by_class == {0: 0.5, 2: 1.0}
+    recall = measure_recall(boxes, torch.tensor([0, 0, 2]), ANCHORS)
+    assert recall.share == pytest.approx(2 / 3)
+    assert recall.mean_iou == pytest.approx(1.9 / 3)
+    assert recall.by_class == {0: 0.5, 2: 1.0}
 
 
-def test_reach_agrees_with_torchvision_over_many_boxes():
+def test_recall_agrees_with_torchvision_over_many_boxes():
     generator = torch.Generator().manual_seed(0)
     low = torch.rand(1300, 2, generator=generator) * 250  # more than one chunk
     boxes = torch.cat((low, low + 5 + torch.rand(1300, 2, generator=generator) * 65), dim=1)
     anchors = build_anchors((320, 320), strides=STRIDES, layout=LAYOUTS["tensorflow"])
     best = box_iou(boxes, anchors).amax(1)
-    reach = measure_reach(boxes, torch.zeros(1300, dtype=torch.int64), anchors)
-    assert reach.share == pytest.approx(float((best >= 0.5).float().mean()))
-    assert reach.mean_iou == pytest.approx(float(best.mean()), rel=1e-5)
+    recall = measure_recall(boxes, torch.zeros(1300, dtype=torch.int64), anchors)
+    assert recall.share == pytest.approx(float((best >= 0.5).float().mean()))
+    assert recall.mean_iou == pytest.approx(float(best.mean()), rel=1e-5)
 
 
 def test_the_expected_iou_of_a_box_on_a_grid_of_no_size_is_that_of_concentric_boxes():
@@ -61,7 +61,7 @@ def test_the_expected_iou_is_that_over_all_places_in_a_cell():
 
 
 def test_one_shape_moves_onto_boxes_of_one_shape():
-    layout = Layout(((Shape(0.5, 1.0),),), clip=False)
+    layout = AnchorLayout(((Shape(0.5, 1.0),),), clip=False)
     boxes = centred([[40.0, 80.0]] * 5)
     ((shape,),) = fit_shapes(boxes, torch.zeros(5).long(), layout=layout, strides=(4,), size=(320, 320))
     assert shape.scale == pytest.approx(math.sqrt(40 * 80) / 320, rel=0.1)
@@ -69,7 +69,7 @@ def test_one_shape_moves_onto_boxes_of_one_shape():
 
 
 def test_each_class_counts_alike_however_few_its_boxes():
-    layout = Layout(((Shape(0.15, 1.0),),), clip=False)
+    layout = AnchorLayout(((Shape(0.15, 1.0),),), clip=False)
     boxes = centred([[32.0, 32.0]] * 40 + [[64.0, 64.0]] * 26)
     alike, apart = torch.zeros(66).long(), torch.tensor([0] * 60 + [1] * 6)
     ((one,),) = fit_shapes(boxes, alike, layout=layout, strides=(2,), size=(320, 320))
@@ -91,7 +91,7 @@ def test_shapes_that_no_box_needs_stay_and_no_shape_outgrows_the_image():
     assert max(shape.scale for level in whole for shape in level) <= 1
 
 
-def test_the_same_boxes_give_the_same_shapes_which_reach_more():
+def test_the_same_boxes_give_the_same_shapes_of_higher_recall():
     generator = torch.Generator().manual_seed(0)
     low = torch.rand(80, 2, generator=generator) * 200
     boxes = torch.cat((low, low + 8 + torch.rand(80, 2, generator=generator) * 40), dim=1)
@@ -100,7 +100,7 @@ def test_the_same_boxes_give_the_same_shapes_which_reach_more():
     first, second = (fit_shapes(boxes, labels, layout=layout, strides=STRIDES, size=(320, 320)) for _ in range(2))
     assert first == second
     before, after = (
-        measure_reach(boxes, labels, build_anchors((320, 320), strides=STRIDES, layout=option))
+        measure_recall(boxes, labels, build_anchors((320, 320), strides=STRIDES, layout=option))
         for option in (layout, layout._replace(levels=first))
     )
     assert after.mean_iou > before.mean_iou + 0.03
@@ -121,11 +121,12 @@ def test_shapes_that_do_not_fit_the_layout_are_refused(shapes):
         Arch("ssdlite", "small", 3, shapes=shapes)
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_a_run_keeps_its_fitted_shapes_in_its_configuration_and_its_checkpoint(tmp_path, caplog):
     caplog.set_level(logging.INFO)
     out = tmp_path / "run"
     train(small_run("ssdlite", out, "model.shapes=data", "trainer.max_epochs=1"))
-    assert "anchors: before they follow the data, they reach" in caplog.text
+    assert "anchor recall before they follow the data at IoU" in caplog.text
     description, _ = load_checkpoint(out / "model.safetensors")
     written = OmegaConf.load(out / "config.yaml").model.shapes
     assert json.loads(json.dumps(description.arch.shapes)) == OmegaConf.to_container(written)
@@ -146,7 +147,7 @@ def test_shapes_are_refused_where_the_weights_have_their_own(trained, tmp_path):
 
 
 def test_shapes_of_clipped_anchors_fit_as_they_are_clipped():
-    layout = Layout(((Shape(1.0, 3.0),),), clip=True)  # 554 x 185, clipped to 320 x 185
+    layout = AnchorLayout(((Shape(1.0, 3.0),),), clip=True)  # 554 x 185, clipped to 320 x 185
     boxes = centred([[320.0, 180.0]])
     ((shape,),) = fit_shapes(boxes, torch.zeros(1).long(), layout=layout, strides=(4,), size=(320, 320))
     anchors = build_anchors((320, 320), strides=(4,), layout=layout._replace(levels=((shape,),)))

@@ -1,106 +1,89 @@
-"""A detector without a trainer, and the metric that collects what it finds."""
+"""A detector in use: images in, detections out."""
 
-import copy
+from dataclasses import replace
 
 import pytest
 import torch
 
 from data.classes import ClassTable
 from data.config import DatasetConfig
-from data.datasets import open_boxes
-from data.loading import DetectionBatch
 from tasks.detection.detector import Detector, scale_to
-from tasks.detection.metrics import DetectionMetric
-from tasks.detection.postprocess import Detections
+from tasks.detection.postprocess import postprocess
+from tasks.models.architecture import Arch
+from tasks.models.description import Description
 from tasks.models.network import build_model
-from tests.support import trees
+from tasks.models.postprocessing import Postprocessing
+from tasks.models.preprocessing import Preprocessing
+from tests.support.peers import show_images
 from tests.support.random_weights import randomize
-from tests.support.runs import describe, load_config
 
-CLASSES = ClassTable.create(["cat", "dog"], [1, 2])
+SIZE = (64, 96)
+DESCRIPTION = Description(
+    Arch("ssdlite", "small", 3, scores="sigmoid"),
+    ClassTable.create(["cat", "dog", "cow"], [3, 7, 8]),
+    Preprocessing(SIZE, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4)),
+    Postprocessing(score_threshold=0.3, max_detections=20),
+    DatasetConfig("coco", "data", "train", "val"),
+)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def detector():
-    """Return a detector of images of 64 x 96 pixels that finds something everywhere."""
-    description = describe(load_config("train", "backbone=small", "size=[64,96]"), CLASSES)
-    return randomize(Detector(description))
-
-
-@pytest.fixture
-def images():
-    return torch.randint(0, 256, (3, 3, 64, 96), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    """Return a detector whose detections vary from image to image."""
+    return randomize(Detector(DESCRIPTION))
 
 
 @torch.no_grad()
-def test_an_image_alone_has_the_detections_that_it_has_in_a_batch(detector, images):
-    for image, together in zip(images, detector(images), strict=True):
-        (alone,) = detector(image[None])
-        assert len(alone.boxes) > 20
-        assert torch.equal(alone.labels, together.labels)
-        torch.testing.assert_close(alone.boxes, together.boxes, rtol=0, atol=1e-3)
+def test_an_image_alone_gives_what_it_gives_in_a_batch(detector):
+    images = show_images(SIZE, scenes=3)
+    together, alone = detector(images), [detector(image[None])[0] for image in images]
+    assert len({tuple(found.scores.tolist()) for found in alone}) == 4
+    for one, other in zip(together, alone, strict=True):
+        assert len(one.labels) == 20
+        for value, expected in zip(one, other, strict=True):
+            torch.testing.assert_close(value, expected, rtol=1e-4, atol=1e-3)
 
 
 @torch.no_grad()
-def test_boxes_lie_in_the_pixels_of_the_input(detector, images):
-    boxes = torch.cat([found.boxes for found in detector(images)])
-    assert boxes.amin() >= 0
-    assert (boxes.amax(dim=0) <= torch.tensor([96.0, 64, 96, 64])).all()
-    assert boxes[:, 2].max() > 64  # the first of a box's numbers go along the width
+def test_bytes_are_normalised_and_what_the_head_says_of_them_is_decoded(detector):
+    images = show_images(SIZE)
+    assert images.dtype == torch.uint8
+    mean, std = torch.tensor([0.4, 0.5, 0.6]).reshape(3, 1, 1), torch.tensor([0.2, 0.3, 0.4]).reshape(3, 1, 1)
+    raw = detector.head(detector.backbone((images / 255 - mean) / std))
+    anchors, settings = detector.head.anchors(SIZE), DESCRIPTION.postprocessing
+    expected = postprocess(raw, anchors, size=SIZE, scores="sigmoid", settings=settings)
+    for found, other in zip(detector(images), expected, strict=True):
+        for value, wanted in zip(found, other, strict=True):
+            torch.testing.assert_close(value, wanted, rtol=1e-3, atol=1e-3)
 
 
-def test_its_weights_bear_the_names_that_checkpoints_hold(detector):
-    names = set(build_model(detector.description.arch).state_dict())
-    assert set(detector.state_dict()) == names
-    assert detector.anchors.shape[1] == 4
+@torch.no_grad()
+def test_boxes_lie_within_the_images_best_first(detector):
+    for found in detector(show_images(SIZE)):
+        assert (found.boxes >= 0).all()
+        assert (found.boxes <= torch.tensor([96, 64, 96, 64])).all()
+        assert (found.boxes[:, :2] <= found.boxes[:, 2:]).all()
+        assert found.scores.tolist() == sorted(found.scores.tolist(), reverse=True)
+        assert set(found.labels.tolist()) <= {0, 1, 2}
 
 
-def test_a_description_of_another_model_is_refused():
-    description = describe(load_config("train", "task=lraspp", "backbone=small"), CLASSES)
-    with pytest.raises(ValueError, match="needs an SSDLite head"):
-        Detector(description)
+def test_its_weights_bear_the_names_of_the_network_and_hold_no_anchors(detector):
+    assert list(detector.state_dict()) == list(build_model(DESCRIPTION.arch).state_dict())
+    assert torch.equal(detector.anchors, detector.head.anchors(SIZE))
 
 
-def test_boxes_are_scaled_to_an_image_by_its_width_first():
-    assert scale_to((480, 640), (320, 160)) == (4.0, 1.5)
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"arch": Arch("lraspp", "small", 3)}, "the head ssdlite; got lraspp"),
+        ({"preprocessing": Preprocessing(None)}, "an input size and postprocessing; expected both"),
+        ({"postprocessing": None}, "an input size and postprocessing; expected both"),
+    ],
+)
+def test_what_describes_no_detector_is_refused(changes, message):
+    with pytest.raises(ValueError, match=f"a detector needs {message}"):
+        Detector(replace(DESCRIPTION, **changes))
 
 
-@pytest.fixture
-def reader(tmp_path):
-    """Return the reader of image 0, 40 x 60 pixels with a cat and an axolotl, and two others."""
-    return open_boxes(DatasetConfig("coco", str(trees.write_coco(tmp_path)), "train", "val"), "train")
-
-
-def found_at(box, label, score=0.9):
-    return Detections(torch.tensor([box]), torch.tensor([score]), torch.tensor([label]))
-
-
-def test_results_are_in_the_pixels_and_the_ids_of_the_data_set(reader):
-    blank = torch.zeros(1, 3, 20, 20)
-    nothing = torch.zeros(1, 0)
-    batch = DetectionBatch(blank, nothing, nothing, nothing, torch.tensor([0]), torch.tensor([[40, 60]]))
-    metric = DetectionMetric(reader)
-    metric.update(batch, [found_at([2.0, 5, 10, 15], label=2)])
-    (result,) = metric.results
-    assert (result["image_id"], result["category_id"]) == (0, 2)
-    assert result["bbox"] == [6, 10, 24, 20]  # xywh; three pixels across and two down for each of the input
-    assert metric.compute().per_class["dog"] == 0.0
-    metric.reset()
-    assert metric.results == []
-
-
-def test_a_perfect_detector_has_a_precision_of_one(reader):
-    metric = DetectionMetric(reader)
-    for sample in reader:
-        size = torch.tensor([sample.size])
-        batch = DetectionBatch(torch.zeros(1, 3, *sample.size), None, None, None, torch.tensor([sample.image_id]), size)
-        labels, boxes = torch.from_numpy(sample.labels), torch.from_numpy(sample.boxes)
-        metric.update(batch, [Detections(boxes, torch.full((len(boxes),), 0.9), labels)])
-    metrics = metric.compute()
-    assert metrics.summary["mAP"] == pytest.approx(1)
-    assert metrics.per_class == pytest.approx({"cat": 1.0, "dog": 1.0, "axolotl": 1.0})
-
-
-def test_a_copy_of_the_metric_is_itself(reader):
-    metric = DetectionMetric(reader)
-    assert copy.deepcopy({"metric": metric})["metric"] is metric
+def test_the_factors_to_an_images_own_pixels_are_those_of_x_and_y():
+    assert scale_to((480, 320), (240, 640)) == (0.5, 2.0)

@@ -10,7 +10,7 @@ from torchvision.ops import generalized_box_iou
 from heads.ssdlite import RawDetections
 from tasks.detection.iou_assignment import BACKGROUND, IGNORED, Assignment
 from tasks.detection.losses import (
-    assign_slots,
+    assign_class_targets,
     detection_loss,
     focal_loss,
     generalized_iou,
@@ -86,11 +86,11 @@ def class_gradients(loss, raw):
     return gradient.abs().sum((1, 2))
 
 
-def test_slots_by_hand():
+def test_class_targets_by_hand():
     matches, labels = torch.tensor([[BACKGROUND, 1, IGNORED, 0]]), torch.tensor([[4, 0]])
-    assert assign_slots(matches, labels).tolist() == [[0, 1, IGNORED, 5]]
+    assert assign_class_targets(matches, labels).tolist() == [[0, 1, IGNORED, 5]]
     nothing = torch.full((1, 2), BACKGROUND)
-    assert assign_slots(nothing, torch.zeros(1, 0).long()).tolist() == [[0, 0]]
+    assert assign_class_targets(nothing, torch.zeros(1, 0).long()).tolist() == [[0, 0]]
 
 
 @pytest.mark.parametrize("slot", [0, 1])
@@ -104,17 +104,17 @@ def test_the_focal_loss_of_one_anchor_by_hand(slot):
 
 def test_focal_losses_of_all_counted_anchors_add_up():
     logits = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
-    slots = torch.tensor([[0, 2, IGNORED], [3, IGNORED, 0]])
-    parts = [focal_loss(logits[n, a][None, None], slots[n, a][None, None]) for n in (0, 1) for a in (0, 1, 2)]
+    class_targets = torch.tensor([[0, 2, IGNORED], [3, IGNORED, 0]])
+    parts = [focal_loss(logits[n, a][None, None], class_targets[n, a][None, None]) for n in (0, 1) for a in (0, 1, 2)]
     assert [part.item() == 0 for part in parts] == [False, False, True, False, True, False]
-    torch.testing.assert_close(focal_loss(logits, slots), sum(parts))
+    torch.testing.assert_close(focal_loss(logits, class_targets), sum(parts))
 
 
 def test_hard_negatives_by_hand():
     logits = torch.tensor([[[0.0, 1], [0, -3], [0, 2], [0, -1], [0, 0], [0, 5]]])  # the higher, the harder
-    slots = torch.tensor([[1, 0, 0, 0, 0, IGNORED]])
+    class_targets = torch.tensor([[1, 0, 0, 0, 0, IGNORED]])
     softplus = [math.log1p(math.exp(x)) for x in (-1, 2, -1, 0)]  # the positive; its three hardest negatives
-    assert hard_negative_loss(logits, slots).item() == pytest.approx(sum(softplus), rel=1e-5)
+    assert hard_negative_loss(logits, class_targets).item() == pytest.approx(sum(softplus), rel=1e-5)
 
 
 def test_ignored_anchors_do_not_fill_up_the_negatives():
@@ -126,7 +126,7 @@ def test_ignored_anchors_do_not_fill_up_the_negatives():
 @pytest.mark.parametrize(("positives", "negatives"), [(0, 3), (1, 3), (2, 6), (30, 90), (60, 140)])
 def test_there_are_three_negatives_for_each_positive_as_far_as_they_go(positives, negatives):
     raw, *_, labels, matches = batch([positives])
-    loss = hard_negative_loss(raw.class_logits, assign_slots(matches, labels))
+    loss = hard_negative_loss(raw.class_logits, assign_class_targets(matches, labels))
     (gradient,) = torch.autograd.grad(loss, raw.class_logits)
     pulled = gradient.abs().sum(-1) > 0
     assert pulled[matches >= 0].sum() == positives
@@ -189,8 +189,8 @@ def test_the_box_loss_by_hand():
 def test_both_losses_are_over_the_matches_of_the_batch(scores):
     raw, anchors, boxes, labels, matches = batch([3, 4])
     loss = ours(raw, anchors, boxes, labels, matches, scores=scores, box_weight=0.25)
-    slots = assign_slots(matches, labels)
-    classes = {"sigmoid": focal_loss, "softmax": hard_negative_loss}[scores](raw.class_logits, slots)
+    class_targets = assign_class_targets(matches, labels)
+    classes = {"sigmoid": focal_loss, "softmax": hard_negative_loss}[scores](raw.class_logits, class_targets)
     torch.testing.assert_close(loss.classification, classes / 7)
     torch.testing.assert_close(loss.box, box_loss(raw.deltas, anchors, boxes=boxes, matches=matches) / 7 / 4)
 
@@ -208,10 +208,10 @@ def test_losses_of_short_floats_are_computed_in_float32():
 
 def test_the_loss_of_quality_by_hand():
     logits = torch.tensor([[[9.0, 0.4, -1.0], [9.0, 2.0, 0.0], [9.0, 3.0, 3.0]]])
-    slots, quality = torch.tensor([[2, 0, IGNORED]]), torch.tensor([[0.7, 0.0, 0.0]])
+    class_targets, quality = torch.tensor([[2, 0, IGNORED]]), torch.tensor([[0.7, 0.0, 0.0]])
     right = -0.7 * math.log(sigmoid(-1.0)) - 0.3 * math.log(1 - sigmoid(-1.0))
     wrong = sum(-math.log(1 - sigmoid(x)) for x in (0.4, 2.0, 0.0))
-    assert quality_loss(logits, slots, quality=quality).item() == pytest.approx(right + wrong, rel=1e-5)
+    assert quality_loss(logits, class_targets, quality=quality).item() == pytest.approx(right + wrong, rel=1e-5)
 
 
 def test_the_background_slot_learns_nothing_from_quality():

@@ -1,15 +1,19 @@
-import contextlib
 import copy
-import io
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
+import torch
 
+from data.config import DatasetConfig
+from data.datasets import open_boxes
+from data.loading import DetectionBatch
 from tasks.detection.confusion import confusion_matrix
-from tasks.detection.metrics import SUMMARY, evaluate_detections
+from tasks.detection.metrics import SUMMARY, DetectionMetric, accumulate, evaluate_detections
+from tasks.detection.postprocess import Detections
+from tests.support import trees
+from tests.support.coco_sets import ask_pycocotools, make_set
 
 IDS = (3, 7, 90)  # gapped, as COCO's are
 
@@ -55,34 +59,50 @@ def random_case(seed, ids=IDS):
     return coco(boxes, num_images=12), results
 
 
-def reference(ground_truth, results):
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO()
-        truth.dataset = copy.deepcopy(ground_truth)
-        truth.createIndex()
-        evaluator = COCOeval(truth, truth.loadRes(copy.deepcopy(results)), "bbox")
-        evaluator.evaluate()
-        evaluator.accumulate()
-        evaluator.summarize()
-    precision = evaluator.eval["precision"][:, :, :, 0, 2]
-    per_class = [p[p > -1].mean() if (p > -1).any() else None for p in np.moveaxis(precision, 2, 0)]
-    return evaluator.stats, per_class, precision
-
-
 @pytest.mark.parametrize("seed", range(8))
 def test_numbers_equal_those_of_pycocotools(seed):
     ground_truth, results = random_case(seed, ids=IDS[: 2 + seed % 2])  # with even seeds the last class has no boxes
-    metrics = evaluate_detections(ground_truth, results)
-    stats, per_class, precision = reference(ground_truth, results)
-    ours = [-1.0 if value is None else value for value in metrics.summary.values()]
-    assert ours == pytest.approx(stats.tolist(), rel=0, abs=1e-15)
-    assert ours[6:] == stats[6:].tolist()  # recall to the last bit
+    metrics, referee = evaluate_detections(ground_truth, results), ask_pycocotools(ground_truth, results)
+    precision = referee.eval["precision"][..., 0, 2]
+    assert [-1.0 if value is None else value for value in metrics.summary.values()] == referee.stats.tolist()
     assert list(metrics.per_class) == [f"class {i}" for i in IDS]
-    for value, expected in zip(metrics.per_class.values(), per_class, strict=True):
-        assert value == (None if expected is None else pytest.approx(expected, rel=0, abs=1e-15))
-    np.testing.assert_allclose(np.nan_to_num(metrics.precision, nan=-1), precision, rtol=0, atol=1e-15)
-    assert metrics.iou_thresholds.shape == (10,)
-    assert metrics.recall_thresholds.shape == (101,)
+    for value, own in zip(metrics.per_class.values(), np.moveaxis(precision, 2, 0), strict=True):
+        assert value == (own[own > -1].mean() if (own > -1).any() else None)
+    np.testing.assert_array_equal(np.nan_to_num(metrics.precision, nan=-1), precision)
+    np.testing.assert_array_equal(metrics.iou_thresholds, referee.params.iouThrs)
+    np.testing.assert_array_equal(metrics.recall_thresholds, referee.params.recThrs)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_random_sets_give_the_arrays_of_pycocotools_to_the_last_bit(seed):
+    ground_truth, results = make_set(seed)
+    ours, referee = accumulate(ground_truth, results), ask_pycocotools(ground_truth, results)
+    for name in ("precision", "recall", "scores"):
+        assert ours[name].shape == referee.eval[name].shape
+        assert ours[name].tobytes() == referee.eval[name].tobytes(), name
+    summary = evaluate_detections(ground_truth, results).summary
+    assert [-1.0 if value is None else value for value in summary.values()] == referee.stats.tolist()
+
+
+def test_random_sets_hold_what_a_metric_may_stumble_over():
+    sets = [make_set(seed) for seed in range(100)]
+    boxes = [box for truth, _ in sets for box in truth["annotations"]]
+    per_class = [
+        max(Counter((r["image_id"], r["category_id"]) for r in found).values(), default=0) for _, found in sets
+    ]
+    assert min(len(truth["images"]) for truth, _ in sets) == min(len(results) for _, results in sets) == 0
+    assert sum(count > 100 for count in per_class) > 10
+    assert {box["iscrowd"] for box in boxes} == {0, 1}
+    assert any(box["area"] != box["bbox"][2] * box["bbox"][3] for box in boxes)
+    assert any(0 in box["bbox"][2:] for box in boxes)
+    assert sum(0 < (evaluate_detections(*case).summary["mAP"] or 0) < 0.99 for case in sets) > 50
+
+
+def test_boxes_whose_union_rounds_to_zero_are_a_miss_here_and_a_hit_in_pycocotools():
+    ground_truth = coco([(1, 3, 0, 0, 1e-200, 1e-200)])
+    results = found((1, 3, 0, 0, 1e-200, 1e-200, 0.9))
+    assert evaluate_detections(ground_truth, results).summary["AR100"] == 0.0
+    assert ask_pycocotools(ground_truth, results).stats[8] == 1.0
 
 
 def test_one_hit_below_one_false_positive_gives_half_the_precision():
@@ -137,13 +157,13 @@ def test_classes_keep_the_order_of_the_categories():
     assert metrics.precision[0, 0, 2] == pytest.approx(1.0)
 
 
-def test_evaluation_is_silent_and_changes_no_input(capsys):
+def test_evaluation_is_silent_and_changes_no_input(capfd):
     ground_truth, results = random_case(0)
     before = copy.deepcopy((ground_truth, results))
     evaluate_detections(ground_truth, results)
     confusion_matrix(ground_truth, results)
     assert (ground_truth, results) == before
-    assert capsys.readouterr().out == ""
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(
@@ -203,3 +223,39 @@ def test_every_box_stands_in_its_row_once():
     singles = [box["category_id"] for box in ground_truth["annotations"] if not box["iscrowd"]]
     assert matrix[:3].sum(axis=1).tolist() == [singles.count(i) for i in IDS]
     assert matrix[3, 3] == 0
+
+
+@pytest.fixture
+def reader(tmp_path):
+    """Return the reader of image 0, 40 x 60 pixels with a cat and an axolotl, and two others."""
+    return open_boxes(DatasetConfig("coco", str(trees.write_coco(tmp_path)), "train", "val"), "train")
+
+
+def tell(metric, sample, detections, *, size):
+    """Tell a metric what was found in a sample, in pixels of an input of `size`."""
+    none = torch.zeros(1, 0)
+    image_ids, sizes = torch.tensor([sample.image_id]), torch.tensor([sample.size])
+    metric.update(DetectionBatch(torch.zeros(1, 3, *size), none, none, none, image_ids, sizes), [detections])
+
+
+def test_results_are_in_the_pixels_and_the_ids_of_the_data_set(reader):
+    metric = DetectionMetric(reader)
+    detections = Detections(torch.tensor([[2.0, 5, 10, 15]]), torch.tensor([0.5]), torch.tensor([2]))
+    tell(metric, reader[0], detections, size=(20, 20))  # three pixels across and two down for each of these
+    assert metric.results == [{"image_id": 0, "category_id": 2, "bbox": [6, 10, 24, 20], "score": 0.5}]
+    assert metric.compute().per_class["dog"] == 0
+    metric.reset()
+    assert metric.results == []
+
+
+def test_a_perfect_detector_has_a_precision_of_one_in_every_class(reader):
+    metric = DetectionMetric(reader)
+    for sample in reader:
+        boxes, labels = torch.from_numpy(sample.boxes), torch.from_numpy(sample.labels)
+        tell(metric, sample, Detections(boxes, torch.full((len(boxes),), 0.9), labels), size=sample.size)
+    assert metric.compute().per_class == pytest.approx({"cat": 1, "dog": 1, "axolotl": 1})
+
+
+def test_a_copy_of_the_metric_is_itself(reader):
+    metric = DetectionMetric(reader)
+    assert copy.deepcopy({"metric": metric})["metric"] is metric

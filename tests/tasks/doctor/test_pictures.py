@@ -10,7 +10,7 @@ from tasks.drawing.images import add_title
 from tasks.examination.counts import Counts
 from tasks.examination.orphans import find_ending
 from tasks.examination.plots import plot_classes
-from tests.tasks.drawing.test_plots import drawn
+from tests.support.figures import drawn
 
 
 def test_every_class_has_a_sample_the_rarest_first():

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from PIL import Image
 
 from data.classes import ClassTable
 from tasks.detection.metrics import evaluate_detections
@@ -10,13 +9,7 @@ from tasks.drawing.curves import plot_curves, read_series, smooth
 from tasks.drawing.figures import plot_confusion_matrix
 from tasks.segmentation.metrics import evaluate_segmentation
 from tasks.segmentation.plots import plot_iou
-
-
-def drawn(path):
-    """Return the size of a picture that is not blank."""
-    with Image.open(path) as image:
-        assert np.array(image.convert("L")).std() > 5
-        return image.size
+from tests.support.figures import drawn
 
 
 def detections(num_classes):

@@ -1,8 +1,8 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,15 +10,15 @@ import pytest
 import torch
 from PIL import Image
 
+from data.config import DatasetConfig
 from data.errors import InputError
-from tasks.evaluate.command import choose_dataset, evaluate
+from tasks.evaluate.command import evaluate
 from tasks.models.checkpoint import check_rewritable, load_checkpoint, store_thresholds
 from tasks.train.command import train
 from tasks.train.progress import Progress
 from tests.support.runs import load_config, small_run
 from tests.support.trained import Trained
 
-GIVEN = {"name": None, "root": None, "val": None}
 PICTURES = {
     "ssdlite": ("f1.png", "errors.png", "precision_recall.png", "confusion_matrix.png"),
     "lraspp": ("boundary.png", "iou.png", "confusion_matrix.png"),
@@ -71,6 +71,7 @@ def contents(path: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.usefixtures("blank_figures")
 @pytest.mark.parametrize("file", ["checkpoints/best.ckpt", "model.safetensors"])
 def test_thresholds_are_stored_beside_the_weights_which_stay_bit_by_bit(
     runs: dict[str, Path], file: str, tmp_path: Path
@@ -89,6 +90,7 @@ def test_thresholds_are_stored_beside_the_weights_which_stay_bit_by_bit(
     assert described.thresholds is None
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_an_evaluation_goes_by_the_thresholds_of_the_checkpoint_and_does_not_store_them_again(
     runs: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -102,6 +104,7 @@ def test_an_evaluation_goes_by_the_thresholds_of_the_checkpoint_and_does_not_sto
         run_command(f"checkpoint={checkpoint}", f"out={tmp_path / 'again'}", "store_thresholds=true")
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_a_run_with_stored_thresholds_resumes_as_it_would_have_and_drops_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,7 +134,7 @@ def test_a_run_with_stored_thresholds_resumes_as_it_would_have_and_drops_them(
     [
         ("ssdlite", ["threshold.rule=F1"], "threshold.*unknown 'F1'; choose from f1, false_positives"),
         ("ssdlite", ["threshold.limit=-1"], "threshold.*limit: -1"),
-        ("ssdlite", ["threshold=0.5"], "threshold: 0.5; expected threshold.rule=f1 or false_positives"),
+        ("ssdlite", ["threshold=0.5"], "threshold: 0.5; expected options by name, such as threshold.rule=VALUE"),
         ("ssdlite", ["store_thresholds=1"], "store_thresholds: 1; expected true or false"),
         ("lraspp", ["threshold.rule=f1"], "lraspp is no detector"),
         ("lraspp", ["store_thresholds=true"], "lraspp is no detector"),
@@ -158,17 +161,23 @@ def test_thresholds_cannot_be_stored_in_the_files_of_others(
         check_rewritable(Path(checkpoint))
 
 
-def test_scenes_that_were_moved_are_found_where_the_option_says(tmp_path):
-    dataset = {"name": "synthetic", "root": str(tmp_path / "gone"), "val": "val"}
-    description = SimpleNamespace(arch=SimpleNamespace(head="ssdlite"), dataset=dataset)
+def test_scenes_that_were_moved_are_found_where_the_option_says(tmp_path: Path) -> None:
+    own = DatasetConfig("synthetic", str(tmp_path / "gone"), "train", "val")
     with pytest.raises(InputError, match=r"the scenes in .*gone are gone; dataset=synthetic draws them"):
-        choose_dataset(GIVEN, description)
-    assert choose_dataset({**GIVEN, "root": str(tmp_path)}, description) == {**dataset, "root": str(tmp_path)}
+        load_config("evaluate", "checkpoint=x").choose_dataset(own)
+    moved = load_config("evaluate", "checkpoint=x", f"dataset.root={tmp_path}").choose_dataset(own)
+    assert moved == replace(own, root=str(tmp_path))
 
 
-def test_naming_the_checkpoints_data_again_changes_only_what_is_typed(monkeypatch: pytest.MonkeyPatch) -> None:
-    own = {"name": "masks", "root": "here", "train": "train", "val": "val", "val_share": 0.2, "ignore": 0}
-    description = SimpleNamespace(arch=SimpleNamespace(head="lraspp"), dataset=own)
-    monkeypatch.setattr("tasks.evaluate.command.given_options", lambda: ["dataset=masks", "dataset.root=there"])
-    given = {"name": "masks", "root": "there", "train": "train", "val": "val", "val_share": None, "ignore": 255}
-    assert choose_dataset(given, description) == {**own, "root": "there"}  # type: ignore[arg-type]
+def test_naming_the_checkpoints_data_again_changes_only_what_is_typed() -> None:
+    own = DatasetConfig("masks", "here", "train", "val", val_share=0.2, ignore=0)
+    options = ("dataset=masks", "dataset.root=there")
+    config = replace(load_config("evaluate", "checkpoint=x", *options), typed=options)
+    assert config.dataset.given["ignore"] == 255
+    assert config.choose_dataset(own) == replace(own, root="there")
+
+
+def test_another_split_of_the_checkpoints_data_is_not_the_earlier_share() -> None:
+    own = DatasetConfig("coco", "here", "train", "val", val_share=0.2, annotations={"train": "a.json", "val": None})
+    config = load_config("evaluate", "checkpoint=x", "dataset.val=test")
+    assert config.choose_dataset(own) == DatasetConfig("coco", "here", "train", "test")

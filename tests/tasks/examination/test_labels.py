@@ -5,7 +5,7 @@ import torch
 from data.classes import ClassTable
 from data.samples import IGNORE
 from heads.anchor_layouts import TENSORFLOW
-from tasks.detection.anchor_fit import Anchors, check_reach
+from tasks.detection.anchor_fit import Anchors, check_recall
 from tasks.detection.box_table import BoxTable, check_repeats, check_sizes, count_boxes, enlarge, measure_sizes
 from tasks.examination.counts import Counts, check_classes, check_empty, name_some
 from tasks.segmentation.mask_table import MaskTable, check_masks, count_mask, count_masks
@@ -54,6 +54,15 @@ def test_sizes_are_those_of_coco_and_those_at_the_input():
         "lost": 0,
     }
     assert found["side_at_input"]["median"] == pytest.approx((31 * 62) ** 0.25 * (32 * 64) ** 0.25, abs=0.6)
+
+
+def test_crowds_are_neither_counted_nor_measured():
+    own = table([[0, 0, 9, 9], [0, 0, 1, 80], [0, 0, 9, 9]], [0, 1, 1], [0, 0, 1], crowd=[False, True, True])
+    found = count_boxes(own, CLASSES)
+    assert (found.amounts.tolist(), found.images.tolist(), found.empty) == ([1, 0, 0], [1, 0, 0], ("c.jpg",))
+    sizes = measure_sizes(own, (100, 200))
+    assert (sizes["small"], sizes["medium"], sizes["tiny"]) == (1, 0, 0)
+    assert kinds(check_sizes, own, (50, 50), split="train")[0] == [("note", "tiny boxes")]  # the box of 9: 2.25 wide
 
 
 def test_sizes_of_no_boxes_are_none():
@@ -132,6 +141,7 @@ def test_masks_are_counted_by_class_and_image_and_unreadable_ones_are_not_empty(
         ([[500, 500, 0, 0], [500, 500, 0, 0]], []),
         ([[20, 20, 0, 960], [5000, 5000, 0, 0]], [("warning", "mask that is nearly all ignored")]),
         ([[200, 200, 0, 600], [200, 200, 0, 600]], [("warning", "split that is mostly ignored")]),
+        ([[0, 0, 0, 600], [0, 0, 0, 600]], [("error", "nothing labelled")]),
         ([[5000, 2, 0, 0], [5000, 2, 0, 0]], [("note", "class that is hardly there")]),
     ],
 )
@@ -139,14 +149,14 @@ def test_masks_that_teach_little_are_reported(counts, expected):
     assert kinds(check_masks, MaskTable(np.array(["a", "b"]), np.array(counts)), CLASSES, split="train")[0] == expected
 
 
-def test_the_reach_of_anchors_is_reported_with_what_would_mend_it():
+def test_the_recall_of_anchors_is_reported_with_what_would_mend_it():
     anchors = Anchors(TENSORFLOW, (16, 32, 64, 107, 160, 320), (320, 320))
     centres = torch.tensor([[x, y, x, y] for x in (56, 120, 248) for y in (72, 200)]).float()
     fits, small = (centres + torch.tensor([-w / 2, -h / 2, w / 2, h / 2]) for w, h in ((32, 32), (22, 22)))
     boxes, labels = torch.cat([fits, small]), torch.tensor([0] * 6 + [1] * 6)
     found = []
-    reach = check_reach(anchors, boxes, labels, names=("cat", "dog"), split="train", report=found.append)
-    assert reach.by_class == {0: 1.0, 1: 0.0}
+    recall = check_recall(anchors, boxes, labels, names=("cat", "dog"), split="train", report=found.append)
+    assert recall.by_class == {0: 1.0, 1: 0.0}
     assert "50% of all boxes overlap" in found[0].found
     assert "dog (0%)" in found[0].found
     assert "100% with model.shapes=data" in found[0].cure

@@ -5,7 +5,8 @@ import torch
 
 from heads.ssdlite import RawDetections
 from tasks.models import architecture, network
-from tasks.models.architecture import Arch, build_model
+from tasks.models.architecture import Arch
+from tasks.models.network import build_model
 from tests.support.random_weights import randomize
 
 HEADS = ("ssdlite", "lraspp")

@@ -12,16 +12,19 @@ from PIL import Image
 from data.errors import InputError
 from data.images import load_mask
 from tasks.detection.metrics import evaluate_detections
+from tasks.detection.prediction import BoxPrediction
+from tasks.detection.results import JsonResults, to_coco
 from tasks.evaluate.command import evaluate
 from tasks.loaders import open_split
 from tasks.predict.command import predict
-from tasks.predict.prediction import Prediction
 from tasks.predict.predictor import Predictor
-from tasks.predict.writers import JsonResults, Pictures, to_coco
+from tasks.predict.writers import Pictures
 from tasks.segmentation.metrics import ConfusionMatrix, evaluate_segmentation
 from tests.support.runs import load_config
 from tests.support.trained import Trained
 from tests.support.untrained import write_untrained
+
+pytestmark = pytest.mark.usefixtures("blank_figures")
 
 
 @pytest.fixture(scope="module", params=["ssdlite", "lraspp"])
@@ -73,7 +76,7 @@ def test_boxes_of_the_python_api_score_what_evaluation_says(run: tuple[str, Path
     task, folder = run
     evaluated = evaluate(load_config("evaluate", f"checkpoint={folder / 'model.safetensors'}", f"out={tmp_path / 'e'}"))
     predictor = Predictor(folder / "model.safetensors", threshold=0.0)
-    reader = open_split("ssdlite", predictor.description.dataset, "val")
+    reader = open_split(predictor.task, predictor.description.dataset, "val")
     results = []
     for image_id, prediction in zip(reader.image_ids, predictor(validation_images(folder, task)), strict=True):
         results += to_coco(prediction, image_id=int(image_id))
@@ -87,7 +90,7 @@ def test_masks_of_the_python_api_score_what_evaluation_says(run: tuple[str, Path
     evaluated = evaluate(load_config("evaluate", f"checkpoint={folder / 'model.safetensors'}", f"out={tmp_path / 'e'}"))
     predictor = Predictor(folder / "model.safetensors")
     classes = predictor.description.classes
-    reader, confusion = open_split("lraspp", predictor.description.dataset, "val"), ConfusionMatrix(len(classes))
+    reader, confusion = open_split(predictor.task, predictor.description.dataset, "val"), ConfusionMatrix(len(classes))
     for index, prediction in enumerate(predictor(validation_images(folder, task))):
         truth = torch.from_numpy(reader[index].mask)[None]
         confusion.update(torch.from_numpy(prediction.mask)[None].long(), truth)
@@ -164,7 +167,7 @@ def test_results_are_a_table_on_request(untrained: Path, tmp_path: Path) -> None
         ("ssdlite", "pictures=gif", "pictures: unknown 'gif'"),
         ("ssdlite", "videos=avi", "videos: unknown 'avi'"),
         ("ssdlite", "classes=[bird]", "classes: unknown 'bird'; choose from cat, dog, cow"),
-        ("ssdlite", "every=0", "every: 0; expected a whole number from 1"),
+        ("ssdlite", "every=0", "every: 0; expected an integer from 1"),
         ("ssdlite", "source=7", "no camera 7"),
     ],
 )
@@ -174,6 +177,29 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
     with pytest.raises(InputError, match=message):
         predict(load_config("predict", *options(untrained, task, tmp_path / "out", option)))
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("task", ["ssdlite", "lraspp"])
+def test_the_last_line_says_what_was_found(
+    task: str, untrained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    predict(load_config("predict", *options(untrained, task, tmp_path / "out")))
+    if task == "ssdlite":
+        found = f"{len(json.loads((tmp_path / 'out/results.json').read_text()))} boxes"
+    else:
+        masks = [load_mask(path) for path in (tmp_path / "out/predictions").iterdir()]
+        count = len(np.unique(masks))
+        found = f"masks of {count} {'class' if count == 1 else 'classes'}"
+    assert caplog.messages[-1] == f"4 images, {found}, written to {tmp_path / 'out'}"
+
+
+def test_a_source_of_which_nothing_can_be_read_says_so(untrained: Path, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / "images" / name).write_text("hello")
+    with pytest.raises(InputError, match="2 could not be read, as said above; there are no others"):
+        predict(load_config("predict", *options(untrained, "ssdlite", tmp_path / "out"), f"source={tmp_path}/images"))
 
 
 def test_a_damaged_image_costs_its_own_results_alone(untrained: Path, tmp_path: Path) -> None:
@@ -188,7 +214,7 @@ def test_a_damaged_image_costs_its_own_results_alone(untrained: Path, tmp_path: 
 def test_what_was_done_before_an_interruption_is_kept(
     untrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(self: Pictures, prediction: Prediction) -> None:
+    def stop(self: Pictures, prediction: BoxPrediction) -> None:
         if prediction.name == "2":
             raise KeyboardInterrupt
 

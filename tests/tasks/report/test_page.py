@@ -2,62 +2,18 @@ import base64
 import io
 import json
 import re
-from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from data.errors import InputError
-from tasks.cli.options import to_plain
 from tasks.evaluate.command import evaluate
+from tasks.parsing import to_plain
 from tasks.report.numbers import NONE
 from tasks.report.page import write_page
 from tests.support.folders import DETECTION, SEGMENTATION, describe_data, save_picture, write_run
+from tests.support.pages import Page
 from tests.support.runs import load_config
-
-VOID = {"meta", "img", "br", "link", "input", "hr"}
-
-
-class Page(HTMLParser):
-    """A page taken apart: tags must be balanced; addresses, table rows and section ids are kept."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.text = path.read_text(encoding="utf-8")
-        self.open: list[str] = []
-        self.addresses: list[str] = []
-        self.rows: list[list[str]] = []
-        self.sections: list[str] = []
-        self.words = ""
-        self.feed(self.text)
-        self.close()
-        assert not self.open, f"left open: {self.open}"
-
-    def handle_starttag(self, tag, attrs):
-        values = dict(attrs)
-        self.addresses += [values[name] for name in ("src", "href", "action", "data", "poster") if values.get(name)]
-        if tag not in VOID:
-            self.open.append(tag)
-        if tag == "section":
-            self.sections.append(values["id"])
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th"):
-            self.rows[-1].append("")
-
-    def handle_startendtag(self, tag, attrs):
-        pass  # <line/> and its kin in SVG
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] not in ("style", "script"):
-            self.words += data
-            if "td" in self.open or "th" in self.open:
-                self.rows[-1][-1] += data.strip()
-
 
 ANALYSIS = {
     "task": "detection",
@@ -134,6 +90,11 @@ def test_names_from_files_are_shown_and_never_run(tmp_path):
     assert page.words.count("<script>alert(1)") >= 8
 
 
+def test_a_name_that_is_not_utf8_is_escaped(tmp_path):
+    page = Page(write_page(write_run(tmp_path / "run", analysis={"per_class": {"half \ud83d": {"AP": 0.5}}})))
+    assert "half \\ud83d" in page.words
+
+
 def test_what_is_missing_leaves_its_section_out(tmp_path):
     empty = Page(write_page(write_run(tmp_path / "empty", metrics=None, config=None, log=None)))
     assert empty.sections == []
@@ -175,8 +136,8 @@ def test_training_and_evaluation_write_their_reports(task, trained, tmp_path):
     assert {"metrics", "training", "classes", "samples", "model", "data", "configuration"} <= set(page.sections)
     assert f"{metrics['mAP' if task == 'ssdlite' else 'mIoU']:.3f}" in page.words
     checkpoint = out / "model.safetensors"
-    cfg = load_config("evaluate", f"checkpoint={checkpoint}", f"out={tmp_path / 'out'}", "dataset.workers=0")
-    evaluate(cfg)
+    config = load_config("evaluate", f"checkpoint={checkpoint}", f"out={tmp_path / 'out'}", "dataset.workers=0")
+    evaluate(config)
     other = Page(tmp_path / "out/report.html")
     assert "training" not in other.sections
     first, second = (json.loads((run / "data.json").read_text()) for run in (out, tmp_path / "out"))

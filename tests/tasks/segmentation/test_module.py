@@ -4,17 +4,21 @@ from torch import nn
 from torch.nn import functional as F
 
 from data.classes import ClassTable
+from data.config import DatasetConfig
 from data.loading import SegmentationBatch
 from data.samples import IGNORE
-from tasks.evaluation_settings import Averaging
+from heads.fcn import FCN
+from tasks.evaluation_settings import TTA
 from tasks.models.architecture import Arch
 from tasks.models.description import Description
 from tasks.models.network import build_model
 from tasks.models.normalization import normalize
 from tasks.models.preprocessing import Preprocessing
 from tasks.optimization import Optimization
+from tasks.segmentation.metrics import SegmentationMetric
 from tasks.segmentation.module import SegmentationModule
 from tasks.segmentation.postprocess import pad_to_grid, postprocess
+from tasks.segmentation.segmenter import Segmenter
 from tasks.segmentation.settings import LossSettings
 from tasks.segmentation.tta import average_scores
 from tests.support.synchronization import no_synchronization
@@ -28,8 +32,9 @@ def segmenter(head="lraspp", backbone="small", *, classes=3, loss=None):
     torch.manual_seed(0)
     arch = Arch(head, backbone, classes, output_stride=16)
     table = ClassTable.create([f"class {k}" for k in range(classes)], range(classes))
-    description = Description(arch, table, Preprocessing(None), None, {"name": "masks"})
-    return SegmentationModule(description, optimization=OPTIMIZATION, loss=loss)
+    description = Description(arch, table, Preprocessing(None), None, DatasetConfig("masks", "data", "train", "val"))
+    model = Segmenter(description, extra=FCN.TAPS if loss and loss.aux_weight else ())
+    return SegmentationModule(model, optimization=OPTIMIZATION, loss=loss)
 
 
 def random_batch(count=2, ignored=0.2):
@@ -37,7 +42,7 @@ def random_batch(count=2, ignored=0.2):
     images = torch.randint(0, 256, (count, 3, 48, 64), generator=generator, dtype=torch.uint8)
     masks = torch.randint(0, 3, (count, 48, 64), generator=generator, dtype=torch.uint8)
     masks[torch.rand(masks.shape, generator=generator) < ignored] = IGNORE
-    return SegmentationBatch(images, masks, torch.arange(count))
+    return SegmentationBatch(images, masks, tuple(f"image {n}" for n in range(count)))
 
 
 @pytest.mark.parametrize("settings", [None, EVERYTHING], ids=["plain", "everything"])
@@ -69,7 +74,7 @@ def test_a_batch_of_one_image_is_taught():
 def test_a_step_without_settings_is_that_of_torchs_cross_entropy():
     module, batch = segmenter(), random_batch()
     loss = module.training_step(batch, 0)
-    expected = F.cross_entropy(module(batch.images), batch.masks.long(), ignore_index=IGNORE)
+    expected = F.cross_entropy(module.model.raw(batch.images), batch.masks.long(), ignore_index=IGNORE)
     torch.testing.assert_close(loss, expected)
 
 
@@ -82,16 +87,16 @@ def test_an_auxiliary_head_leaves_the_network_as_it_is(head, backbone):
     assert list(state) == list(expected)
     assert all(torch.equal(state[name], expected[name]) for name in state)
     images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
-    built = build_model(module.description.arch).eval()
+    ours, built = module.model.eval(), build_model(module.model.description.arch).eval()
     built.load_state_dict(state)
-    assert torch.equal(module.model.eval()(images), built(images))
+    assert torch.equal(ours.head(ours.backbone(images)), built(images))
     assert plain.auxiliary is None
 
 
 def test_an_auxiliary_head_adds_its_weighted_loss_and_teaches_what_comes_before_it():
     with_it, plain, batch = segmenter(loss=LossSettings(aux_weight=0.4)), segmenter(), random_batch()
     losses = [module.training_step(batch, 0) for module in (with_it, plain)]
-    x = normalize(pad_images(batch.images), with_it.description.preprocessing)
+    x = normalize(pad_images(batch.images), with_it.model.description.preprocessing)
     with torch.no_grad():
         guess = with_it.auxiliary(with_it.model.backbone(x))
         guess = F.interpolate(guess, size=x.shape[2:], mode="bilinear", align_corners=True)[..., :48, :64]
@@ -141,13 +146,15 @@ def test_masks_have_the_size_of_the_label(size):
 
 
 def test_masks_come_from_averaged_scores_where_that_is_asked_for():
-    module, images = segmenter().eval(), random_batch().images
-    averaging = Averaging((1.0, 1.5), flip=True)
-    scores = average_scores(images, predict=module, size=(50, 60), averaging=averaging)
-    plain = module.segment(images, (50, 60))
-    module.averaging = averaging
-    assert torch.equal(module.segment(images, (50, 60)), scores.argmax(1))
-    assert not torch.equal(plain, scores.argmax(1))
+    model, tta = segmenter().eval().model, TTA((1.0, 1.5), flip=True)
+    batch = random_batch()._replace(masks=torch.zeros(2, 50, 60, dtype=torch.uint8))
+    plain, averaged = (
+        SegmentationModule(model, metric=SegmentationMetric(model.description.classes), tta=each)
+        for each in (None, tta)
+    )
+    scores = average_scores(batch.images, predict=model.raw, size=(50, 60), tta=tta)
+    assert torch.equal(averaged.validation_step(batch, 0), scores.argmax(1))
+    assert not torch.equal(plain.validation_step(batch, 0), scores.argmax(1))
 
 
 @pytest.mark.parametrize(("side", "padded"), [(32, 33), (33, 33), (256, 257), (384, 385), (769, 769), (1024, 1025)])
@@ -157,19 +164,18 @@ def test_sides_are_padded_to_a_multiple_of_the_stride_plus_one(side, padded):
     assert images.sum() == 3 * side * 40
 
 
-class Ramp(nn.Module):
-    """Answers, at each cell of a stride-8 map, the column of the pixel that the cell looks at."""
-
-    def forward(self, images):
-        cells = torch.arange(0, images.shape[-1], 8.0)
-        rows = len(range(0, images.shape[-2], 8))
-        return cells.expand(len(images), 1, rows, len(cells))
+def ramp(images):
+    """Answer, at each cell of a stride-8 map, the column of the pixel that the cell looks at."""
+    cells = torch.arange(0, images.shape[-1], 8.0)
+    rows = len(range(0, images.shape[-2], 8))
+    return cells.expand(len(images), 1, rows, len(cells))
 
 
 @pytest.mark.parametrize("size", [(64, 96), (65, 97), (50, 83)])
-def test_logits_lie_where_their_cells_look_at_any_size(size):
-    module = segmenter(classes=1)
-    module.model = Ramp()
-    logits = module(torch.zeros(2, 3, *size, dtype=torch.uint8))
+def test_logits_lie_where_their_cells_look_at_any_size(size, monkeypatch):
+    model = segmenter(classes=1).model
+    model.backbone = nn.Identity()
+    monkeypatch.setattr(model.head, "forward", ramp)
+    logits = model.raw(torch.zeros(2, 3, *size, dtype=torch.uint8))
     expected = torch.arange(float(size[1])).expand(2, 1, *size)
     torch.testing.assert_close(logits, expected, atol=1e-3, rtol=0)

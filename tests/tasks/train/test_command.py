@@ -18,6 +18,8 @@ from tasks.train.progress import Progress
 from tests.support.runs import load_config, small_run
 from tests.support.trained import Trained
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 TASKS = {"ssdlite": "mAP", "lraspp": "mIoU"}
 WRITTEN = (
     "config.yaml",

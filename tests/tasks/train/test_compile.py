@@ -13,6 +13,7 @@ from tests.support.runs import small_run
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("blank_figures")
 @pytest.mark.parametrize("task", ["ssdlite", "lraspp"])
 def test_a_run_calls_its_compiled_parts_and_keeps_the_names_of_the_weights(
     task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -14,15 +14,18 @@ from torch import Tensor
 from data.classes import ClassTable
 from data.errors import InputError
 from data.loading import DetectionBatch
-from tasks.cli.options import to_plain
 from tasks.loaders import open_split
 from tasks.models.checkpoint import load_checkpoint
-from tasks.train.command import build_module, train
+from tasks.train.command import train
+from tasks.train.config import TrainConfig
+from tasks.train.preparation import Start, build_module
 from tasks.train.progress import Progress
 from tests.support.peers import show_images
 from tests.support.runs import describe, load_config, small_run
 from tests.support.starts import CLASSES
 from tests.support.teachers import SIZE, save_checkpoint, save_features
+
+pytestmark = pytest.mark.usefixtures("blank_figures")
 
 
 @pytest.mark.parametrize(
@@ -42,7 +45,10 @@ from tests.support.teachers import SIZE, save_checkpoint, save_features
         (("distill.weight=2",), r"distill.weight: does nothing without distill.teacher; expected it left out"),
         (("distill.temperature=2",), r"distill.temperature: does nothing without distill.teacher"),
         (("distill.box_weight=0",), r"distill.box_weight: does nothing without distill.teacher"),
-        (("distill.teacher=none.ckpt", "distill.box_weight=2"), r"box_weight: does nothing for lraspp, which has no"),
+        (
+            ("distill.teacher=none.ckpt", "distill.box_weight=2"),
+            r"box_weight: does nothing for lraspp, which gives masks",
+        ),
         (("distill.teacher=timm:x", "distill.temperature=2"), r"temperature: does nothing with the features of timm:x"),
     ],
 )
@@ -61,8 +67,8 @@ def features(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
 
 
 def build(task: str, *options: str) -> Any:
-    config = to_plain(small_run(task, Path("run"), *options))
-    return build_module(config, describe(config, CLASSES), weights=None, steps=10)
+    config = small_run(task, Path("run"), *options)
+    return build_module(Start(config, describe(config, CLASSES), None), [], steps=10)
 
 
 def test_a_student_starts_as_it_would_without_a_teacher_and_holds_nothing_of_it(features: tuple[str, str]) -> None:
@@ -84,7 +90,8 @@ def test_the_teachers_loss_joins_the_labels_under_its_weight_and_leaves_the_teac
 ) -> None:
     teacher = f"distill.teacher={save_checkpoint(tmp_path, 'ssdlite')}"
     boxes, labels = torch.tensor([[[10.0, 10, 50, 60]]] * 2), torch.tensor([[1], [2]])
-    batch = DetectionBatch(show_images(SIZE), boxes, labels, torch.zeros(2, 1).bool(), torch.arange(2))
+    crowd, ids, sizes = torch.zeros(2, 1).bool(), torch.arange(2), torch.tensor([SIZE] * 2)
+    batch = DetectionBatch(show_images(SIZE), boxes, labels, crowd, ids, sizes)
     for options in (features, (teacher,)):
         logged: list[dict[str, float]] = []
         for weight in (0, 1, 3):
@@ -98,6 +105,10 @@ def test_the_teachers_loss_joins_the_labels_under_its_weight_and_leaves_the_teac
         assert all(parameter.grad is None for parameter in module.teacher.network.parameters())
         assert [parts[""] for parts in logged] == pytest.approx([sum(parts.values()) - parts[""] for parts in logged])
         assert [parts["distill"] / logged[1]["distill"] for parts in logged] == pytest.approx([0, 1, 3])
+
+
+def classes_of(config: TrainConfig) -> ClassTable:
+    return open_split(config.recipe.task, config.dataset, "train").classes
 
 
 def own(folder: Path, classes: ClassTable) -> tuple[str, ...]:
@@ -122,7 +133,7 @@ def test_a_run_with_a_teacher_resumes_where_it_was_and_leaves_the_teacher_as_it_
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    options = source(tmp_path, open_split(task, to_plain(small_run(task, tmp_path / "_"))["dataset"], "train").classes)
+    options = source(tmp_path, classes_of(small_run(task, tmp_path / "_")))
     start, cut, teachers = Progress.on_train_epoch_start, [1], []
 
     def watch(self: Progress, trainer: Any, module: Any) -> None:
@@ -148,8 +159,7 @@ def test_a_run_with_a_teacher_resumes_where_it_was_and_leaves_the_teacher_as_it_
 
 def test_a_run_without_its_teacher_is_not_resumed_and_one_of_before_is(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    classes = open_split("ssdlite", to_plain(small_run("ssdlite", out))["dataset"], "train").classes
-    source = save_checkpoint(tmp_path, "ssdlite", classes=classes)
+    source = save_checkpoint(tmp_path, "ssdlite", classes=classes_of(small_run("ssdlite", out)))
     train(small_run("ssdlite", out, "trainer.max_epochs=1", f"distill.teacher={source}"))
     content = torch.load(out / "checkpoints/last.ckpt", weights_only=True)
     assert content.keys().isdisjoint({"teacher", "projection"})

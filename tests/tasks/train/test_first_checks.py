@@ -5,14 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lightning.pytorch.callbacks import EarlyStopping
 
+from data.classes import ClassTable
 from data.errors import InputError
-from tasks.cli.options import to_plain
 from tasks.train import finders, overfit
 from tasks.train.command import train
 from tasks.train.finders import suggest_rate
 from tasks.train.overfit import prepare
-from tests.support.runs import CONF, load_config, small_run
+from tasks.train.trainers import build_callbacks
+from tests.support.runs import CONF, describe, load_config, small_run
+
+pytestmark = pytest.mark.usefixtures("blank_figures")
 
 PAGE = (CONF.parent / "docs/troubleshooting.md").read_text(encoding="utf-8")
 
@@ -77,9 +81,21 @@ def test_a_batch_that_memory_does_not_hold_is_not_suggested(tmp_path: Path, monk
 
 def test_overfitting_uses_whole_batches_and_as_many_steps_as_it_needs() -> None:
     for count, batch, epochs in ((8, 8, 400), (64, 32, 200)):
-        config = to_plain(load_config("train", f"overfit={count}"))
-        prepare(config)
-        assert (config["batch_size"], config["trainer"]["max_epochs"]) == (batch, epochs)
+        config = prepare(load_config("train", f"overfit={count}"))
+        assert (config.recipe.batch_size, config.trainer.max_epochs) == (batch, epochs)
+
+
+def test_a_segmenter_that_overfits_is_evaluated_at_the_size_that_it_is_trained_at() -> None:
+    config = prepare(load_config("train", "task=lraspp", "overfit=8", "size=[64,96]"))
+    assert config.recipe.own.eval_size == (64, 96)
+
+
+@pytest.mark.parametrize(("task", "least"), [("ssdlite", 0.7), ("lraspp", 0.8)])
+def test_overfitting_ends_as_soon_as_the_images_are_learned(task: str, least: float, tmp_path: Path) -> None:
+    config = prepare(load_config("train", f"task={task}", "overfit=8"))
+    callbacks = build_callbacks(config, tmp_path, description=describe(config, ClassTable.create(["a"], [1])))
+    (stop,) = (callback for callback in callbacks if isinstance(callback, EarlyStopping))
+    assert (stop.monitor, stop.stopping_threshold) == (f"val/{config.recipe.task.metric}", least)
 
 
 @pytest.mark.parametrize("task", ["ssdlite", "lraspp"])
@@ -95,8 +111,8 @@ def test_images_that_are_not_learned_are_said_with_what_to_check(
 
 
 def test_one_image_is_too_few_for_batch_norm() -> None:
-    with pytest.raises(InputError, match="overfit: 1; expected a whole number from 2"):
-        prepare(to_plain(load_config("train", "overfit=1")))
+    with pytest.raises(InputError, match="overfit: 1; expected an integer from 2, which batch norm needs"):
+        load_config("train", "overfit=1")
 
 
 @pytest.mark.slow

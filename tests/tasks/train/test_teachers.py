@@ -11,7 +11,6 @@ from torchvision.models.segmentation import deeplabv3_mobilenet_v3_large, lraspp
 
 from data.classes import ClassTable
 from data.errors import InputError
-from tasks.cli.options import to_plain
 from tasks.distillation.teacher import Teacher
 from tasks.models.checkpoint import load_checkpoint
 from tasks.models.network import build_model
@@ -28,8 +27,8 @@ from tests.support.teachers import SIZE, TINY, save_checkpoint, save_features
 
 def teach(task: str, *options: str, classes: ClassTable = CLASSES) -> Teacher:
     """Load the teacher of a training command for data of these classes."""
-    config = to_plain(small_run(task, Path("run"), *options))
-    teacher = load_teacher(config, describe(config, classes))
+    config = small_run(task, Path("run"), *options)
+    teacher = load_teacher(config.distill, describe(config, classes), size=config.recipe.input_size)
     assert teacher is not None
     return teacher
 
@@ -43,11 +42,9 @@ def predict(path: str, images: Tensor) -> Any:
         return model(normalize(images, description.preprocessing))
 
 
-def test_without_a_teacher_there_is_none_in_older_runs_too() -> None:
-    config = to_plain(small_run("ssdlite", Path("run")))
-    assert load_teacher(config, describe(config, CLASSES)) is None
-    del config["distill"]
-    assert load_teacher(config, describe(config, CLASSES)) is None
+def test_without_a_teacher_there_is_none() -> None:
+    config = small_run("ssdlite", Path("run"))
+    assert load_teacher(config.distill, describe(config, CLASSES), size=SIZE) is None
 
 
 def test_a_detector_of_another_backbone_teaches_with_its_own_normalisation(tmp_path: Path) -> None:
@@ -57,14 +54,14 @@ def test_a_detector_of_another_backbone_teaches_with_its_own_normalisation(tmp_p
     for found, expected in zip(teacher(images), predict(source, images), strict=True):
         torch.testing.assert_close(found, expected)
         assert not found.requires_grad
-    assert teacher.places is None
+    assert teacher.class_map is None
 
 
 def test_torchvisions_detector_teaches_some_of_its_classes(tmp_path: Path) -> None:
     source = save(build_detector(), tmp_path / "ssdlite.pth")
     options = ("task=ssdlite_torchvision", "size=320", f"distill.teacher={source}")
     teacher = teach("ssdlite", *options, classes=ClassTable.create(["car", "person"], [3, 1]))
-    assert teacher.places.tolist() == [2, 0]  # type: ignore[union-attr]
+    assert teacher.class_map.tolist() == [2, 0]  # type: ignore[union-attr]
     options_that_fit = r"fit: model.anchors=torchvision model.scores=softmax loss.assignment=iou$"
     with pytest.raises(InputError, match=options_that_fit):
         teach("ssdlite", "size=320", f"distill.teacher={source}", classes=ClassTable.create(["car"], [3]))
@@ -83,7 +80,7 @@ def test_a_segmenter_of_another_head_teaches_at_the_size_of_the_images(
 def test_classes_are_found_by_their_names(tmp_path: Path) -> None:
     theirs = ClassTable.create(["car", "dog", "person", "rider"], range(4))
     source = save_checkpoint(tmp_path, "ssdlite", classes=theirs)
-    assert teach("ssdlite", f"distill.teacher={source}").places.tolist() == [2, 3, 0]  # type: ignore[union-attr]
+    assert teach("ssdlite", f"distill.teacher={source}").class_map.tolist() == [2, 3, 0]  # type: ignore[union-attr]
     with pytest.raises(InputError, match=r"distill.teacher=.*does not know 'bus'; .*this one knows car, dog"):
         teach("ssdlite", f"distill.teacher={source}", classes=ClassTable.create(["car", "bus"], [0, 1]))
 
@@ -92,7 +89,10 @@ def test_classes_are_found_by_their_names(tmp_path: Path) -> None:
     ("options", "message"),
     [
         (("model.anchors=torchvision",), r"model.anchors: torchvision in .*fit: model.anchors=torchvision$"),
-        (("model.scores=softmax",), r"model.scores: softmax in the teacher, sigmoid here; options that fit: "),
+        (
+            ("model.scores=softmax", "loss.assignment=iou"),
+            r"model.scores: softmax in the teacher, sigmoid here; options that fit: ",
+        ),
         (("size=[64,64]",), r"size: \[64, 64\] in the teacher, \[64, 96\] here; options that fit: size=\[64,64\]$"),
     ],
 )
@@ -131,9 +131,11 @@ def build_voc(path: Path) -> tuple[str, ...]:
 def test_21_classes_are_those_of_voc_where_the_students_are_among_them(tmp_path: Path) -> None:
     options = build_voc(tmp_path / "voc.pth")
     person = ClassTable.create(["person", "background"], [1, 0])
-    assert teach("lraspp", *options, classes=person).places.tolist() == [15, 0]  # type: ignore[union-attr]
-    assert teach("lraspp", *options, classes=voc_classes()).places is None
-    assert teach("lraspp", *options, classes=ClassTable.create([f"c{i}" for i in range(21)], range(21))).places is None
+    assert teach("lraspp", *options, classes=person).class_map.tolist() == [15, 0]  # type: ignore[union-attr]
+    assert teach("lraspp", *options, classes=voc_classes()).class_map is None
+    assert (
+        teach("lraspp", *options, classes=ClassTable.create([f"c{i}" for i in range(21)], range(21))).class_map is None
+    )
     with pytest.raises(InputError, match=r"21 classes without names, 3 here; expected as many; .* among VOC's"):
         teach("lraspp", *options)
 

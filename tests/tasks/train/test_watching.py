@@ -9,18 +9,21 @@ from typing import Any
 
 import pytest
 import torch
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from data.errors import InputError
 from tasks.cli.display import format_time
 from tasks.train.command import train
-from tasks.train.loggers import parse_loggers
+from tasks.train.loggers import build_loggers
 from tasks.train.progress import Progress
 from tasks.train.summary import option
 from tests.support.commands import kept_state, run_command
 from tests.support.runs import CONF, load_config, small_run
 from tests.support.trained import Trained
+
+pytestmark = pytest.mark.usefixtures("blank_figures")
 
 METRICS = {"ssdlite": "mAP", "lraspp": "mIoU"}
 PAGE = (CONF.parent / "docs/troubleshooting.md").read_text(encoding="utf-8")
@@ -88,25 +91,29 @@ def test_numbers_go_where_they_are_wanted(run: Trained, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "names"),
+    ("value", "kinds"),
     [
-        ("csv", ["csv"]),
-        ("tensorboard", ["csv", "tensorboard"]),
-        (["tensorboard", "csv"], ["csv", "tensorboard"]),
+        ("csv", [CSVLogger]),
+        ("tensorboard", [CSVLogger, TensorBoardLogger]),
+        ("[tensorboard,csv]", [CSVLogger, TensorBoardLogger]),
         ("none", []),
     ],
 )
-def test_csv_files_are_written_unless_nothing_is(value: Any, names: list[str]) -> None:
-    assert parse_loggers(value) == names
+def test_csv_files_are_written_unless_nothing_is(value: str, kinds: list[type[Logger]], tmp_path: Path) -> None:
+    loggers = build_loggers(load_config("train", f"logger={value}").loggers, tmp_path)
+    assert [type(logger) for logger in loggers] == kinds
 
 
 @pytest.mark.parametrize(
-    ("value", "message"), [("board", "unknown 'board'"), (["none", "csv"], "none alone"), ("mlflow", "pip install")]
+    ("value", "message"), [("board", "unknown 'board'"), ("[none,csv]", "none alone"), ("mlflow", "pip install")]
 )
-def test_a_logger_that_cannot_be_is_refused(value: Any, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_logger_that_cannot_be_is_refused(
+    value: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tasks.train.loggers.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=message):
-        parse_loggers(value)
+    with pytest.raises(InputError, match=f"logger: .*{message}"):
+        train(small_run("ssdlite", tmp_path / "run", f"logger={value}"))
+    assert not (tmp_path / "run").exists()
 
 
 def test_pictures_change_nothing_that_is_learned(run: Trained) -> None:

@@ -107,7 +107,7 @@ def test_an_own_checkpoint_of_other_channels_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "asked", "message"),
     [
-        (["model.scores=softmax"], [], "model.scores: 'softmax' in the weights, 'sigmoid' here"),
+        (["model.scores=softmax", "loss.assignment=iou"], [], "model.scores: 'softmax' in the weights, 'sigmoid' here"),
         (["task=lraspp", "model.output_stride=32"], ["task=lraspp"], "model.output_stride: 32 in the weights, 16 here"),
     ],
 )

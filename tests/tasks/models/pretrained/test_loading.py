@@ -165,6 +165,7 @@ def test_timms_variants_of_a_baseline_are_refused(model: str, options: list[str]
         read_weights(str(tmp_path / f"{model}.pth"), describe_run(*options, "dataset=synthetic").arch)
 
 
+@pytest.mark.filterwarnings("ignore:Validating sparse tensor invariants")  # torch's, before we refuse them
 @pytest.mark.parametrize(
     ("tensors", "message"),
     [

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torchvision.models import mobilenet_v3_large, mobilenet_v3_small
 
 from data.samples import DetectionSample
-from tasks.detection.module import scale_to
+from tasks.detection.detector import scale_to
 from tasks.detection.postprocess import Detections
-from tasks.loaders import TASKS, build_eval_loader
+from tasks.inference.loading import load
+from tasks.loaders import build_eval_loader
 from tasks.models.architecture import Arch
-from tasks.models.checkpoint import load_checkpoint, load_model
 from tasks.models.network import build_model
 from tasks.models.normalization import normalize
 from tasks.models.pretrained.identification import Weights
@@ -108,10 +108,8 @@ def find_in(expected: dict[str, Tensor], found: Detections, *, pixels: float) ->
 def test_torchvisions_detector_is_reproduced_after_nms(tmp_path: Path) -> None:
     peer, images = build_ssdlite(), show_images((320, 320))
     torch.save(peer.state_dict(), tmp_path / "ssdlite.pth")
-    description, weights = load_checkpoint(tmp_path / "ssdlite.pth")
-    module = TASKS["ssdlite"].module(description)
-    module.model = load_model(description, weights)
-    for found, expected in zip(module.detect(images), peer(list(images / 255)), strict=True):
+    detector = load(tmp_path / "ssdlite.pth")
+    for found, expected in zip(detector(images), peer(list(images / 255)), strict=True):
         assert len(expected["scores"]) > 50
         assert find_in(expected, found, pixels=0.01).float().mean() > 0.99  # rounding may turn a tie in suppression
 
@@ -120,13 +118,11 @@ def test_torchvisions_detector_is_reproduced_after_nms(tmp_path: Path) -> None:
 def test_torchvisions_detector_is_reproduced_on_a_photograph_of_any_size(tmp_path: Path) -> None:
     peer, photograph = build_ssdlite(), load_photograph()
     torch.save(peer.state_dict(), tmp_path / "ssdlite.pth")
-    description, weights = load_checkpoint(tmp_path / "ssdlite.pth")
-    module = TASKS["ssdlite"].module(description)
-    module.model = load_model(description, weights)
+    detector = load(tmp_path / "ssdlite.pth")
     none = np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros(0, bool)
     reader = [DetectionSample(photograph, *none, 1)]
-    (batch,) = build_eval_loader(reader, description, batch_size=1, workers=0)
-    (found,) = module.detect(batch.images)
+    (batch,) = build_eval_loader(reader, detector.description, batch_size=1, workers=0)
+    (found,) = detector(batch.images)
     scale = torch.tensor(scale_to(photograph.shape[:2], (320, 320)) * 2)
     (expected,) = peer([torch.from_numpy(photograph).permute(2, 0, 1) / 255])
     assert len(expected["scores"]) > 50
@@ -138,12 +134,10 @@ def test_torchvisions_detector_is_reproduced_on_a_photograph_of_any_size(tmp_pat
 def test_torchvisions_segmenter_is_reproduced(size: tuple[int, int], tmp_path: Path) -> None:
     peer, images = build_lraspp(), show_images(size)
     save_file(peer.state_dict(), tmp_path / "lraspp.safetensors")
-    description, weights = load_checkpoint(tmp_path / "lraspp.safetensors")
-    module = TASKS["lraspp"].module(description)
-    module.model = load_model(description, weights)
-    expected = peer(normalize(images, description.preprocessing))["out"]
+    segmenter = load(tmp_path / "lraspp.safetensors")
+    expected = peer(normalize(images, segmenter.description.preprocessing))["out"]
     assert_varied(expected)
-    assert_close(module(images), expected)
+    assert_close(segmenter.raw(images), expected)
 
 
 @torch.no_grad()

@@ -3,20 +3,17 @@ import pytest
 
 from data.classes import ClassTable
 from data.errors import InputError
-from data.samples import IGNORE
-from tasks.predict.prediction import Prediction
+from tasks.detection.prediction import BoxPrediction
 
 CLASSES = ClassTable.create(["cat", "dog", "cow"], [3, 7, 8])
-IMAGE = np.full((60, 80, 3), 90, np.uint8)
-BOXES = Prediction(
-    "boxes",
-    IMAGE,
-    CLASSES,
+BOXES = BoxPrediction(
+    image=np.full((60, 80, 3), 90, np.uint8),
+    name="boxes",
+    classes=CLASSES,
     boxes=np.array([[1.0, 2.0, 30.0, 40.0]] * 3),
     labels=np.array([0, 1, 1]),
     scores=np.array([0.9, 0.5, 0.4]),
 )
-MASK = Prediction("mask", IMAGE, CLASSES, mask=np.repeat(np.uint8([[0, 1]]), 60, 0).repeat(40, 1))
 
 
 @pytest.mark.parametrize(
@@ -36,11 +33,6 @@ def test_boxes_are_kept_by_score_and_class(settings, scores):
     assert len(kept.boxes) == len(kept.labels) == len(scores)
 
 
-def test_pixels_of_other_classes_are_left_out():
-    assert np.unique(MASK.keep(classes=["dog"]).mask).tolist() == [1, IGNORE]
-    assert MASK.keep().mask is MASK.mask
-
-
 def test_an_unknown_class_is_refused_with_those_there_are():
     with pytest.raises(InputError, match=r"'bird'; choose from cat, dog, cow"):
         BOXES.keep(classes=["dog", "bird"])
@@ -55,10 +47,8 @@ def test_a_picture_has_a_legend_of_what_was_found():
     assert CLASSES.colors[2] not in strip
 
 
-@pytest.mark.parametrize("prediction", [BOXES, MASK])
-def test_pictures_of_a_video_agree_in_size(prediction):
-    nothing = prediction.keep(classes=[])
-    names = list(CLASSES.names)
-    assert prediction.draw(legend=names).shape == nothing.draw(legend=names).shape
-    np.testing.assert_array_equal(nothing.draw(), IMAGE)
-    assert prediction.draw(legend=()).shape == IMAGE.shape
+def test_pictures_of_a_video_agree_in_size():
+    nothing = BOXES.keep(classes=[])
+    assert BOXES.draw(legend=CLASSES.names).shape == nothing.draw(legend=CLASSES.names).shape
+    np.testing.assert_array_equal(nothing.draw(), BOXES.image)
+    assert BOXES.draw(legend=()).shape == BOXES.image.shape

@@ -1,0 +1,42 @@
+"""Many files read at once, and everything that is wrong with them said in one go."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from data.findings import EntryError, Finding, Report, refuse, report_all
+
+Result = TypeVar("Result")
+
+READ_THREADS = 8  # header reads wait for the disk, above all for a network disk
+
+
+def read_all(
+    read: Callable[..., Result], *columns: Iterable[Any], source: str, report: Report = refuse
+) -> list[Result | None]:
+    """Call `read` on every row of `columns` in threads.
+
+    Args:
+        read: raises `data.findings.fault` for a bad file.
+        columns: its arguments.
+        source: what lists the files.
+        report: takes the faults.
+
+    Returns:
+        What came of each row, in their order; None where a file is bad and `report` let it pass.
+
+    Raises:
+        InputError: naming `source`, how many files are bad, and the first three, if `report` refuses one.
+    """
+
+    def attempt(*row: Any) -> Result | Finding:
+        try:
+            return read(*row)
+        except EntryError as error:
+            return error.finding
+
+    with ThreadPoolExecutor(READ_THREADS) as pool:
+        results = list(pool.map(attempt, *columns))
+    faults = [result for result in results if isinstance(result, Finding)]
+    report_all(faults, report=report, summary=f"{source}: {len(faults)} of {len(results)} files cannot be used")
+    return [None if isinstance(result, Finding) else result for result in results]
