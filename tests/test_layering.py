@@ -76,10 +76,15 @@ def test_tasks_import_the_other_three():
 
 
 @cache
-def arrows(*, of_files):
-    """Return which folder of the packages imports which, as benchmarks/structure.py counts them, or which file."""
+def package_trees():
+    """Return the files of the packages, parsed, by their paths, as benchmarks/structure.py takes them."""
     paths = [path for path in FILES if path.relative_to(ROOT).parts[0] in PACKAGES]
-    trees = {path.relative_to(ROOT).as_posix(): parse(path) for path in paths}
+    return {path.relative_to(ROOT).as_posix(): parse(path) for path in paths}
+
+
+def arrows(*, of_files):
+    """Return which folder of the packages imports which, or which file."""
+    trees = package_trees()
     nodes = {name: name for name in trees} if of_files else find_nodes(trees)
     return count_arrows(list(find_imports(trees)), nodes)
 
@@ -110,6 +115,26 @@ def test_a_command_is_imported_by_one_that_runs_it_alone():
     commands = {path.parent.relative_to(ROOT).as_posix() for path in ROOT.glob("tasks/*/__main__.py")}
     found = {(a, b) for a, b in arrows(of_files=False) if b in commands}
     assert found == {("tasks/train", "tasks/evaluate"), ("tasks/demo", "tasks/predict")}
+
+
+ASKING, BARE = "lines that ask which task it is", "arguments that are bare Any"
+
+
+def test_a_question_for_the_task_and_a_bare_any_are_seen():
+    code = 'def choose(arch: Arch, value: Any) -> int:\n    return 1 if arch.head == "ssdlite" else 2'
+    measured = measure_code({"tasks/loaders.py": ast.parse(code)})
+    assert measured[ASKING] == ["tasks/loaders.py:2"]
+    assert measured[BARE] == {"tasks/loaders.py": 1}
+
+
+def test_at_most_five_lines_outside_the_tasks_own_folders_ask_which_task_it_is():
+    asking = measure_code(package_trees())[ASKING]
+    assert len(asking) <= 5, asking
+
+
+def test_at_most_fifteen_arguments_are_bare_any():
+    bare = measure_code(package_trees())[BARE]
+    assert bare.total() <= 15, bare
 
 
 def test_a_model_is_loaded_in_one_way_from_a_file_and_from_weights_to_start_from():

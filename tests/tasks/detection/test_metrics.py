@@ -4,9 +4,15 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import torch
 
+from data.config import DatasetConfig
+from data.datasets import open_boxes
+from data.loading import DetectionBatch
 from tasks.detection.confusion import confusion_matrix
-from tasks.detection.metrics import SUMMARY, accumulate, evaluate_detections
+from tasks.detection.metrics import SUMMARY, DetectionMetric, accumulate, evaluate_detections
+from tasks.detection.postprocess import Detections
+from tests.support import trees
 from tests.support.coco_sets import ask_pycocotools, make_set
 
 IDS = (3, 7, 90)  # gapped, as COCO's are
@@ -217,3 +223,39 @@ def test_every_box_stands_in_its_row_once():
     singles = [box["category_id"] for box in ground_truth["annotations"] if not box["iscrowd"]]
     assert matrix[:3].sum(axis=1).tolist() == [singles.count(i) for i in IDS]
     assert matrix[3, 3] == 0
+
+
+@pytest.fixture
+def reader(tmp_path):
+    """Return the reader of image 0, 40 x 60 pixels with a cat and an axolotl, and two others."""
+    return open_boxes(DatasetConfig("coco", str(trees.write_coco(tmp_path)), "train", "val"), "train")
+
+
+def tell(metric, sample, detections, *, size):
+    """Tell a metric what was found in a sample, in pixels of an input of `size`."""
+    none = torch.zeros(1, 0)
+    image_ids, sizes = torch.tensor([sample.image_id]), torch.tensor([sample.size])
+    metric.update(DetectionBatch(torch.zeros(1, 3, *size), none, none, none, image_ids, sizes), [detections])
+
+
+def test_results_are_in_the_pixels_and_the_ids_of_the_data_set(reader):
+    metric = DetectionMetric(reader)
+    detections = Detections(torch.tensor([[2.0, 5, 10, 15]]), torch.tensor([0.5]), torch.tensor([2]))
+    tell(metric, reader[0], detections, size=(20, 20))  # three pixels across and two down for each of these
+    assert metric.results == [{"image_id": 0, "category_id": 2, "bbox": [6, 10, 24, 20], "score": 0.5}]
+    assert metric.compute().per_class["dog"] == 0
+    metric.reset()
+    assert metric.results == []
+
+
+def test_a_perfect_detector_has_a_precision_of_one_in_every_class(reader):
+    metric = DetectionMetric(reader)
+    for sample in reader:
+        boxes, labels = torch.from_numpy(sample.boxes), torch.from_numpy(sample.labels)
+        tell(metric, sample, Detections(boxes, torch.full((len(boxes),), 0.9), labels), size=sample.size)
+    assert metric.compute().per_class == pytest.approx({"cat": 1, "dog": 1, "axolotl": 1})
+
+
+def test_a_copy_of_the_metric_is_itself(reader):
+    metric = DetectionMetric(reader)
+    assert copy.deepcopy({"metric": metric})["metric"] is metric
