@@ -17,7 +17,7 @@ from data.sizes import Size
 Config = TypeVar("Config")
 Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
 
-WORDS: dict[object, str] = {
+WORDS: Mapping[object, str] = {
     int: "an integer",
     float: "a number",
     str: "a string",
@@ -106,7 +106,7 @@ class _Parser:
         changes = {key: self.convert(value, options[key], join(name, key)) for key, value in given.items()}
         return Partial(values, changes)
 
-    def convert(self, value: object, kind: Any, name: str) -> object:
+    def convert(self, value: object, kind: object, name: str) -> object:
         """Turn a plain value into one of an annotated type.
 
         Raises:
@@ -121,7 +121,7 @@ class _Parser:
             raise InputError(f"{name}: unknown {value!r}; choose from {', '.join(names)}")
         raise InputError(f"{name}: {value!r}; expected {describe(kind, name)}")
 
-    def _try(self, value: object, kind: Any, name: str) -> object:
+    def _try(self, value: object, kind: object, name: str) -> object:
         """Return the value as a type, MISSING if it is of another."""
         if get_origin(kind) is Partial:
             (whole,) = get_args(kind)
@@ -170,7 +170,7 @@ def join(name: str, key: str) -> str:
     return f"{name}.{key}" if name else key
 
 
-def choices(kind: Any) -> tuple[Any, ...]:
+def choices(kind: object) -> tuple[Any, ...]:
     """Return the types that an annotation allows."""
     return get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
 
@@ -191,12 +191,12 @@ def list_options(config: type, kinds: Mapping[str, type] = NO_KINDS) -> dict[str
     return options
 
 
-def describe(kind: Any, name: str = "") -> str:
+def describe(kind: object, name: str = "") -> str:
     """Say what an annotation allows for the option `name`: "an integer or null"."""
     return " or ".join(dict.fromkeys(_describe(choice, name) for choice in choices(kind)))
 
 
-def _describe(kind: Any, name: str) -> str:
+def _describe(kind: object, name: str) -> str:
     origin, arguments = get_origin(kind), get_args(kind)
     if kind in WORDS:
         return WORDS[kind]
@@ -210,7 +210,7 @@ def _describe(kind: Any, name: str) -> str:
     return f"options by name, such as {join(name, next(iter(list_options(group))))}=VALUE"
 
 
-def _describe_many(kind: Any) -> str:
+def _describe_many(kind: object) -> str:
     """Say the same in the plural."""
     if is_list(kind):
         return f"lists of {_describe_many(get_args(kind)[0])}"
@@ -219,7 +219,7 @@ def _describe_many(kind: Any) -> str:
     return " or ".join(f"{describe(choice).removeprefix('an ').removeprefix('a ')}s" for choice in choices(kind))
 
 
-def is_list(kind: Any) -> bool:
+def is_list(kind: object) -> bool:
     """Tell whether an annotation is of any number of values of one type."""
     return get_origin(kind) is Sequence or (get_origin(kind) is tuple and get_args(kind)[-1] is ...)
 

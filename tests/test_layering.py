@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.structure import PACKAGES, count_arrows, find_groups, find_imports, find_nodes
+
 ROOT = Path(__file__).parent.parent
 OURS = {"backbones", "heads", "tasks", "data", "conf"}
 FOLDERS = sorted({path.name for path in ROOT.iterdir() if path.is_dir() and any(path.glob("*.py"))} | {"tests"})
@@ -70,6 +72,41 @@ def test_data_knows_nothing_of_models():
 
 def test_tasks_import_the_other_three():
     assert imports_of("tasks") & OURS >= {"backbones", "heads", "data", "tasks"}
+
+
+@cache
+def arrows(*, of_files):
+    """Return which folder of the packages imports which, as benchmarks/structure.py counts them, or which file."""
+    paths = [path for path in FILES if path.relative_to(ROOT).parts[0] in PACKAGES]
+    trees = {path.relative_to(ROOT).as_posix(): parse(path) for path in paths}
+    nodes = {name: name for name in trees} if of_files else find_nodes(trees)
+    return count_arrows(list(find_imports(trees)), nodes)
+
+
+@pytest.mark.parametrize("of_files", [False, True], ids=["folders", "files"])
+def test_imports_run_one_way(of_files):
+    found = arrows(of_files=of_files)
+    knots = find_groups({node for arrow in found for node in arrow}, found)
+    assert len(knots) > 20
+    assert [knot for knot in knots if len(knot) > 1] == []
+
+
+def test_a_command_is_imported_by_one_that_runs_it_alone():
+    commands = {path.parent.relative_to(ROOT).as_posix() for path in ROOT.glob("tasks/*/__main__.py")}
+    found = {(a, b) for a, b in arrows(of_files=False) if b in commands}
+    assert found == {("tasks/train", "tasks/evaluate"), ("tasks/demo", "tasks/predict")}
+
+
+def test_a_model_is_loaded_in_one_way_from_a_file_and_from_weights_to_start_from():
+    files = [path for path in FILES if path.relative_to(ROOT).parts[0] in PACKAGES]
+    names = [(path, name) for path in files for name, _ in calls(path) if name.endswith(".load_state_dict")]
+    found = {path.relative_to(ROOT).as_posix() for path, name in names if not name.startswith("super()")}
+    assert found == {
+        "tasks/distillation/networks.py",  # other packages' networks, as teachers
+        "tasks/inference/loading.py",
+        "tasks/models/pretrained/loading.py",
+        "tasks/train/callbacks.py",  # the projection onto a teacher's features: no model
+    }
 
 
 def test_imports_are_absolute():

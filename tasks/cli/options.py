@@ -1,6 +1,6 @@
 """From what Hydra composed to a command's configuration; and options that stay the text that was typed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
@@ -17,6 +17,7 @@ from tasks.parsing import SPREAD, Partial, choices, parse, typed_fields
 from tasks.task import check_serves, find_task
 
 Config = TypeVar("Config")
+BLANK = "\\ "  # behind a name in {}, where Hydra takes no quotes, makes text of it
 
 
 def read_options(kind: type[Config], cfg: DictConfig) -> Config:
@@ -36,7 +37,7 @@ def read_options(kind: type[Config], cfg: DictConfig) -> Config:
         raise InputError(f"{error.full_key}: none given; expected {error.full_key}=VALUE") from error
     except OmegaConfBaseException as error:
         raise InputError(f"option {error.full_key}: {str(error).splitlines()[0]}") from error
-    return replace(parse_command(kind, values), typed=tuple(given_options()))  # type: ignore[type-var]
+    return replace(parse_command(kind, _strip_keys(values)), typed=tuple(given_options()))  # type: ignore[type-var]
 
 
 def check_pairing(cfg: DictConfig) -> None:
@@ -69,7 +70,7 @@ def given_options() -> list[str]:
 
 
 def keep_text(argument: str, kind: type) -> str:
-    """Quote what Hydra would take for a number or a truth value where an option is a string, such as out=2024_05_18.
+    """Quote what Hydra would take for something else where an option is a string, such as the number out=2024_05_18.
 
     Args:
         argument: of the command line.
@@ -109,7 +110,7 @@ def _look_inside(annotated: Any, name: str) -> Any:
     return None
 
 
-def _quote(value: str, kind: Any) -> str:
+def _quote(value: str, kind: object) -> str:
     """Quote a value, or what it lists, where its type is a string."""
     kinds = choices(kind)
     listed = next((choice for choice in kinds if get_origin(choice) in (tuple, Sequence)), None)
@@ -120,25 +121,44 @@ def _quote(value: str, kind: Any) -> str:
     if value.startswith("{") and value.endswith("}") and named is not None:
         key_kind, entry = get_args(named)
         pairs = [part.partition(":") for part in _split(value[1:-1])]
-        quoted = [f"{_quote(key.strip(), key_kind)}:{_quote(rest.strip(), entry)}" for key, _, rest in pairs]
+        quoted = [f"{_mark_key(key.strip(), key_kind)}:{_quote(rest.strip(), entry)}" for key, _, rest in pairs]
         return f"{{{','.join(quoted)}}}"
-    if not {str, Path} & set(kinds) or {int, float, bool} & set(kinds):
-        return value
-    return _quote_text(value, nullable=type(None) in kinds)
+    return _quote_text(value, nullable=type(None) in kinds) if _is_text(kinds) else value
+
+
+def _is_text(kinds: Collection[object]) -> bool:
+    return bool({str, Path} & set(kinds)) and not {int, float, bool} & set(kinds)
 
 
 def _quote_text(value: str, *, nullable: bool) -> str:
     stripped = value.strip()
     if not stripped or (nullable and stripped == "null"):
         return value
-    try:
-        parsed = OverridesParser.create().parse_override(f"x={stripped}").value()
-    except HydraException:
-        return value
-    if isinstance(parsed, str | QuotedString | list | dict):
+    if isinstance(_read(stripped), str | QuotedString | list | dict):
         return value
     escaped = stripped.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
+
+
+def _mark_key(key: str, kind: object) -> str:
+    found = _read(f"{{{key}:0}}")
+    plain = not isinstance(found, dict) or all(isinstance(name, str) for name in found)
+    return key if plain or not _is_text(choices(kind)) else f"{key}{BLANK}"
+
+
+def _strip_keys(values: object) -> Any:
+    """Take what `_mark_key` has put there off the names in plain values."""
+    if isinstance(values, dict):
+        return {name.strip() if isinstance(name, str) else name: _strip_keys(each) for name, each in values.items()}
+    return [_strip_keys(each) for each in values] if isinstance(values, list) else values
+
+
+def _read(value: str) -> object:
+    """Return what Hydra makes of a value; one that it cannot read stays text."""
+    try:
+        return OverridesParser.create().parse_override(f"x={value}").value()
+    except HydraException:
+        return value
 
 
 def _split(text: str) -> list[str]:

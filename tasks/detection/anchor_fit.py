@@ -164,14 +164,14 @@ def announce(description: Description, reader: BoxReader) -> None:
         logger.warning("left out %d of %d boxes: under %g pixel wide or high at %s", lost, len(visible), MIN_SIDE, size)
 
 
-def check_anchors(known: Description, description: Description, *, source: str) -> None:
+def check_anchors(known: Description, student: Description, *, source: str) -> None:
     """Check that a detector has the student's anchors and that its logits are read alike.
 
     Raises:
         InputError: naming each field that differs, both values, and the options that would fit.
     """
-    both = {f"model.{field}": (getattr(known.arch, field), getattr(description.arch, field)) for field in ANCHOR_FIELDS}
-    both["size"] = list(known.preprocessing.size), list(description.preprocessing.size)  # type: ignore[arg-type]
+    both = {f"model.{field}": (getattr(known.arch, field), getattr(student.arch, field)) for field in ANCHOR_FIELDS}
+    both["size"] = list(known.preprocessing.size), list(student.preprocessing.size)  # type: ignore[arg-type]
     wrong = {field: values for field, values in both.items() if values[0] != values[1]}
     if wrong:
         said = "; ".join(f"{field}: {theirs} in the teacher, {ours} here" for field, (theirs, ours) in wrong.items())

@@ -25,6 +25,7 @@ KINDS: dict[str, Any] = {
     "predict": PredictConfig,
     "train": TrainConfig,
 }
+REQUIRED = {"demo": ("checkpoint=a",), "evaluate": ("checkpoint=a",), "predict": ("checkpoint=a", "source=b")}
 
 
 def load_config(command: str, *overrides: str) -> Any:

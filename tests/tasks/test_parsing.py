@@ -1,111 +1,220 @@
-"""Plain values become dataclasses whose fields say what is allowed, and whose errors name the option."""
+"""From plain values to dataclasses and back: each kind of annotation, and the message where a value is of another."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
 from data.errors import InputError
-from data.sizes import Size
-from tasks.parsing import Partial, hidden, parse, spread, to_plain
+from tasks.parsing import Partial, describe, hidden, parse, spread, to_plain
+from tests.support.runs import KINDS, REQUIRED, load_config
+
+Size = tuple[int, int]
+Shapes = tuple[tuple[tuple[float, float], ...], ...]
 
 
 @dataclass(frozen=True)
-class Layers:
-    width: float
-    names: tuple[str, ...] = ()
-    shapes: tuple[tuple[float, float], ...] | None = None
+class Loss:
+    """Options with a range, a default, and a rule for two of them together."""
 
-    def __post_init__(self):
-        if self.width <= 0:
-            raise ValueError(f"width: {self.width}; expected a number above 0")
+    weight: float
+    power: int = 2
+
+    def __post_init__(self) -> None:
+        if self.weight < 0:
+            raise ValueError(f"weight: {self.weight}; expected a number from 0")
+        if self.weight and not self.power:
+            raise ValueError("a weight without a power")
 
 
 @dataclass(frozen=True)
-class Entry:
-    size: Size | int
-    rule: Literal["area", "bilinear"] = "area"
-    deep: Layers | None = None
+class Boundary(Loss):
+    """Another loss."""
+
+    width: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    layers: Layers = spread()
-    entry: Entry
-    out: Path | None = None
-    scenes: dict[str, int] | None = None
-    typed: tuple[str, ...] = hidden(())
+class Command:
+    """A command of which one part stands under its name, and another beside its own options."""
+
+    loss: Loss
+    recipe: "Recipe" = spread()
+    out: Path
+    names: Sequence[str] | None = None
+    typed: tuple[str, ...] = hidden(("a=1",))
 
 
 @dataclass(frozen=True)
-class Change:
-    entry: Partial[Entry]
+class Recipe:
+    """What is spread."""
+
+    size: Size | int
+    loss_at: dict[str, Loss] = field(default_factory=dict)
 
 
-VALUES = {"width": 2, "names": ["a", "b"], "entry": {"size": [64, 96]}, "out": "runs/1", "scenes": {"train": 6}}
-OPTIONS = Options(
-    layers=Layers(2, ("a", "b")), entry=Entry((64, 96)), out=Path("runs/1"), scenes={"train": 6}, typed=("lr=1",)
-)
+VALUES = {
+    "loss": {"weight": 0.5, "power": 3},
+    "size": [64, 96],
+    "loss_at": {"C4": {"weight": 1.0, "power": 1}},
+    "out": "a/b",
+}
 
 
-def test_plain_values_become_what_the_fields_say():
-    found = parse(Options, VALUES)
-    assert found == Options(
-        layers=Layers(2, ("a", "b")), entry=Entry((64, 96)), out=Path("runs/1"), scenes={"train": 6}
-    )
-    assert type(found.layers.width) is int  # as typed
-
-
-def test_and_back_with_what_was_left_out():
-    defaults = {"shapes": None, "entry": {"size": [64, 96], "rule": "area", "deep": None}}
-    assert to_plain(OPTIONS) == VALUES | defaults
+def convert(kind: object, value: object) -> object:
+    """Parse the value of one option, group.x."""
+    one = make_dataclass("One", [("x", kind)])
+    return parse(one, {"x": value}, "group").x  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("kind", "value", "expected"),
     [
-        ({"width": None}, "width: None; expected a number"),
-        ({"width": True}, "width: True; expected a number"),
-        ({"width": "2"}, "width: '2'; expected a number"),
-        ({"width": 0}, "width: 0; expected a number above 0"),
-        ({"names": "ab"}, "names: 'ab'; expected a list of strings"),
-        ({"names": ["a", 1]}, "names: ['a', 1]; expected a list of strings"),
-        ({"shapes": [[1, 2, 3]]}, "shapes: [[1, 2, 3]]; expected a list of [a number, a number] or null"),
-        ({"out": 3}, "out: 3; expected a path or null"),
-        ({"scenes": {"train": "six"}}, "scenes.train: 'six'; expected an integer"),
-        ({"scenes": {3: 6}}, "scenes, the name 3: 3; expected a string"),
-        ({"entry": 64}, "entry: 64; expected options by name, such as entry.size=VALUE"),
-        ({"entry": {}}, "entry.size: none given; expected entry.size=VALUE"),
-        ({"entry": {"size": [64]}}, "entry.size: [64]; expected [height, width] or an integer"),
-        ({"entry": {"size": 64, "rule": "cubic"}}, "entry.rule: unknown 'cubic'; choose from area, bilinear"),
-        ({"entry": {"size": 64, "deep": {"width": -1}}}, "entry.deep.width: -1; expected a number above 0"),
-        ({"entry": {"size": 64, "depth": 3}}, "entry.depth: there is no such option"),
-        ({"layers": {"width": 2}}, "layers: there is no such option"),
-        ({"typed": ["lr=1"]}, "typed: there is no such option"),
+        (int, 3, 3),
+        (float, 0.5, 0.5),
+        (float, 3, 3),
+        (str, "3", "3"),
+        (bool, True, True),
+        (Path, "a/b", Path("a/b")),
+        (int | None, None, None),
+        (Size | int, 320, 320),
+        (Size | int, [192, 288], (192, 288)),
+        (Literal["jpg", "none"], "none", "none"),
+        (Literal[3, 6], 6, 6),
+        (tuple[int, float], [1, 2], (1, 2)),
+        (tuple[str, ...], [], ()),
+        (str | tuple[str, ...], ["csv", "wandb"], ("csv", "wandb")),
+        (Sequence[int], [1, 2], (1, 2)),
+        (Shapes | str, [[[0.2, 1], [0.3, 2]], [[0.5, 1]]], (((0.2, 1), (0.3, 2)), ((0.5, 1),))),
+        (dict[str, int | None], {"a": 1, "b": None}, {"a": 1, "b": None}),
+        (Mapping[str, int | Sequence[int]], {"road": [1, 2, 3], "car": 4}, {"road": (1, 2, 3), "car": 4}),
+        (dict[Literal["train", "val"], Path], {"val": "b"}, {"val": Path("b")}),
+        (Loss, {"weight": 1}, Loss(1)),
+        (Loss | None, None, None),
     ],
 )
-def test_what_a_field_does_not_allow_is_refused_by_the_name_of_the_option(changes, message):
+def test_a_value_becomes_what_its_annotation_says(kind: object, value: object, expected: object) -> None:
+    found = convert(kind, value)
+    assert (found, repr(found)) == (expected, repr(expected))  # as typed: 3 == 3.0, but they are written apart
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "message"),
+    [
+        (int, 2.5, ": 2.5; expected an integer"),
+        (int, 3.0, ": 3.0; expected an integer"),
+        (int, True, ": True; expected an integer"),
+        (int, "3", ": '3'; expected an integer"),
+        (int, None, ": None; expected an integer"),
+        (int | None, "x", ": 'x'; expected an integer or null"),
+        (float, "high", ": 'high'; expected a number"),
+        (float, False, ": False; expected a number"),
+        (str, 3, ": 3; expected a string"),
+        (bool, 1, ": 1; expected true or false"),
+        (Path, 3, ": 3; expected a path"),
+        (Size | int, [320], ": [320]; expected [height, width] or an integer"),
+        (Size | int, [320, 0.5], ": [320, 0.5]; expected [height, width] or an integer"),
+        (Literal["jpg", "png"], "gif", ": unknown 'gif'; choose from jpg, png"),
+        (Literal["jpg", "png"] | None, 3, ": unknown 3; choose from jpg, png"),
+        (Literal[1, 6], True, ": unknown True; choose from 1, 6"),
+        (tuple[str, ...], "a", ": 'a'; expected a list of strings"),
+        (tuple[float, ...] | None, [1, "x"], ": [1, 'x']; expected a list of numbers or null"),
+        (Sequence[int], {"a": 1}, ": {'a': 1}; expected a list of integers"),
+        (Shapes | None, [[1, 2]], ": [[1, 2]]; expected a list of lists of [a number, a number] or null"),
+        (dict[str, int], [1], ": [1]; expected options by name"),
+        (dict[str, int], {"a": "x"}, ".a: 'x'; expected an integer"),
+        (dict[Literal["train", "val"], int], {"test": 1}, ", the name 'test': unknown 'test'; choose from train, val"),
+        (Loss, 3, ": 3; expected options by name, such as group.x.weight=VALUE"),
+        (Loss, {}, ".weight: none given; expected group.x.weight=VALUE"),
+        (Loss, {"weight": 1, "wieght": 2}, ".wieght: there is no such option"),
+        (Loss, {"weight": -1}, ".weight: -1; expected a number from 0"),
+        (Loss, {"weight": 1, "power": 0}, ": a weight without a power"),
+        (Partial[Loss], [1], ": [1]; expected options by name, such as group.x.weight=VALUE"),
+        (Partial[Loss], {"weight": "x"}, ".weight: 'x'; expected a number"),
+        (Partial[Loss], {"wieght": None}, ".wieght: there is no such option"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_by_its_options_name(kind: object, value: object, message: str) -> None:
     with pytest.raises(InputError) as refused:
-        parse(Options, VALUES | changes)
-    assert str(refused.value) == message
+        convert(kind, value)
+    assert str(refused.value) == f"group.x{message}"
 
 
-def test_an_option_without_a_default_is_asked_for():
-    with pytest.raises(InputError, match=r"^width: none given; expected width=VALUE$"):
-        parse(Options, {"entry": {"size": 64}})
+def test_a_message_that_names_its_group_already_is_left_as_it_is() -> None:
+    @dataclass
+    class Group:
+        lr: float
+
+        def __post_init__(self) -> None:
+            raise ValueError(f"group.lr: {self.lr}; expected more")
+
+    with pytest.raises(InputError, match=r"^group\.lr: 1; expected more$"):
+        parse(Group, {"lr": 1}, "group")
 
 
-def test_a_change_is_what_is_given_and_not_null():
-    given = {"size": None, "rule": "bilinear"}
-    found = parse(Change, {"entry": given})
-    assert found.entry.changes == {"rule": "bilinear"}
-    assert to_plain(found) == {"entry": given}
-    for wrong, message in ({"size": "a"}, "entry.size: 'a'"), ({"depth": None}, "entry.depth: there is no such"):
-        with pytest.raises(InputError, match=f"^{message}"):
-            parse(Change, {"entry": wrong})
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"size": "x"}, "size: 'x'; expected"),
+        ({"sise": 32}, "sise: there is no such option"),
+        ({"loss": {}}, r"loss\.weight: none given"),
+    ],
+)
+def test_options_of_a_command_are_named_without_a_group(change: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=f"^{message}"):
+        parse(Command, {**VALUES, **change})
 
 
-def test_the_type_of_a_field_may_depend_on_the_task():
-    found = parse(Change, {"entry": {"width": 3}}, kinds={"entry": Layers})
-    assert found.entry == Layers(3)
+def test_spread_options_stand_beside_the_others_and_hidden_ones_nowhere() -> None:
+    command = parse(Command, VALUES)
+    assert command == Command(
+        loss=Loss(0.5, 3), recipe=Recipe((64, 96), {"C4": Loss(1.0, 1)}), out=Path("a/b"), names=None, typed=("a=1",)
+    )
+    for name in ("recipe", "typed"):
+        with pytest.raises(InputError, match=rf"^{name}: there is no such option$"):
+            parse(Command, {**VALUES, name: {"size": 32}})
+
+
+def test_a_field_takes_another_type_where_the_task_decides_it() -> None:
+    values = {**VALUES, "loss": {"weight": 1, "width": 3}}
+    assert parse(Command, values, kinds={"loss": Boundary}).loss == Boundary(1.0, 2, 3)
+    with pytest.raises(InputError, match=r"^loss\.width: there is no such option$"):
+        parse(Command, values)
+
+
+def test_partial_options_change_what_is_given_and_nothing_for_null() -> None:
+    given = {"weight": None, "power": 4}
+    found = convert(Partial[Loss], given)
+    assert isinstance(found, Partial)
+    assert (found.given, found.changes) == (given, {"power": 4})
+
+
+def test_partial_options_are_checked_by_type_and_not_by_range() -> None:
+    found = convert(Partial[Loss], {"weight": -1})
+    assert isinstance(found, Partial)
+    assert found.changes == {"weight": -1.0}
+
+
+def test_plain_values_are_those_that_were_parsed() -> None:
+    assert to_plain(parse(Command, VALUES)) == {**VALUES, "names": None}
+    one = make_dataclass("One", [("x", Partial[Loss])])
+    assert to_plain(parse(one, {"x": {"weight": None, "power": 4}})) == {"x": {"weight": None, "power": 4}}
+
+
+def test_parsing_plain_values_gives_the_same_configuration() -> None:
+    command = parse(Command, {**VALUES, "names": ["0", "1"]})
+    assert parse(Command, to_plain(command)) == command
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_commands_configuration_is_plain_values_and_back(name: str) -> None:
+    config = load_config(name, *REQUIRED.get(name, ()))
+    plain = to_plain(config)
+    kinds = {"own": config.recipe.task.options} if "model" in plain else {}
+    assert parse(KINDS[name], plain, kinds=kinds) == config
+
+
+def test_a_choice_that_several_types_allow_is_described_once() -> None:
+    assert describe(tuple[int, ...] | Sequence[int] | None) == "a list of integers or null"
