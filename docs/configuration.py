@@ -21,13 +21,13 @@ REQUIRED = "???"
 INTRODUCTION = """\
 # Configuration
 
-Every option of every command, its default and what it does. `python -m docs.configuration` writes this page out of
+Every option of every command, its default and what it does. `python -m docs.configuration` generates this page from
 `conf/`, and a test compares the two.
 
 Options follow a command as `name=value`, in any order: `trainer.max_epochs=10`, `size=[320,480]`, `lr=0.05`,
-`weights=null`. Quote what the shell would take apart: `'classes=[traffic light,car]'`. A file of a group is chosen by
-its name, `backbone=small`, and what stands on the command line wins over every file. `--help` prints all of a command's
-options, `--cfg job` the configuration that a command line gives. "Required" options have no default.
+`weights=null`. Quote what the shell would split: `'classes=[traffic light,car]'`. A file of a group is chosen by its
+name, `backbone=small`, and the command line overrides every file. `--help` prints all options of a command, `--cfg job`
+the resulting configuration. "Required" options have no default.
 """
 
 
