@@ -52,15 +52,14 @@ def recognise(content: object) -> Foreign | None:
 
 def recognise_file(path: Path) -> Foreign | None:
     """Return what a file of labels is; None for what is unknown, or cannot be read."""
-    content = strip_mark(path.read_bytes())
-    if path.suffix.lower() == ".xml":
-        return CVAT if b"<annotations" in content else VOC if b"<annotation" in content else None
-    if path.suffix.lower() != ".json":
-        return None
+    suffix = path.suffix.lower()
     try:
-        values = json.loads(content)
-    except (ValueError, RecursionError):
+        content = strip_mark(path.read_bytes())
+        values = json.loads(content) if suffix == ".json" else None
+    except (OSError, ValueError, RecursionError):
         return None
+    if suffix == ".xml":
+        return CVAT if b"<annotations" in content else VOC if b"<annotation" in content else None
     return COCO if isinstance(values, dict) and COCO.keys <= values.keys() else recognise(values)
 
 

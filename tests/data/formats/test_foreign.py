@@ -51,6 +51,11 @@ def test_a_file_that_is_none_of_them_is_unknown(tmp_path, name):
     assert recognise_file(tmp_path / name) is None
 
 
+def test_what_cannot_be_read_is_unknown(tmp_path):
+    (tmp_path / "a.json").mkdir()
+    assert recognise_file(tmp_path / "a.json") is None
+
+
 def test_labels_of_another_tool_are_counted_and_their_cure_is_told(tmp_path):
     for name in ("a", "b"):
         (tmp_path / f"{name}.json").write_text('{"shapes": [], "imagePath": "a.jpg"}')
