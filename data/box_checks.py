@@ -75,10 +75,10 @@ def keep_good(
     clipped = xyxy.clip(0, limit).astype(np.float32)
     kinds = name_bad(boxes.boxes_xywh, clipped)
     if labels.relative:
-        kinds = np.where(outside, "values that are no shares of the image's sides", kinds)
+        kinds = np.where(outside, "values that are not fractions of the image's sides", kinds)
     else:
         inside = (kinds == "") & (xyxy <= 1 + BEYOND_ONE).all(axis=1)
-        kinds = np.where(inside, "within the first pixel, as shares of the image's sides are", kinds)
+        kinds = np.where(inside, "within the first pixel, as fractions of the image's sides are", kinds)
     good = kinds == ""
     names, counts = np.unique(kinds[~good], return_counts=True)
     dropped = dict(zip(names.tolist(), counts.tolist(), strict=True))
@@ -88,7 +88,7 @@ def keep_good(
         _report_none(labels, may_be_empty=may_be_empty, report=report)
     beyond = (np.abs(xyxy - clipped) > 1).any(axis=1) & good
     if beyond.any():
-        found = f"{int(beyond.sum())} of {len(boxes)} boxes leave their image by over 1 px: clipped"
+        found = f"{int(beyond.sum())} of {len(boxes)} boxes extend over 1 px beyond their image: clipped"
         cure = f"expected boxes inside (first: {_place(labels, boxes, beyond)})"
         places = _find_places(labels, boxes, beyond)
         report(Finding("note", "box beyond the border", str(labels.source), found, cure, places))

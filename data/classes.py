@@ -41,7 +41,7 @@ class ClassTable:
 
     def __post_init__(self) -> None:
         if not len(self.names) == len(self.ids) == len(self.categories) == len(self.colors):
-            raise ValueError(f"{len(self.names)} class names, {len(self.ids)} ids; expected as many of each")
+            raise ValueError(f"{len(self.names)} class names, {len(self.ids)} ids; expected the same number of each")
         if len(set(self.names)) < len(self.names) or len(set(self.ids)) < len(self.ids):
             raise ValueError("class names or ids repeat; expected each once")
 

@@ -1,4 +1,4 @@
-"""What is in a folder of images: which files are images, also in folders below it, and which are passed over."""
+"""What is in a folder of images: which files are images, also in folders below it, and which are ignored."""
 
 import os
 from collections import Counter
@@ -14,7 +14,7 @@ OTHERS = (  # suffixes of files that are known to be no images, beside which ima
     *(".txt", ".xml", ".json", ".yaml", ".yml", ".csv", ".tsv", ".md", ".html", ".names", ".labels", ".data", ".cache"),
     *(".npy", ".npz", ".db", ".ini", ".log", ".py", ".sh", ".zip"),
 )
-WANTED = "expected .jpg, .png or alike"
+WANTED = "expected .jpg, .png or similar"
 NAMED = 4  # suffixes in a message
 
 
@@ -38,7 +38,7 @@ def find_images_below(folder: Path) -> list[Path]:
 
 
 def report_left_out(images: Iterable[Path], *, source: object, report: Report) -> None:
-    """Report the files beside images that are passed over, though they may be images of another format.
+    """Report the files beside images that are ignored, though they may be images of another format.
 
     Args:
         images: those that are used.
@@ -49,7 +49,7 @@ def report_left_out(images: Iterable[Path], *, source: object, report: Report) -
     beside = {path for folder in {image.parent for image in used} if folder.is_dir() for path in folder.iterdir()}
     left = sorted(path for path in beside - used if _may_show(path))
     if left:
-        found = f"passed over {len(left)} files beside the images: {count_suffixes(left)} (first: {left[0]})"
+        found = f"ignored {len(left)} files beside the images: {count_suffixes(left)} (first: {left[0]})"
         places = tuple(map(str, left))
         report(Finding("warning", "file that is not read", str(source), found, advise(left), places))
 

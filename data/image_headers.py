@@ -98,7 +98,7 @@ def open_image(
             if image.mode not in modes:
                 raise fault("pixel format", name, f"pixel format is {image.mode!r}", expected)
             if is_deep(image):
-                raise fault("pixel format", name, f"pixel format is {image.mode!r} of 16 bits a channel", expected)
+                raise fault("pixel format", name, f"pixel format is {image.mode!r} with 16 bits per channel", expected)
             yield image
     except InputError:
         raise

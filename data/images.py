@@ -16,9 +16,9 @@ COLOR_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"
 INDEX_MODES = ("1", "L", "P", "I", "I;16", "I;16B")
 COLOR_CODED_MODES = ("1", "L", "P", "RGB", "RGBA")
 MASK_MODES = (*INDEX_MODES, "RGB", "RGBA")
-EXPECTED_IMAGE = "expected a complete JPEG, PNG, BMP, WebP, TIFF or alike, of 8 bits a channel"
+EXPECTED_IMAGE = "expected a complete JPEG, PNG, BMP, WebP, TIFF or similar, 8 bits per channel"
 EXPECTED_MASK = "expected a complete single-channel image of class indices"
-EXPECTED_COLORS = "expected a complete image of colours, 8 bits a channel"
+EXPECTED_COLORS = "expected a complete colour image, 8 bits per channel"
 
 
 def find_images(folder: Path) -> list[Path]:

@@ -31,7 +31,7 @@ def check_pairs(files: MaskFiles, *, report: Report) -> tuple[MaskFiles, np.ndar
     report_left_out(files.images, source=files.folder, report=report)
     twice = sorted(name for name, count in Counter(files.names).items() if count > 1)
     if twice:
-        found = f"{len(twice)} names stand for several images: {twice[:5]}"
+        found = f"{len(twice)} names are shared by several images: {twice[:5]}"
         report(Finding("error", "name of several images", str(files.folder), found, "expected unique names"))
     source = f"images and masks of {files.folder}"
     read = read_all(_inspect, files.images, files.masks, repeat(files.color_coded), source=source, report=report)

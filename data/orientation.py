@@ -45,8 +45,8 @@ def choose_upright(
 def _say(upright: np.ndarray) -> str:
     """Say how labels are taken, of turned images (N,) bool whose labels are of the upright picture."""
     if upright.all():
-        return "labels are taken as drawn on the upright pictures"
+        return "labels are taken as drawn on the upright images"
     if not upright.any():
         return "labels are taken as drawn on the raw pixels, whose size they give"
     raw = int((~upright).sum())
-    return f"labels are taken as drawn on the upright pictures, but for {raw} whose size is that of the raw pixels"
+    return f"labels are taken as drawn on the upright images, but for {raw} whose size is that of the raw pixels"

@@ -36,7 +36,7 @@ def describe_classes(train: Reader, val: Reader) -> list[str]:
         for k in order[:SHOWN].tolist()
     ]
     more = f", and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    lines = [f"{len(names)} classes; {train_tally.shown} to train on / to be evaluated on: {', '.join(shown)}{more}"]
+    lines = [f"{len(names)} classes; {train_tally.shown} for training / evaluation: {', '.join(shown)}{more}"]
     absent = [name for name, amount in zip(names, amounts.tolist(), strict=True) if not amount]
     if train_tally.complete and absent:
         lines.append(f"{len(absent)} classes have no {train_tally.unit} to train on: {', '.join(absent[:SHOWN])}")

@@ -33,7 +33,7 @@ def check_accelerator(wanted: str, field: str) -> None:
         reason = (
             "is built without CUDA"
             if torch.version.cuda is None
-            else "sees no GPU; nvidia-smi says whether one is there"
+            else "sees no GPU; nvidia-smi shows whether there is one"
         )
         raise InputError(f"{field}={wanted}: torch {torch.__version__} {reason}; expected auto or cpu")
 

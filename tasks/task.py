@@ -291,4 +291,4 @@ def check_serves(task: Task, dataset: str) -> None:
         fitting = [head for head, other in TASKS.items() if dataset in other.formats]
         hint = f", or task={fitting[0]}" if fitting else ""
         choices = ", ".join(task.formats)
-        raise InputError(f"dataset={dataset} does not serve {task.kind}; choose from {choices}{hint}")
+        raise InputError(f"dataset={dataset} is not for {task.kind}; choose from {choices}{hint}")

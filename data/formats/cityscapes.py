@@ -55,7 +55,7 @@ def read_cityscapes(root: Path, part: Part) -> MaskFiles:
     """
     own = root / OWN_LABELS
     if own.is_file():
-        raise InputError(f"{own}: says that label ids are of its own, not those of Cityscapes; {MASKS_INSTEAD}")
+        raise InputError(f"{own}: defines label ids of its own, not those of Cityscapes; {MASKS_INSTEAD}")
     for folder in (root / "leftImg8bit", root / "gtFine"):
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder; {HOW_TO_GET}")

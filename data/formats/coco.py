@@ -88,7 +88,7 @@ def list_folders(root: Path, part: Part, annotations: Path) -> list[Path]:
 
 def note_ids(classes: ClassTable, *, path: Path, report: Report) -> None:
     """Report ids that other programs may not take: 0, and numbers left out between the first and the last."""
-    where, cure = f"{path}: categories[].id", "nothing to mend here; other programs may want 1 to K"
+    where, cure = f"{path}: categories[].id", "nothing to fix here; other programs may expect 1 to K"
     if 0 in classes.ids:
         report(Finding("note", "category id 0", where, f"{classes.names[classes.ids.index(0)]!r} has id 0", cure))
     first, last = classes.ids[0], classes.ids[-1]

@@ -39,7 +39,7 @@ def read_lists(path: Path) -> dict[str, list[object]]:
         raise InputError(f"{path}: holds a {type(content).__name__}; expected a dict with the lists {', '.join(LISTS)}")
     for key in LISTS:
         if not isinstance(content.get(key), list) or not (content[key] or key == "annotations"):
-            raise InputError(f"{path}: {key} is missing, empty or no list; expected the lists {', '.join(LISTS)}")
+            raise InputError(f"{path}: {key} is missing, empty or not a list; expected the lists {', '.join(LISTS)}")
     return {key: content[key] for key in LISTS}
 
 
@@ -115,7 +115,7 @@ def warn_of_shared(ids: Sequence[int], names: Sequence[str], *, path: Path, repo
     rows = [(name, first.setdefault(name, image_id), image_id) for image_id, name in zip(ids, names, strict=True)]
     shared = tuple(f"{name}: ids {earlier} and {image_id}" for name, earlier, image_id in rows if earlier != image_id)
     if shared:
-        found = f"{len(shared)} images have the file of another id (first: {shared[0]})"
+        found = f"{len(shared)} images share their file with another id (first: {shared[0]})"
         cure = "expected one id a file: each is a picture of its own now, in which the other's boxes are background"
         report(Finding("warning", "file under several ids", f"{path}: images", found, cure, shared))
 

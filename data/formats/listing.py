@@ -68,11 +68,13 @@ def find_listed(lines: list[str], known: Mapping[str, str], *, where: Path, repo
         text = ((other or name) if flagged else name) or line
         meant = known.get(text, text)
         if said.setdefault(meant, line) != line:
-            raise InputError(f"{where}: {said[meant]!r} and {line!r} both mean {meant}; expected a line an image")
+            raise InputError(
+                f"{where}: {said[meant]!r} and {line!r} both refer to {meant}; expected one line per image"
+            )
         found[meant] = text
     if len(found) < len(lines):
         repeated = next(line for index, line in enumerate(lines) if line in lines[:index])
-        told = f"{len(lines) - len(found)} lines stand there before (first: {repeated!r})"
+        told = f"{len(lines) - len(found)} lines repeat earlier ones (first: {repeated!r})"
         report(Finding("note", "image listed twice", str(where), told, "each image is taken once"))
     return found
 

@@ -94,7 +94,7 @@ def parse_rows(text: str, *, value_first: bool = False) -> dict[str, Any] | list
     names = [row[0] for row in rows]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise ValueError(f"{twice!r} stands twice")
+        raise ValueError(f"{twice!r} appears twice")
     return {row[0]: int(row[1]) if len(row) == 2 else [int(cell) for cell in row[1:]] for row in rows}
 
 

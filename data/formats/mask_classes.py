@@ -108,7 +108,11 @@ def infer_table(root: Path, masks: Sequence[Path], ignored: int | Color | None, 
     Raises:
         InputError: if a mask cannot be read, or they hold one class or too many.
     """
-    logger.info("%s: reading %d masks for their classes; dataset.names or dataset.palette spares it", root, len(masks))
+    logger.info(
+        "%s: reading %d masks to find their classes; set dataset.names or dataset.palette to skip this",
+        root,
+        len(masks),
+    )
     read = read_all(lambda path: np.unique(read_keys(path, color_coded=color_coded)), masks, source=str(root))
     found = np.unique(np.concatenate([values for values in read if values is not None] or [np.zeros(0, np.int64)]))
     values = [value for value in found.tolist() if value != (pack(ignored) if isinstance(ignored, tuple) else ignored)]
@@ -121,9 +125,7 @@ def infer_table(root: Path, masks: Sequence[Path], ignored: int | Color | None, 
         table = table_of({"#{:02x}{:02x}{:02x}".format(*unpack(value)): unpack(value) for value in values})
     else:
         table = ClassTable.create([f"class_{value}" for value in values], values, colors=find_colors(masks[0], values))
-    logger.info(
-        "%s: no names of classes given; named after the %s of the masks: %s", root, kind, ", ".join(table.names)
-    )
+    logger.info("%s: no class names given; named after the %s of the masks: %s", root, kind, ", ".join(table.names))
     return table
 
 

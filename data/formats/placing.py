@@ -51,15 +51,17 @@ def place_images(images: ImageList, folder: Path, *, source: Path, report: Repor
     meant = {name: file for name, file in find_meant(names, folder).items() if name in missing}
     if meant:
         places = tuple(f"{name} is {file}" for name, file in meant.items())
-        found = f"{len(meant)} images are not there as written (first: {places[0]})"
-        report(Finding("note", "name in another writing", f"{source}: images", found, f"found in {folder}", places))
+        found = f"{len(meant)} images were not found as written (first: {places[0]})"
+        report(
+            Finding("note", "file name spelled differently", f"{source}: images", found, f"found in {folder}", places)
+        )
     placed = [meant.get(name, name) for name in names]
     keep = [stays_inside(name) for name in placed]
     for image_id, name, kept in zip(images.ids.tolist(), names, keep, strict=True):
         if not kept:
             cure = f"expected a path inside the folder of images, {folder}"
             where = f"{source}: images[] (id {image_id}).file_name"
-            report(Finding("error", "file name that leaves the folder", where, repr(name), cure))
+            report(Finding("error", "file name outside the folder", where, repr(name), cure))
     if not any(keep):
         raise InputError(f"{source}: images: none can be used; expected at least one")
     sizes = [size for size, kept in zip(images.sizes, keep, strict=True) if kept]

@@ -106,5 +106,5 @@ def note_unlabelled(layout: VocLayout, names: Sequence[str], *, total: int, repo
     stems = {PurePath(name).with_suffix("") for candidates in layout.candidates.values() for name in candidates}
     twins = tuple(name for name in names if PurePath(name).with_suffix("") in stems)
     if twins:
-        found = f"{len(twins)} images have the name of another, whose labels they do not share (first: {twins[0]})"
-        report(Finding("warning", "images of one name", where, found, f"{cure}; rename or remove them", twins))
+        found = f"{len(twins)} images have the same name as another, whose labels they do not share (first: {twins[0]})"
+        report(Finding("warning", "images with the same name", where, found, f"{cure}; rename or remove them", twins))

@@ -159,15 +159,15 @@ def choose_images(layout: VocLayout, read: dict[Path, XmlLabels], *, report: Rep
                 Finding("error", "label file of several images", str(path), found, "expected the name of one of them")
             )
         elif name in chosen:
-            found = f"is of {name}, and so is {chosen[name].path.name}"
-            report(Finding("error", "image of several label files", str(path), found, "expected one file an image"))
+            found = f"belongs to {name}, and so does {chosen[name].path.name}"
+            report(Finding("error", "image of several label files", str(path), found, "expected one file per image"))
         else:
             chosen[name] = labels
             if said not in (None, name) and len(own) == 1:
                 elsewhere.append(f"{path} of {name}: {said}")
     if elsewhere:
         found = f"<filename> of {len(elsewhere)} files names another image, which is there (first: {elsewhere[0]})"
-        cure = "labels were taken as of the image that has the file's own name"
+        cure = "the labels were assigned to the image with the file's own name"
         report(
             Finding(
                 "note", "label file that names another image", str(layout.annotations), found, cure, tuple(elsewhere)

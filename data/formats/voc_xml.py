@@ -71,7 +71,7 @@ def read_xml(path: Path) -> XmlLabels:
     Raises:
         InputError: a fault, if it is missing, or no XML of this kind.
     """
-    cure = "expected XML as Pascal VOC's, <annotation> with <object>s"
+    cure = "expected Pascal VOC XML, <annotation> with <object>s"
     try:
         parser = XMLParser(target=_Tree())
         content = path.read_bytes()

@@ -82,7 +82,7 @@ def check_shared(images: Sequence[Path], labels: Sequence[Path], *, source: str,
         owner = owners.setdefault(path, image)
         if owner != image and path.is_file():
             found = f"{owner.name} and {image.name} share the labels of {path}"
-            cure = "expected a label file an image; rename or remove one of them"
+            cure = "expected one label file per image; rename or remove one of them"
             report(Finding("error", "label file of several images", source, found, cure))
 
 

@@ -141,7 +141,7 @@ def find_entry(root: Path, entry: str, base: str | None, *, where: str, others: 
     moved = locate(entry, bases)
     if moved is None or moved in [locate(other, bases) for other in others if other != entry]:
         raise InputError(f"{where}: {entry}: no such folder or file in {root}; expected images, or a .txt list of them")
-    report(Finding("note", "path of another place", where, f"{entry} is not there as written", f"taken as {moved}"))
+    report(Finding("note", "path from another place", where, f"{entry} was not found as written", f"taken as {moved}"))
     return moved
 
 
@@ -163,10 +163,10 @@ def list_entry(entry: Path, root: Path, *, report: Report) -> list[Path]:
     pairs = zip((line.removeprefix("./") for line in lines), images, strict=True)
     moved = [f"{line} is {image}" for line, image in pairs if not image.as_posix().endswith(line)]
     if moved:
-        found = f"{len(moved)} paths are not there as written (first: {moved[0]})"
-        report(Finding("note", "path of another place", str(entry), found, f"looked for in {root}", tuple(moved)))
+        found = f"{len(moved)} paths were not found as written (first: {moved[0]})"
+        report(Finding("note", "path from another place", str(entry), found, f"looked for in {root}", tuple(moved)))
     if len(set(images)) < len(images):
-        found = f"{len(images) - len(set(images))} images stand there twice"
+        found = f"{len(images) - len(set(images))} images are listed twice"
         report(Finding("note", "image listed twice", str(entry), found, "each is taken once"))
     return images
 

@@ -13,7 +13,7 @@ import numpy as np
 from data.findings import Finding, Report, fault
 
 EXPECTED = "expected class, centre x, centre y, width and height, or class and the points of a polygon"
-POLYGONS, BOXES = "polygons", "boxes with other values behind them"
+POLYGONS, BOXES = "polygons", "boxes followed by other values"
 TASKS = {"segment": POLYGONS, "obb": POLYGONS, "detect": BOXES, "pose": BOXES}  # of data.yaml
 BEYOND = 0.01  # that shares may leave 0..1 by
 MANY = 0.1  # share of the lines from which they do not fit a meaning
@@ -78,7 +78,7 @@ def find_meaning(lines: Sequence[list[float]], *, task: str, keypoints: int, sou
     found = f"{len(longer)} of {len(lines)} lines hold {shown} values"
     if meaning not in (POLYGONS, BOXES):
         cure = "expected in data.yaml task: segment (polygons), task: detect (boxes) or kpt_shape: [points, 2]"
-        report(Finding("error", "lines of two meanings", source, f"{found}, which fit {meaning}", cure))
+        report(Finding("error", "ambiguous lines", source, f"{found}, which fit {meaning}", cure))
         return None
     report(Finding("note", "lines of more than a box", source, f"{found}: {meaning}", "look at the samples"))
     return meaning

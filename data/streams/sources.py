@@ -132,7 +132,7 @@ def read_image(path: Path, name: str, *, any_size: bool) -> Frame:
     """
     pictures = check_image(path, any_size=any_size).pictures
     if pictures > 1:
-        logger.warning("%s: holds %d pictures; the first is taken", path, pictures)
+        logger.warning("%s: holds %d images; only the first is used", path, pictures)
     return Frame(load_image(path, guarded=False), name, str(path))
 
 

@@ -77,7 +77,7 @@ def _is_written(root: Path, recipe: dict[str, Any]) -> bool:
         found = json.loads((root / "recipe.json").read_text())
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{root}: exists but holds no readable recipe.json, so it is no synthetic data set; name another folder"
+            f"{root}: exists but holds no readable recipe.json, so it is not a synthetic data set; name another folder"
         ) from error
     if found != recipe:
         raise InputError(f"{root}: holds the set {found}, asked for {recipe}; name another folder, or remove this one")

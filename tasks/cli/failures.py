@@ -34,7 +34,7 @@ def explain(error: BaseException, config: Mapping[Any, Any] | None = None) -> tu
     if isinstance(error, OSError) and error.errno is not None:
         return explain_system(error), FAILURE
     return (
-        f"a fault of this program: {type(error).__name__}: {last_line(error)} ({find_place(error)}); "
+        f"internal error: {type(error).__name__}: {last_line(error)} ({find_place(error)}); "
         "debug=true shows the traceback, please report it",
         FAILURE,
     )
@@ -58,18 +58,19 @@ def runs_out_of_memory(error: BaseException) -> bool:
 
 
 def advise_on_memory(error: BaseException, config: Mapping[Any, Any]) -> str:
-    """Say which memory ran out, and a batch size to try that learns alike."""
+    """Say which memory ran out, and a batch size to try that trains alike."""
     where = "on the GPU" if any(sign in str(error) for sign in ON_GPU) else "in this machine's memory"
     if config.get("resume"):
-        return f"out of memory {where}; a resumed run keeps its batch size: end what else uses it, or start a new run"
+        cure = "close other programs that use it, or start a new run"
+        return f"out of memory {where}; a resumed run keeps its batch size: {cure}"
     batch, trainer = config.get("batch_size"), config.get("trainer") or {}
     if not isinstance(batch, int) or batch < 2:
-        return f"out of memory {where}; try a smaller input, or end what else uses it"
+        return f"out of memory {where}; try a smaller input, or close other programs that use it"
     if "accumulate_grad_batches" not in trainer:
         return f"out of memory {where} with batch_size={batch}; try batch_size={batch // 2}"
     steps = trainer["accumulate_grad_batches"] * 2
     again = f"batch_size={batch // 2} trainer.accumulate_grad_batches={steps}"
-    return f"out of memory {where} with batch_size={batch}; try {again}, which learns alike, or a smaller size="
+    return f"out of memory {where} with batch_size={batch}; try {again}, which trains alike, or a smaller size="
 
 
 def explain_system(error: OSError) -> str:

@@ -16,6 +16,8 @@ def check_new(out: Path) -> None:
         raise InputError(f"out: {out} exists and is not empty; expected a new folder, so that nothing is lost")
     parent = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     if not parent.is_dir():
-        raise InputError(f"out: {out} cannot be made, as {parent} is a file; expected a new folder")
+        raise InputError(f"out: {out} cannot be created, as {parent} is a file; expected a new folder")
     if not os.access(parent, os.W_OK | os.X_OK):
-        raise InputError(f"out: {out} cannot be written, as {parent} is read-only for you; expected out=DIR elsewhere")
+        raise InputError(
+            f"out: {out} cannot be written, as {parent} is read-only for this user; expected out=DIR elsewhere"
+        )

@@ -73,7 +73,9 @@ def check_flags(line: CommandLine) -> None:
         name, _, value = unknown[0].lstrip("-").partition("=")
         name = name.replace("-", "_")
         name = name if name in list_options(line) else ELSEWHERE.get(name, name)
-        raise InputError(f"{unknown[0]}: options have no dashes here; expected {name}={value or 'VALUE'} {line.help}")
+        raise InputError(
+            f"{unknown[0]}: options are written without dashes; expected {name}={value or 'VALUE'} {line.help}"
+        )
 
 
 def explain_override(error: BaseException, line: CommandLine) -> tuple[str, int] | None:
@@ -88,7 +90,7 @@ def explain_override(error: BaseException, line: CommandLine) -> tuple[str, int]
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
         nearest = difflib.get_close_matches(choice, error.options, 1)
         meant = f"did you mean {group}={nearest[0]}? " if nearest else ""
-        return f"{group}={choice}: there is none; {meant}choose from {', '.join(error.options)}", INPUT
+        return f"{group}={choice}: no such choice; {meant}choose from {', '.join(error.options)}", INPUT
     if isinstance(error, OverrideParseException):
         return explain_syntax(error.override), INPUT
     text = str(error)
@@ -110,7 +112,7 @@ def explain_syntax(override: str) -> str:
     name, _, value = override.partition("=")
     found = f"{override}: cannot be read"
     if any(sign in value for sign in "=,()[]{}'\" "):
-        return f"{found}; put special signs into two pairs of quotes: \"{name}='...'\"; a list is '{name}=[1,2]'"
+        return f"{found}; put special characters in two pairs of quotes: \"{name}='...'\"; a list is '{name}=[1,2]'"
     return f"{found}; expected NAME=VALUE"
 
 

@@ -1,4 +1,4 @@
-"""Set runs side by side: metrics, speed, size, and the options that differ.
+"""Compare runs: metrics, speed, size, and the options that differ.
 
 Usage:
     python -m tasks.compare RUN RUN ...
@@ -25,9 +25,9 @@ def main(words: list[str] | None = None) -> None:
     """Run the command; folders are plain words here, which Hydra's grammar does not know."""
     parser = Parser(
         prog="python -m tasks.compare",
-        description="Set runs side by side: metrics, speed, size, and the options that differ.",
+        description="Compare runs: metrics, speed, size, and the options that differ.",
         allow_abbrev=False,
-        epilog="The best value of a row bears a star; differences are to the first run.",
+        epilog="The best value of a row is starred; differences are from the first run.",
     )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a training run or an evaluation")
     parser.add_argument("--per-class", action="store_true", help="AP or IoU of each class too")

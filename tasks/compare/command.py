@@ -146,7 +146,7 @@ def describe_state(run: Run) -> str:
         return "finished"
     epochs = (run.config.get("trainer") or {}).get("max_epochs")
     done = f", {max(run.speeds) + 1} of {epochs} epochs begun" if run.speeds and epochs else ""
-    return f"no metrics: cut off or still going on{done}"
+    return f"no metrics: interrupted or still running{done}"
 
 
 def name_device(run: Run) -> str | None:

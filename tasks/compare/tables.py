@@ -121,7 +121,7 @@ def print_cell(text: str, change: str, *, best: bool) -> Text:
 
 def list_notes(comparison: Comparison) -> list[str]:
     """Say how to read the tables."""
-    notes = [f"*: best of its row. Differences are to {comparison.names[0]}."]
+    notes = [f"*: best of its row. Differences are from {comparison.names[0]}."]
     measured = comparison.measured
     if measured:
         height, width = measured["image"]

@@ -66,7 +66,7 @@ def listen(host: str, port: int) -> socket.socket:
         if number == errno.EADDRINUSE:
             raise InputError(f"port: {port} is taken; expected a free one, or 0 for any that is free") from error
         if number == errno.EACCES:
-            raise InputError(f"port: {port} is the system's; expected one from 1024") from error
+            raise InputError(f"port: {port} is reserved for the system; expected one from 1024") from error
         reason = (getattr(error, "strerror", None) or str(error)).split(" (while")[0]
         raise InputError(f"host: cannot listen at {host!r} ({reason}); expected 127.0.0.1 or 0.0.0.0") from error
 

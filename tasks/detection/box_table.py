@@ -82,7 +82,7 @@ def check_sizes(table: BoxTable, size: Size, report: Report, *, split: str) -> N
     for row in np.flatnonzero(least < MIN_SIDE):
         left, top, right, bottom = table.boxes[row].tolist()
         found = f"{right - left:.3g} x {bottom - top:.3g} pixels, {least[row]:.2g} at {write_size(size)}"
-        cure = f"left out of training, as is every box under {MIN_SIDE:g} pixel there; draw it anew or remove it"
+        cure = f"left out of training, as is every box under {MIN_SIDE:g} pixel there; redraw it or remove it"
         where = f"{table.paths[table.rows[row]]}: box at ({left:.0f}, {top:.0f})"
         report(Finding("warning", "box too small to be seen", where, found, cure))
     tiny = float((least < TINY).sum() / max(1, (~table.crowd).sum()))
@@ -109,8 +109,8 @@ def check_repeats(table: BoxTable, classes: ClassTable, report: Report) -> None:
             names = [classes.names[labels[index]] for index in (one, other)]
             where = f"{table.paths[row]}: box at ({left:.0f}, {top:.0f})"
             if names[0] == names[1]:
-                cure = "remove one: a detector that finds the object once is told that it missed one"
-                report(Finding("warning", "box that stands twice", where, f"{names[0]}, twice", cure))
+                cure = "remove one: a detector that finds the object once is scored as missing one"
+                report(Finding("warning", "duplicate box", where, f"{names[0]}, twice", cure))
             else:
                 cure = "keep the right one, unless the object is both"
                 found = f"{names[0]} and {names[1]}"

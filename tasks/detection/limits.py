@@ -38,4 +38,4 @@ def check_evaluation(description: Description, reader: BoxReader, *, report: Rep
         cure = f"{option}={most} keeps no more, the others are missed; train with {option}={fullest}"
         if option is None:
             cure = "COCO's metric counts no more, which lowers its best mAP; cut such images into smaller ones"
-        report(Finding("warning", "more objects than count", split, found, cure))
+        report(Finding("warning", "more objects than are counted", split, found, cure))

@@ -34,7 +34,7 @@ class DetectionMetrics:
         summary: the twelve numbers, 0 to 1, under the names in SUMMARY.
         per_class: AP (the mean over the T thresholds) under each of the K class names.
         parts: the names in PARTS and their numbers, under each of the K class names.
-        precision: (T, R, K) float64, interpolated, over all areas and 100 detections an image; NaN for a class
+        precision: (T, R, K) float64, interpolated, over all areas and 100 detections per image; NaN for a class
             without boxes.
         iou_thresholds: (T,), .50 to .95.
         recall_thresholds: (R,), 0 to 1.

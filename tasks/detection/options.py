@@ -51,7 +51,7 @@ class DetectionOptions:
                 "expected model.scores=sigmoid or loss.assignment=iou"
             )
         if self.model.scores == "sigmoid" and self.loss.min_negatives != LossSettings.min_negatives:
-            raise ValueError("loss.min_negatives: does nothing with model.scores=sigmoid; expected it left out")
+            raise ValueError("loss.min_negatives: does nothing with model.scores=sigmoid; leave it out")
 
     @property
     def follows_data(self) -> bool:

@@ -86,7 +86,7 @@ def plot_errors(analysis: Analysis, path: Path) -> None:
     figure = new_figure(11, 3.4)
     left, right = figure.subplots(1, 2)
     gains = {kind: 100 * (gain or 0.0) for kind, gain in analysis.gains.items()}
-    _draw_bars(left, gains, form="%.1f", title="AP50 to gain by mending one kind", xlabel="points of AP50")
+    _draw_bars(left, gains, form="%.1f", title="AP50 to gain by fixing one kind", xlabel="points of AP50")
     counts = {kind: float(count) for kind, count in analysis.errors.count().items()}
     _draw_bars(right, counts, form="%d", title="Errors above the thresholds", xlabel="count")
     figure.savefig(path)

@@ -63,6 +63,4 @@ class LossSettings:
                 raise ValueError(f"loss.{field}: {getattr(self, field)!r}; expected an integer from {least}")
         unused = {"iou": "candidates", "task_aligned": "matching_iou"}[self.assignment]
         if getattr(self, unused) != type(self).__dataclass_fields__[unused].default:
-            raise ValueError(
-                f"loss.{unused}: does nothing with loss.assignment={self.assignment}; expected it left out"
-            )
+            raise ValueError(f"loss.{unused}: does nothing with loss.assignment={self.assignment}; leave it out")

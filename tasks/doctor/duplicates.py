@@ -1,4 +1,4 @@
-"""The same picture in two splits: found by a difference hash, confirmed on small grey pictures.
+"""The same image in two splits: found by a difference hash, confirmed on small grey pictures.
 
 The hash says of 8 x 8 places whether the picture becomes brighter to the right: it stays when a picture is resized,
 compressed again or made brighter. Pictures with plain grounds may share it by chance, so that thumbnails decide.

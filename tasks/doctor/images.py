@@ -118,7 +118,7 @@ def check_images(facts: Sequence[ImageFacts], report: Report) -> None:
             continue
         where = str(fact.path)
         if min(fact.size) < SMALL_SIDE:
-            cure = "look whether it is a thumbnail by mistake"
+            cure = "check whether it is a thumbnail by mistake"
             report(Finding("note", "very small image", where, describe_size(fact.size), cure))
         if max(fact.size) >= LONG_ASPECT * min(fact.size):
             cure = "cut it into parts: resized to the network's input its proportions change a lot"
@@ -128,7 +128,7 @@ def check_images(facts: Sequence[ImageFacts], report: Report) -> None:
             report(Finding("note", "unusual pixel format", where, _describe_mode(fact), cure))
         if fact.pictures > 1:
             cure = "save the others as files of their own if they are to be used"
-            report(Finding("note", "file of several pictures", where, f"the first of {fact.pictures} is used", cure))
+            report(Finding("note", "file with several images", where, f"the first of {fact.pictures} is used", cure))
         if fact.path.suffix.lower() not in SUFFIXES[fact.format]:
             cure = "is read by its content; other tools may go by the name"
             report(Finding("note", "name of another format", where, f"the file is {fact.format}", cure))

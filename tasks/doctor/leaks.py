@@ -44,13 +44,13 @@ def check_pairs(pairs: Iterable[Pair], report: Report) -> None:
     for pair in pairs:
         first, second = pair.splits
         where = f"{pair.paths[1]} ({second})"
-        cure = "keep it in one split: what was trained on measures nothing"
+        cure = "keep it in one split: metrics on training images mean nothing"
         if pair.identical:
             found = f"the same file as {pair.paths[0]} ({first})"
             report(Finding("warning", "same file in two splits", where, found, cure))
         else:
             found = f"looks like {pair.paths[0]} ({first}); {pair.bits} of 64 bits differ"
-            report(Finding("warning", "same picture in two splits", where, found, f"look at duplicates.jpg; {cure}"))
+            report(Finding("warning", "same image in two splits", where, found, f"look at duplicates.jpg; {cure}"))
 
 
 def check_copies(splits: Mapping[str, Sequence[ImageFacts]], report: Report) -> None:
@@ -62,5 +62,5 @@ def check_copies(splits: Mapping[str, Sequence[ImageFacts]], report: Report) -> 
                 groups[fact.content].append(fact.path)
         for first, *others in groups.values():
             for path in others:
-                cure = "remove one, unless it is to count twice; look whether their labels agree"
+                cure = "remove one, unless it should count twice; check whether their labels agree"
                 report(Finding("note", "same file twice in a split", str(path), f"the same file as {first}", cure))

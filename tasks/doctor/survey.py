@@ -82,14 +82,14 @@ def open_readers(task: Task, dataset: DatasetConfig, report: Report) -> "dict[st
             # Whole: sizes are those of whole images.
             reader = open_split(task, dataset.whole(), role, classes=classes, report=report)
         except InputError as error:
-            cure = "mend this first: nothing else of this split was looked at"
+            cure = "fix this first: nothing else in this split was checked"
             lost = Finding("error", "split that cannot be opened", f"dataset.{role}", str(error), cure)
             report(error.finding if isinstance(error, EntryError) else lost)
             continue
         if len(reader):
             readers[role] = reader
         else:
-            cure = "mend what is said of them"
+            cure = "fix what is reported about them"
             report(Finding("error", "split without images", f"dataset.{role}", "no image can be used", cure))
     return readers
 

@@ -56,7 +56,7 @@ def _can_be_shown(letter: str) -> bool:
 def _advise() -> None:
     """Say once what would show the letters that are escaped."""
     logger.warning(
-        "names hold letters that no font of this machine has: pictures show them as codes, such as \\u884c; "
+        "names contain letters that no font on this machine has: drawings show them as codes, such as \\u884c; "
         "install a font that has them, such as Noto Sans CJK for Chinese, Japanese and Korean"
     )
 

@@ -215,7 +215,7 @@ def save_image(image: np.ndarray, path: Path) -> Path:
         raise InputError(f"{path}: cannot write images as {path.suffix!r}; choose from {', '.join(SUFFIXES)}")
     if path.suffix.lower() != ".png" and max(image.shape[:2]) > LONGEST_JPEG:
         height, width = image.shape[:2]
-        logger.warning("%s: JPEG has no room for %d x %d pixels; written as PNG", path, height, width)
+        logger.warning("%s: JPEG cannot hold %d x %d pixels; written as PNG", path, height, width)
         path = path.with_suffix(".png")
     Image.fromarray(image).save(path, quality=92)  # PNG takes no notice of the quality
     return path

@@ -91,15 +91,17 @@ def check_settings(config: EvaluateConfig, description: Description) -> None:
         scales = list(tta.scales)
         if not task.averages:
             flip = str(tta.flip).lower()
-            raise InputError(f"scales={scales} flip={flip}: {head} is no segmenter; expected scales=[1.0] flip=false")
+            raise InputError(
+                f"scales={scales} flip={flip}: {head} is not a segmenter; expected scales=[1.0] flip=false"
+            )
         logger.info("scores averaged over scales %s%s", scales, ", each mirrored too" if tta.flip else "")
     if not task.scores and (config.store_thresholds or rule.rule is not None):
-        raise InputError(f"threshold, store_thresholds: {head} is no detector, its classes need no threshold")
+        raise InputError(f"threshold, store_thresholds: {head} is not a detector, its classes need no threshold")
     if config.store_thresholds:
         check_rewritable(config.checkpoint)
         if rule.rule is None and description.thresholds is not None:
             raise InputError(
-                "store_thresholds: the checkpoint holds some already; say by threshold.rule= how to choose"
+                "store_thresholds: the checkpoint holds some already; set threshold.rule= to choose new ones"
             )
 
 

@@ -1,4 +1,4 @@
-"""How often each class is there, in each split, and what is worth knowing of it."""
+"""How often each class occurs, in each split, and what is worth knowing of it."""
 
 import re
 from collections.abc import Sequence
@@ -60,7 +60,7 @@ def check_classes(counts: dict[str, Counts], classes: ClassTable, report: Report
     untaught = [f"{name} ({n} images)" for name, n in missing if n]
     if untaught:
         found = f"never labelled in {trained}, but in the split to evaluate on: {name_some(untaught)}"
-        cure = "label some in training images, or split anew: a model cannot find them"
+        cure = "label some in training images, or redo the split: a model cannot find them"
         report(Finding("warning", "class missing in training", trained, found, cure))
     unused = [name for name, n in missing if not n]
     if unused:
@@ -118,7 +118,7 @@ def check_empty(counts: Counts, report: Report, *, split: str) -> None:
     level: Level = "warning" if len(counts.empty) > counts.total / 2 else "note"
     what = "boxes" if counts.unit == "boxes" else "labelled pixels"
     found = f"{len(counts.empty)} of {counts.total} images have no {what} (first: {counts.empty[0]})"
-    cure = "fine where they show nothing of the classes; label the others, which teach that objects are background"
+    cure = "fine if they show none of the classes; label the others, or their objects are learned as background"
     if counts.unit == "pixels":
-        cure = "label them or leave them out: they teach nothing"
+        cure = "label them or leave them out: nothing is learned from them"
     report(Finding(level, "image without labels", split, found, cure, counts.empty))

@@ -43,7 +43,7 @@ def plot_classes(counts: dict[str, Counts], classes: ClassTable, path: Path) -> 
                 for n, share in zip(count.amounts[order], count.shares[order], strict=True)
             ]
             axes.bar_label(bars, shares, padding=3, fontsize=7, color=INK)
-    style_axes(axes, title="How often each class is there", xlabel=first.unit, ylabel="")
+    style_axes(axes, title="How often each class occurs", xlabel=first.unit, ylabel="")
     present = np.concatenate([count.amounts[count.amounts > 0] for count in counts.values()])
     if len(present) and present.max() >= LONG_SCALE * present.min():
         axes.set_xscale("log")

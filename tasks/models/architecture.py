@@ -94,7 +94,7 @@ class Arch:
         for pair in (pair for level in levels for pair in level):
             numbers = isinstance(pair, tuple) and len(pair) == 2 and all(type(v) in (int, float) for v in pair)
             if not numbers or not all(0 < value < math.inf for value in pair):
-                raise ValueError(f"model.shapes: {pair!r} is no pair of numbers above 0; {expected}")
+                raise ValueError(f"model.shapes: {pair!r} is not a pair of numbers above 0; {expected}")
 
     def _check_baseline(self) -> None:
         """Refuse what only MobileNetV3 has."""

@@ -73,7 +73,9 @@ def check_rewritable(path: Path) -> None:
         InputError: if it is somebody else's, or its folder cannot be written.
     """
     if not path.is_file() or read_state_file(path).values is None:
-        raise InputError(f"store_thresholds: {path} is no file of this project; expected a .ckpt or model.safetensors")
+        raise InputError(
+            f"store_thresholds: {path} is not a file of this project; expected a .ckpt or model.safetensors"
+        )
     if not os.access(path.parent, os.W_OK):
         raise InputError(f"store_thresholds: {path.parent} cannot be written")
 

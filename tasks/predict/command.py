@@ -68,7 +68,7 @@ def predict(config: PredictConfig) -> int:
         raise SystemExit(INTERRUPTED)
     if skipped:
         others = f"{out} holds all the others" if count else "there are no others"
-        raise InputError(f"source: {len(skipped)} could not be read, as said above; {others}")
+        raise InputError(f"source: {len(skipped)} could not be read, see above; {others}")
     return count
 
 

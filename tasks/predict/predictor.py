@@ -187,6 +187,6 @@ class Predictor:
             return self.description.thresholds or DRAWN_SCORE
         if not self.task.scores:
             raise InputError(
-                f"threshold: {threshold}; {self.description.arch.head} gives {self.task.finds}, expected it left out"
+                f"threshold: {threshold}; {self.description.arch.head} gives {self.task.finds}; leave it out"
             )
         return check_share(threshold, "threshold", most=1.0)

@@ -16,9 +16,9 @@ MEANINGS = {
     "APs": "of boxes below 32² pixels",
     "APm": "of boxes from 32² to 96² pixels",
     "APl": "of boxes above 96² pixels",
-    "AR1": "recall with 1 detection an image",
-    "AR10": "recall with 10 detections an image",
-    "AR100": "recall with 100 detections an image",
+    "AR1": "recall with 1 detection per image",
+    "AR10": "recall with 10 detections per image",
+    "AR100": "recall with 100 detections per image",
     "ARs": "recall of boxes below 32² pixels",
     "ARm": "recall of boxes from 32² to 96² pixels",
     "ARl": "recall of boxes above 96² pixels",
@@ -33,7 +33,7 @@ MEANINGS = {
     "share": "of all labelled pixels",
     "boxes": "in the ground truth",
     "AP": "average precision, mean over IoU .50 to .95",
-    "threshold": "the lowest score to believe, by best F1 unless another rule was asked for",
+    "threshold": "the recommended lowest score, by best F1 unless another rule was given",
     "precision": "share of the detections from the threshold on that are right",
     "recall": "share of the boxes that are found from the threshold on",
     "F1": "harmonic mean of precision and recall",
@@ -44,7 +44,7 @@ ERRORS = {
     "both": "wrong class and IoU too low",
     "duplicate": "an object that was found already",
     "background": "nothing is there",
-    "missed": "an object that nothing points to",
+    "missed": "an object without a detection",
 }
 MOST_PICTURES = 24  # of each gallery
 

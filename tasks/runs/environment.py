@@ -65,7 +65,7 @@ def read_starts(out: Path) -> list[dict[str, Any]]:
     try:
         return list(json.loads(path.read_text(encoding="utf-8"))["starts"])
     except (ValueError, KeyError, TypeError) as error:
-        logger.warning("%s: not readable, begun anew: %r", path, error)
+        logger.warning("%s: not readable, started again: %r", path, error)
         return []
 
 

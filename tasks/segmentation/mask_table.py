@@ -57,15 +57,15 @@ def check_masks(table: MaskTable, classes: ClassTable, report: Report, *, split:
         report(Finding("warning", "mask that is nearly all ignored", str(table.paths[row]), found, cure))
     whole = table.counts.sum(axis=0)
     if whole.sum() and not whole[:-1].any():
-        cure = "look whether a class that you want is among the ignored values"
+        cure = "check whether a class that you want is among the ignored values"
         report(Finding("error", "nothing labelled", split, "all pixels are ignored", cure))
     elif whole.sum() and whole[-1] >= MANY * whole.sum():
         found = f"{whole[-1] / whole.sum():.0%} of all pixels are ignored"
-        cure = "look whether a class that you want is among the ignored values"
+        cure = "check whether a class that you want is among the ignored values"
         report(Finding("warning", "split that is mostly ignored", split, found, cure))
     labelled = max(1, int(whole[:-1].sum()))
     scarce = whole[:-1] / labelled
     for index in np.flatnonzero((whole[:-1] > 0) & (scarce < HARDLY)):
         found = f"{classes.names[index]}: {whole[index]:,} pixels, {scarce[index]:.3%} of the labelled ones"
         cure = "label more of it, join it with another class, or expect an IoU near 0"
-        report(Finding("note", "class that is hardly there", split, found, cure))
+        report(Finding("note", "class that is very rare", split, found, cure))

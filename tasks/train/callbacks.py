@@ -69,7 +69,7 @@ class StopEarly(EarlyStopping):
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Stop at once where the checkpoint is of the epoch that was the last."""
         if self.stopped_epoch:
-            logger.info("training had stopped early, in epoch %d; it does not go on", self.stopped_epoch + 1)
+            logger.info("training had stopped early, in epoch %d; it is not continued", self.stopped_epoch + 1)
             trainer.should_stop = True
 
 

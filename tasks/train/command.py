@@ -105,9 +105,9 @@ def fit(
         trainer.fit(module, *loaders, ckpt_path=last, weights_only=True)
     except (Exception, SystemExit) as error:
         if checkpoint.is_file():
-            hint = f"to go on after the last whole epoch: {task_command('train', option('resume', out))}"
+            hint = f"to resume after the last complete epoch: {task_command('train', option('resume', out))}"
         else:
-            hint = f"before the end of the first epoch; nothing to go on from in {out}"
+            hint = f"before the end of the first epoch; nothing to resume in {out}"
         if isinstance(error, SystemExit):  # Lightning's answer to Ctrl-C
             raise KeyboardInterrupt(hint) from None
         logger.info(hint)

@@ -148,7 +148,7 @@ def suggest_rate(rates: np.ndarray, losses: np.ndarray) -> float:
     smooth = np.convolve(padded, np.ones(2 * reach + 1) / (2 * reach + 1), mode="valid")  # (P,)
     lowest = int(np.argmin(smooth))
     if lowest <= reach:
-        raise InputError("find=lr: the loss falls at no rate; try overfit=8, which shows whether it can")
+        raise InputError("find=lr: the loss does not fall at any rate; try overfit=8, which shows whether it can")
     return float(f"{rates[lowest] / MARGIN:.1e}")
 
 

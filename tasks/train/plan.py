@@ -39,7 +39,9 @@ def plan_run(config: TrainConfig) -> Plan:
         raise InputError(f"resume: {out} holds no {CONFIG} and {CHECKPOINTS}/last.ckpt; expected the folder of a run")
     others = [option for option in config.typed if not option.startswith(UNCHANGING)]
     if others:
-        raise InputError(f"resume: {' '.join(others)} cannot be changed; the run in {out} goes on as it was configured")
+        raise InputError(
+            f"resume: {' '.join(others)} cannot be changed; the run in {out} continues as it was configured"
+        )
     return Plan(replace(load_config(out / CONFIG), debug=config.debug), out, last)
 
 

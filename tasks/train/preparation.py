@@ -49,7 +49,7 @@ def open_data(config: TrainConfig) -> "tuple[Reader, Reader]":
     for line in describe_classes(reader, val_reader):
         logger.info(line)
     if len(val_reader) < FEW:
-        logger.warning("%d images to be evaluated on: the metric moves with each of them", len(val_reader))
+        logger.warning("only %d images to evaluate on: each of them moves the metric", len(val_reader))
     if dataset.cache == "memory":
         reader, val_reader = cache_readers([reader, val_reader])
     return reader, val_reader

@@ -69,7 +69,7 @@ def check_used(settings: Distillation, *, head: str) -> None:
         used, where = ("weight",), f"with the features of {settings.teacher}"
     for field in ("weight", "temperature", "box_weight"):
         if field not in used and getattr(settings, field) != getattr(Distillation, field):
-            raise InputError(f"distill.{field}: does nothing {where}; expected it left out")
+            raise InputError(f"distill.{field}: does nothing {where}; leave it out")
 
 
 def find_weights(settings: Distillation) -> Path:

@@ -45,8 +45,8 @@ def test_files_that_may_be_images_are_named_where_they_are_passed_over(tmp_path)
     write(tmp_path, "a.jpg", "a.txt", "b.psd", "c.PSD", "d.heic", "e.png", "LICENSE", ".hidden", "classes.json")
     (message,) = left_out(tmp_path, "a.jpg")
     assert message == (
-        f"data.yaml: passed over 3 files beside the images: 2 .psd, 1 .heic (first: {tmp_path / 'b.psd'}); "
-        "expected .jpg, .png or alike; pip install pillow-heif to read HEIC"
+        f"data.yaml: ignored 3 files beside the images: 2 .psd, 1 .heic (first: {tmp_path / 'b.psd'}); "
+        "expected .jpg, .png or similar; pip install pillow-heif to read HEIC"
     )
 
 
@@ -54,7 +54,7 @@ def test_an_image_without_an_extension_is_known_by_its_content(tmp_path):
     write(tmp_path, "a.jpg")
     Image.new("RGB", (8, 8)).save(tmp_path / "b", format="PNG")
     (message,) = left_out(tmp_path, "a.jpg")
-    assert "passed over 1 files beside the images: 1 without a suffix" in message
+    assert "ignored 1 files beside the images: 1 without a suffix" in message
 
 
 def test_nothing_is_said_where_nothing_is_passed_over(tmp_path):
@@ -66,7 +66,7 @@ def test_a_folder_without_images_says_what_there_is(tmp_path):
     write(tmp_path, "a.heic", "b.heic", "c.txt")
     assert str(no_images(tmp_path)) == (
         f"{tmp_path}: no images (2 .heic, 1 .txt there); "
-        "expected .jpg, .png or alike; pip install pillow-heif to read HEIC"
+        "expected .jpg, .png or similar; pip install pillow-heif to read HEIC"
     )
 
 

@@ -161,7 +161,7 @@ def test_a_report_that_does_not_refuse_hears_of_everything_and_the_rest_is_read(
         ("error", "malformed line"),
         ("error", "unknown class"),
         ("note", "image without a label file"),
-        ("warning", "box: values that are no shares of the image's sides"),
+        ("warning", "box: values that are not fractions of the image's sides"),
         ("warning", "box: zero width or height"),
     ]
     assert all(isinstance(finding, Finding) and finding.cure for finding in findings)

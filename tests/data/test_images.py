@@ -123,7 +123,7 @@ def test_colours_of_16_bits_are_refused_at_the_header(tmp_path, name):
     assert cv2.imwrite(str(tmp_path / name), pixels)
     for read in (load_image, read_size, load_colors):
         with pytest.raises(
-            InputError, match=rf"{name}: pixel format is 'RGB' of 16 bits a channel; expected .* 8 bits"
+            InputError, match=rf"{name}: pixel format is 'RGB' with 16 bits per channel; expected .* 8 bits"
         ):
             read(tmp_path / name)
 

@@ -46,11 +46,11 @@ def test_unknown_lines_stay_as_they_are():
 
 
 def test_two_lines_that_mean_one_image_are_refused():
-    with pytest.raises(InputError, match=r"train\.txt: 'cam0/a' and 'cam1/a' both mean a; expected a line an image"):
+    with pytest.raises(InputError, match=r"train\.txt: 'cam0/a' and 'cam1/a' both refer to a; expected one line"):
         find(["cam0/a", "cam1/a"], "a")
 
 
 def test_a_line_that_stands_twice_is_taken_once_and_noted():
     findings = []
     assert find(["a", "b", "a"], "a", "b", report=findings.append) == ["a", "b"]
-    assert [(f.level, f.found) for f in findings] == [("note", "1 lines stand there before (first: 'a')")]
+    assert [(f.level, f.found) for f in findings] == [("note", "1 lines repeat earlier ones (first: 'a')")]

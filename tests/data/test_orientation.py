@@ -124,7 +124,7 @@ def test_turned_images_are_counted_and_named():
     assert (finding.level, finding.places) == ("note", ("1.jpg", "2.jpg"))
     assert finding.found == (
         "EXIF orientation turns or mirrors 2 of 3 images (first: 1.jpg); "
-        "labels are taken as drawn on the upright pictures"
+        "labels are taken as drawn on the upright images"
     )
     assert choose((1, UPRIGHT))[1] == []
 

@@ -16,7 +16,7 @@ def open_boxes(root, role):
 def test_boxes_are_counted_by_class_and_split(tmp_path):
     trees.write_yolo(tmp_path)
     lines = describe_classes(open_boxes(tmp_path, "train"), open_boxes(tmp_path, "val"))
-    assert lines == ["3 classes; boxes to train on / to be evaluated on: cat 1 / 1, dog 1 / 0, axolotl 1 / 1"]
+    assert lines == ["3 classes; boxes for training / evaluation: cat 1 / 1, dog 1 / 0, axolotl 1 / 1"]
 
 
 def test_classes_without_boxes_and_long_lists_are_said_in_short(tmp_path):

@@ -174,7 +174,7 @@ def test_a_senseless_option_of_a_segmenter_is_refused_by_name(option: str, tmp_p
 
 
 def test_a_data_set_of_the_other_task_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="dataset=coco does not serve segmentation"):
+    with pytest.raises(InputError, match="dataset=coco is not for segmentation"):
         train(load_config("train", "task=lraspp", "dataset=coco", f"out={tmp_path / 'out'}"))
 
 
@@ -190,7 +190,7 @@ def test_a_folder_without_a_run_cannot_be_resumed(tmp_path: Path) -> None:
 
 def test_a_checkpoint_of_the_other_task_is_refused(run: Path, scenes: Path, tmp_path: Path) -> None:
     options = ["dataset=cityscapes", f"dataset.root={scenes / 'cityscapes'}", f"out={tmp_path / 'out'}"]
-    with pytest.raises(InputError, match="cityscapes does not serve detection"):
+    with pytest.raises(InputError, match="cityscapes is not for detection"):
         evaluate(load_config("evaluate", f"checkpoint={run / 'model.safetensors'}", *options))
     assert not (tmp_path / "out").exists()
 
@@ -198,8 +198,8 @@ def test_a_checkpoint_of_the_other_task_is_refused(run: Path, scenes: Path, tmp_
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("scales=[0.5,1.0]", "ssdlite is no segmenter"),
-        ("flip=true", "ssdlite is no segmenter"),
+        ("scales=[0.5,1.0]", "ssdlite is not a segmenter"),
+        ("flip=true", "ssdlite is not a segmenter"),
         ("flip=2", "flip: 2; expected true or false"),
         ("scales=[]", r"scales: \[\]; expected a list of numbers above 0"),
         ("scales=[0]", "expected a list of numbers above 0"),

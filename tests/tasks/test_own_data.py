@@ -32,7 +32,7 @@ def test_boxes_of_other_formats_are_trained_on_and_evaluated_alike(
     root = {"yolo": trees.write_yolo, "voc": trees.write_flat_voc}[dataset](tmp_path / "data")
     with caplog.at_level(logging.INFO):
         metrics = train(load_config("train", *quick("ssdlite", dataset, root, tmp_path / "run")))
-    assert "3 classes; boxes to train on / to be evaluated on: " in caplog.text
+    assert "3 classes; boxes for training / evaluation: " in caplog.text
     assert set(metrics["per_class"]) == set(trees.NAMES)
     options = [f"checkpoint={tmp_path / 'run/model.safetensors'}", f"out={tmp_path / 'again'}", "accelerator=cpu"]
     assert evaluate(load_config("evaluate", *options))["mAP"] == pytest.approx(metrics["mAP"], abs=1e-6)

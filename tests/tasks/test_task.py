@@ -87,7 +87,7 @@ def test_an_unknown_head_is_refused_with_the_known_ones() -> None:
 def test_a_data_set_that_a_task_does_not_learn_from_is_refused(task: Task, dataset: str, choices: str) -> None:
     with pytest.raises(InputError) as refused:
         check_serves(task, dataset)
-    assert str(refused.value) == f"dataset={dataset} does not serve {task.kind}; choose from {choices}"
+    assert str(refused.value) == f"dataset={dataset} is not for {task.kind}; choose from {choices}"
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

@@ -81,9 +81,9 @@ def adopt(weights: Weights, description: Description) -> Description:
     before = {**{field: getattr(description.arch, field) for field in fields}, **asdict(description.preprocessing)}
     changed = {field: value for field, value in {**fields, **entry}.items() if value != before[field]}
     if changed.pop("shapes", 0) != 0:
-        logger.info("weights=%s: the anchors' shapes are theirs", weights.source)
+        logger.info("weights=%s: their anchor shapes are used", weights.source)
     said = ", ".join(f"{field} {value} instead of {before[field]}" for field, value in changed.items()) or "nothing"
-    logger.info("weights=%s: taken over from them: %s", weights.source, said)
+    logger.info("weights=%s: settings taken from them: %s", weights.source, said)
     return adopted
 
 
@@ -117,8 +117,8 @@ def check_count(weights: Weights, arch: Arch) -> None:
     found, wanted = weights.arch.num_classes, arch.num_classes
     if weights.head == arch.head and weights.classes is None and found != wanted:
         raise InputError(
-            f"weights={weights.source}: {found} classes without names, {wanted} here; expected as many, in the same "
-            "order, or a checkpoint that names them"
+            f"weights={weights.source}: {found} classes without names, {wanted} here; expected the same number, in the "
+            "same order, or a checkpoint that names them"
         )
 
 

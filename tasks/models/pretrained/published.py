@@ -117,7 +117,7 @@ def with_classes(weights: Weights, *, path: Path | None = None, wanted: int | No
     if classes is not None and path is not None and not is_published(path):
         if len(classes) == wanted:
             return weights
-        logger.warning("%s: taken to have the %d classes of torchvision's published model", path, len(classes))
+        logger.warning("%s: assumed to have the %d classes of torchvision's published model", path, len(classes))
     return replace(weights, classes=classes)
 
 
@@ -133,7 +133,7 @@ def fetch_torchvision(source: WeightsEnum) -> dict[str, Tensor]:
     except Exception as error:  # no network, a wrong checksum, a damaged file in the cache, a folder not writable
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            f"{source.url}: cannot be had ({reason}); put the file into {path.parent}, or give its path in place of "
+            f"{source.url}: download failed ({reason}); put the file into {path.parent}, or give its path in place of "
             "the name"
         ) from error
     if not is_published(path):  # a download is checked before it gets there
@@ -170,8 +170,8 @@ def fetch_timm(arch: Arch) -> Weights:
     except Exception as error:  # whatever Hugging Face's client raises
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            f"https://huggingface.co/{cfg.hf_hub_id}: cannot be had ({reason}); put the file into Hugging Face's cache "
-            f"({hugging_face_cache()}), or give its path in place of the name"
+            f"https://huggingface.co/{cfg.hf_hub_id}: download failed ({reason}); put the file into Hugging Face's "
+            f"cache ({hugging_face_cache()}), or give its path in place of the name"
         ) from error
     return read_state("imagenet", state, arch=arch, path=Path(f"{cfg.architecture}.{cfg.tag}"))
 

@@ -74,7 +74,7 @@ def find_settings(path: Path) -> TimmSettings:
     named = [match[1] for folder in folders if (match := FOLDER.fullmatch(folder))]
     if own is None and not named:
         raise InputError(
-            f"{path}: weights of timm, but not of which model: its name is neither in the path nor in a config.json "
+            f"{path}: timm weights of an unknown model: its name is neither in the path nor in a config.json "
             "beside the file. The name decides the norms' epsilon, the padding and the preprocessing, which the "
             "tensors do not show; name the file as timm does, such as mobilenetv3_large_100.ra_in1k.safetensors"
         )

@@ -167,5 +167,5 @@ def test_all_ids_ignored_gives_a_mask_of_ignore(root):
 def test_label_ids_of_a_list_of_its_own_are_refused(root):
     """CVAT's export has them: 7 is not road there."""
     (root / "label_colors.txt").write_text("0 0 0 background\n250 50 83 cat\n")
-    with pytest.raises(InputError, match=r"label_colors\.txt: says that label ids are of its own.*; expected dataset="):
+    with pytest.raises(InputError, match=r"label_colors\.txt: defines label ids of its own.*; expected dataset="):
         read_cityscapes(root, Part("val", "val"))

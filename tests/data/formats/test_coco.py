@@ -250,9 +250,9 @@ def change(*keys: object, **fields: object):
 
 BAD_JSON = {
     "holds a list; expected a dict": lambda values: [values],
-    "images is missing, empty or no list; expected": change(images=...),
-    "annotations is missing, empty or no list; expected": change(annotations={}),
-    "categories is missing, empty or no list; expected": change(categories=[]),
+    "images is missing, empty or not a list; expected": change(images=...),
+    "annotations is missing, empty or not a list; expected": change(annotations={}),
+    "categories is missing, empty or not a list; expected": change(categories=[]),
     r"images\[1\]: 4; expected a dict": lambda values: values | {"images": [values["images"][0], 4]},
     r"images\[2\]\.id: missing; expected an integer": change("images", 2, id=...),
     r"images\[2\]\.id: 'x'; expected an integer": change("images", 2, id="x"),
@@ -407,7 +407,7 @@ def test_a_report_that_does_not_refuse_hears_of_every_bad_entry_and_the_rest_is_
     assert dataset.image_ids.tolist() == [7, 3, 12]
     assert len(dataset.ground_truth()["annotations"]) == 4
     assert sorted(finding.kind for finding in findings if finding.level == "error") == [
-        "file name that leaves the folder",
+        "file name outside the folder",
         "missing file",
         "repeated value",
         "unknown image",
@@ -491,7 +491,7 @@ def test_one_box_in_shares_is_left_out_with_a_warning(tmp_path):
     findings = []
     values = change("annotations", 1, bbox=[0.2, 0.3, 0.4, 0.5])(content())
     dataset = open_coco(*write(tmp_path, values), report=findings.append)
-    assert dataset.dropped == {"within the first pixel, as shares of the image's sides are": 1}
+    assert dataset.dropped == {"within the first pixel, as fractions of the image's sides are": 1}
     assert [finding.kind for finding in findings if finding.level == "warning"] == [
         f"box: {next(iter(dataset.dropped))}"
     ]
@@ -506,7 +506,7 @@ def test_a_file_under_two_ids_is_warned_of(tmp_path):
     assert [len(sample.boxes) for sample in dataset] == [1, 0, 2, 1]
     (finding,) = [finding for finding in findings if finding.level == "warning"]
     assert finding.places == ("7.png: ids 7 and 70",)
-    assert finding.found == "1 images have the file of another id (first: 7.png: ids 7 and 70)"
+    assert finding.found == "1 images share their file with another id (first: 7.png: ids 7 and 70)"
 
 
 def test_file_names_of_windows_name_subfolders_too(tmp_path):

@@ -92,7 +92,7 @@ def test_classes_are_inferred_from_the_values_of_all_masks(tmp_path, caplog):
     assert reader.classes.ids == (0, 7, 14)
     assert reader[1].mask.tolist() == INDICES.tolist()
     assert "reading 3 masks for their classes" in caplog.text
-    assert "no names of classes given; named after the values of the masks: class_0, class_7, class_14" in caplog.text
+    assert "no class names given; named after the values of the masks: class_0, class_7, class_14" in caplog.text
 
 
 def test_inferred_classes_take_the_colours_of_the_palette(tmp_path):
@@ -250,7 +250,7 @@ def test_the_file_of_roboflow_beside_masks_names_their_values(tmp_path):
     [
         ("road 0\ncar 1\n", "'road 0' may be a name and a value, or a name alone: write a comma"),
         ("0 road\n1 car\n", "'0 road' may be a name and a value"),
-        ("road, 0\nroad, 1\n", "'road' stands twice"),
+        ("road, 0\nroad, 1\n", "'road' appears twice"),
     ],
 )
 def test_rows_of_two_meanings_and_names_that_stand_twice_are_refused(tmp_path, text, message):

@@ -131,7 +131,7 @@ def test_images_without_a_mask_are_counted_and_named(root):
 
 def test_two_images_of_one_name_are_refused(root):
     Image.new("RGB", (WIDTH, HEIGHT)).save(root / "images" / "train" / "a.png")
-    with pytest.raises(InputError, match=r"1 names stand for several images: \['a'\]; expected unique names"):
+    with pytest.raises(InputError, match=r"1 names are shared by several images: \['a'\]; expected unique names"):
         open_masks(root)
 
 

@@ -61,7 +61,7 @@ def test_what_was_found_otherwise_is_noted(tmp_path):
 def test_names_that_leave_the_folder_are_left_out_where_errors_pass(tmp_path):
     findings = []
     assert place(tmp_path, ["a.png", "../b.png"], ["a.png", "../b.png"], report=findings.append) == ["a.png"]
-    assert [finding.kind for finding in findings] == ["file name that leaves the folder"]
+    assert [finding.kind for finding in findings] == ["file name outside the folder"]
     with pytest.raises(InputError, match=r"set\.json: images: none can be used; expected at least one"):
         place(tmp_path, ["../b.png"], [], report=findings.append)
 

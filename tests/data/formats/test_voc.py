@@ -218,7 +218,7 @@ def test_of_two_images_of_one_name_the_file_names_its_own(tmp_path, filename, ow
         "d.png": 0,
     }
     (other,) = {"a.jpg", "a.png"} - {owner}
-    assert ("warning", "images of one name", (other,)) in [(f.level, f.kind, f.places) for f in findings]
+    assert ("warning", "images with the same name", (other,)) in [(f.level, f.kind, f.places) for f in findings]
 
 
 @pytest.mark.parametrize("filename", ["", "<filename>a</filename>", "<filename>b.png</filename>"])
@@ -248,7 +248,7 @@ def test_a_file_of_its_image_that_names_another_is_noted(tmp_path):
 def test_two_files_of_one_image_are_refused(tmp_path):
     root = trees.write_flat_voc(tmp_path)
     (root / "train/more.xml").write_text(trees.voc_text("a"))
-    with pytest.raises(InputError, match=r"more\.xml: is of a\.png, and so is a\.xml; expected one file an image"):
+    with pytest.raises(InputError, match=r"more\.xml: belongs to a\.png, and so does a\.xml; expected one file"):
         read(root)
 
 

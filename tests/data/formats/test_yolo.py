@@ -69,9 +69,9 @@ def test_longer_lines_are_read_as_what_they_are_and_that_is_said(lines, options,
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ([FACE, FACE], "2 of 2 lines hold 11 values, which fit both polygons and boxes with other values behind them"),
+        ([FACE, FACE], "2 of 2 lines hold 11 values, which fit both polygons and boxes followed by other values"),
         (["0 .5 .5 .2 .2 .87 1"], "1 of 1 lines hold 7 values, which fit both polygons and boxes"),
-        (["0 .9 .9 .4 .4 3 4"], "which fit neither polygons nor boxes with other values behind them"),
+        (["0 .9 .9 .4 .4 3 4"], "which fit neither polygons nor boxes followed by other values"),
     ],
 )
 def test_lines_that_fit_two_meanings_or_none_are_refused_with_the_way_to_say_it(lines, message):
@@ -187,8 +187,8 @@ def test_an_image_that_is_listed_and_missing_is_refused(tmp_path):
         ("names: [a", r"data\.yaml: not yaml"),
         ("- a", r"data\.yaml: holds a list"),
         ("names: &a [1]\ntrain: !!int 3", r"data\.yaml: not yaml \(tag 'tag:yaml\.org,2002:int'"),
-        ("names: [a]\nnames: [b]", r"data\.yaml: not yaml \(key 'names' stands twice"),
-        ("names: {0: a, 0: b}", r"data\.yaml: not yaml \(key '0' stands twice"),
+        ("names: [a]\nnames: [b]", r"data\.yaml: not yaml \(key 'names' appears twice"),
+        ("names: {0: a, 0: b}", r"data\.yaml: not yaml \(key '0' appears twice"),
         ("train: {a: b}", r"data\.yaml: train: \{'a': 'b'\}; expected a folder"),
         (
             "train: images/train\nnames: [a]\nkpt_shape: 17",
@@ -296,8 +296,8 @@ def test_a_list_of_paths_of_two_places_is_taken_whole(tmp_path, monkeypatch):
 def test_paths_of_another_machine_are_noted(tmp_path):
     findings = []
     read_yolo(write_cvat(tmp_path), Part("train", "train", 0.5), names=None, report=findings.append)
-    (finding,) = [f for f in findings if f.kind == "path of another place"]
-    assert finding.found.startswith("4 paths are not there as written (first: data/obj_train_data/a.png is ")
+    (finding,) = [f for f in findings if f.kind == "path from another place"]
+    assert finding.found.startswith("4 paths were not found as written (first: data/obj_train_data/a.png is ")
 
 
 def test_names_that_are_no_utf_8_are_read(tmp_path):
@@ -339,7 +339,7 @@ def test_a_split_that_is_missing_says_what_there_is(tmp_path):
 
 
 def test_lines_with_a_score_among_polygons_are_refused():
-    with pytest.raises(InputError, match="fit neither polygons nor boxes with other values behind them; expected in"):
+    with pytest.raises(InputError, match="fit neither polygons nor boxes followed by other values; expected in"):
         find_boxes("0 .5 .5 .2 .2 .87", TRIANGLE)
 
 
@@ -357,7 +357,7 @@ def test_folders_of_another_machine_are_found_where_they_are(tmp_path, train, va
     findings = []
     labels = read_yolo(tmp_path, Part("val", "val"), names=None, report=findings.append)
     assert labels.images.names.tolist() == ["c.png"]
-    assert [f.kind for f in findings] == ["path of another place"]
+    assert [f.kind for f in findings] == ["path from another place"]
 
 
 def test_one_folder_is_not_taken_for_two_splits(tmp_path):

@@ -201,7 +201,7 @@ def test_several_pictures_in_one_file_are_told_of(tmp_path, caplog):
     pages = [Image.new("RGB", (40, 30), (grey, grey, grey)) for grey in (10, 20, 30)]
     pages[0].save(tmp_path / "scan.tiff", save_all=True, append_images=pages[1:])
     assert [int(frame.image.mean()) for frame in read(tmp_path / "scan.tiff")] == [10]
-    assert caplog.messages == [f"{tmp_path / 'scan.tiff'}: holds 3 pictures; the first is taken"]
+    assert caplog.messages == [f"{tmp_path / 'scan.tiff'}: holds 3 images; only the first is used"]
 
 
 def test_an_image_of_any_size_is_read_where_it_is_cut_into_tiles(tmp_path, monkeypatch):

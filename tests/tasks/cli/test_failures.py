@@ -46,12 +46,12 @@ def test_every_command_names_the_nearest_option(command: str, run: Any) -> None:
     ("command", "option", "message"),
     [
         ("train", "learning_rate=1", "learning_rate: there is no such option; did you mean lr?"),
-        ("train", "--lr", "--lr: options have no dashes here; expected lr=VALUE"),
-        ("train", "--epochs=3", "--epochs=3: options have no dashes here; expected trainer.max_epochs=3"),
-        ("train", "task=ssdlit", "task=ssdlit: there is none; did you mean task=ssdlite?"),
+        ("train", "--lr", "--lr: options are written without dashes; expected lr=VALUE"),
+        ("train", "--epochs=3", "--epochs=3: options are written without dashes; expected trainer.max_epochs=3"),
+        ("train", "task=ssdlit", "task=ssdlit: no such choice; did you mean task=ssdlite?"),
         ("train", "batch_size", "batch_size: no value; expected NAME=VALUE"),
         ("train", "size=192,288", "size=192,288: several values; for a list write 'size=[192,288]'"),
-        ("train", "out=a=b", "out=a=b: cannot be read; put special signs into two pairs of quotes"),
+        ("train", "out=a=b", "out=a=b: cannot be read; put special characters in two pairs of quotes"),
         ("evaluate", "batch_size=1", "checkpoint: none given; expected checkpoint=VALUE"),
         ("evaluate", "checkpoint=none.ckpt", "checkpoint: no file none.ckpt; expected a file of an earlier run"),
         ("train", "batch_size=2.5", "batch_size: 2.5; expected an integer"),
@@ -67,7 +67,7 @@ def test_a_wrong_option_is_one_line_that_the_page_explains(
 
 
 def test_a_data_set_of_the_other_task_is_refused(run: Any) -> None:
-    check(run("train", "task=lraspp", "dataset=coco"), "dataset=coco does not serve segmentation; choose from")
+    check(run("train", "task=lraspp", "dataset=coco"), "dataset=coco is not for segmentation; choose from")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
@@ -85,9 +85,9 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_starts(
 ) -> None:
     (tmp_path / "file").write_text("x")
     check(run("train", f"out={tmp_path}"), "exists and is not empty; expected a new folder, so that nothing is lost")
-    check(run("train", f"out={tmp_path / 'file' / 'run'}"), "cannot be made, as")
+    check(run("train", f"out={tmp_path / 'file' / 'run'}"), "cannot be created, as")
     monkeypatch.setattr("tasks.cli.folders.os.access", lambda *_: False)
-    check(run("train", f"out={tmp_path / 'run'}"), "is read-only for you; expected out=DIR elsewhere")
+    check(run("train", f"out={tmp_path / 'run'}"), "is read-only for this user; expected out=DIR elsewhere")
 
 
 def fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,9 +134,9 @@ def test_a_fault_of_ours_names_its_place_and_how_to_see_more(run: Any, monkeypat
     fail_with(KeyError("x"), monkeypatch)
     ended = run("train")
     assert ended.status == 1
-    assert ended.said.startswith("error: a fault of this program: KeyError: 'x' (tests/tasks/cli/test_failures.py:")
+    assert ended.said.startswith("error: internal error: KeyError: 'x' (tests/tasks/cli/test_failures.py:")
     assert ended.said.endswith("; debug=true shows the traceback, please report it\n")
-    assert "a fault of this program: KeyError: 'x' (tasks/" in PAGE
+    assert "internal error: KeyError: 'x' (tasks/" in PAGE
     with pytest.raises(KeyError):
         run("train", "debug=true")
 

@@ -82,9 +82,9 @@ def test_classes_are_compared_on_request(pair):
 def test_a_run_that_was_cut_off_is_shown_as_such(pair, tmp_path, capsys):
     cut = write_run(tmp_path / "cut", metrics=None)
     found = compare_to([*pair, cut])
-    assert found["runs"][2]["state"] == "no metrics: cut off or still going on, 2 of 3 epochs begun"
+    assert found["runs"][2]["state"] == "no metrics: interrupted or still running, 2 of 3 epochs begun"
     assert rows(found["metrics"])["mAP"]["values"] == [0.5, 0.625, None]
-    assert "cut: no metrics: cut off" in capsys.readouterr().out
+    assert "cut: no metrics: interrupted" in capsys.readouterr().out
 
 
 def test_other_data_are_pointed_out(pair, tmp_path, capsys):

@@ -100,14 +100,14 @@ COCO_DEFECTS = {
     "three numbers": (set_box([20, 20, 30]), "warning", "box: not four numbers"),
     "a box over the border": (set_box([-20, 20, 60, 40]), "note", "box beyond the border"),
     "a tiny box": (add("annotations", id=99, bbox=[70, 70, 0.2, 5]), "warning", "box too small to be seen"),
-    "a box twice": (add("annotations", id=99), "warning", "box that stands twice"),
+    "a box twice": (add("annotations", id=99), "warning", "duplicate box"),
     "a box of two classes": (add("annotations", id=99, category_id=2), "warning", "box of two classes"),
     "an orphan": (save("val/val_00.png", "train/x.png", side=3), "note", "image that no label names"),
     "a copy in val": (copy("train/train_02.png", "val/val_02.png"), "warning", "same file in two splits"),
     "a near copy in val": (
         save("train/train_02.png", "val/val_02.png", side=200),
         "warning",
-        "same picture in two splits",
+        "same image in two splits",
     ),
     "a copy in train": (copy("train/train_01.png", "train/train_02.png"), "note", "same file twice in a split"),
     "a JPEG named .png": (
@@ -159,14 +159,14 @@ YOLO_DEFECTS = {
     "pixels": (
         write("labels/train/train_03.txt", b"0 .3 .4 .4 .4\n1 70 40 40 40"),
         "warning",
-        "box: values that are no shares of the image's sides",
+        "box: values that are not fractions of the image's sides",
     ),
     "labels without an image": (write("labels/val/x.txt", b"0 .5 .5 .4 .4"), "note", "label file without an image"),
     "an empty label file": (write("labels/train/train_03.txt", b""), "note", "image without labels"),
     "the same line twice": (
         write("labels/train/train_03.txt", b"0 .3 .4 .4 .4\n1 .7 .4 .4 .4\n" * 2),
         "warning",
-        "box that stands twice",
+        "duplicate box",
     ),
 }
 
@@ -216,7 +216,7 @@ def test_a_class_that_is_hardly_there_is_mentioned(tmp_path):
         dot[0, 0] = 1
         Image.fromarray(dot).save(path)
     found = findings_of(root, *MASKS)
-    assert ("note", "class that is hardly there") in found
+    assert ("note", "class that is very rare") in found
     assert ("note", "classes out of balance") in found
 
 
@@ -287,7 +287,7 @@ def test_the_report_on_masks_has_their_pixels(tmp_path, run):
     ("options", "said"),
     [
         (("dataset=coco", "dataset.root=/nowhere"), "dataset.root: /nowhere: not there"),
-        (("dataset=masks",), "dataset=masks does not serve detection"),
+        (("dataset=masks",), "dataset=masks is not for detection"),
         (("decode=7",), "decode: 7; expected true or false"),
         (("size=5",), "size: 5; expected"),
     ],

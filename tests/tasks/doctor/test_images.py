@@ -11,6 +11,6 @@ def test_a_file_of_several_pictures_is_noted(tmp_path, name):
     first.save(tmp_path / name, save_all=True, append_images=others)
     findings = []
     check_images([look_at(tmp_path / name, decode=True)], findings.append)
-    assert ("note", "file of several pictures", "the first of 3 is used") in [
+    assert ("note", "file with several images", "the first of 3 is used") in [
         (f.level, f.kind, f.found) for f in findings
     ]

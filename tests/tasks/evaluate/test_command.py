@@ -136,8 +136,8 @@ def test_a_run_with_stored_thresholds_resumes_as_it_would_have_and_drops_them(
         ("ssdlite", ["threshold.limit=-1"], "threshold.*limit: -1"),
         ("ssdlite", ["threshold=0.5"], "threshold: 0.5; expected options by name, such as threshold.rule=VALUE"),
         ("ssdlite", ["store_thresholds=1"], "store_thresholds: 1; expected true or false"),
-        ("lraspp", ["threshold.rule=f1"], "lraspp is no detector"),
-        ("lraspp", ["store_thresholds=true"], "lraspp is no detector"),
+        ("lraspp", ["threshold.rule=f1"], "lraspp is not a detector"),
+        ("lraspp", ["store_thresholds=true"], "lraspp is not a detector"),
     ],
 )
 def test_thresholds_that_cannot_be_are_refused(
@@ -157,7 +157,7 @@ def test_thresholds_cannot_be_stored_in_the_files_of_others(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"weight": torch.zeros(3)}, "torchvision.pth")
-    with pytest.raises(InputError, match=f"store_thresholds: {checkpoint} is no file of this project"):
+    with pytest.raises(InputError, match=f"store_thresholds: {checkpoint} is not a file of this project"):
         check_rewritable(Path(checkpoint))
 
 

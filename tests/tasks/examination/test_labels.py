@@ -80,7 +80,7 @@ def test_boxes_under_a_pixel_are_reported_one_by_one_and_many_tiny_ones_together
 def test_boxes_that_stand_twice_are_found_in_one_image_alone_and_not_among_crowds():
     box = [10, 10, 50, 50]
     found, _ = kinds(check_repeats, table([box, box, [10, 10, 50, 40]], [0, 0, 0], [0, 0, 0]), CLASSES)
-    assert found == [("warning", "box that stands twice")]
+    assert found == [("warning", "duplicate box")]
     assert kinds(check_repeats, table([box, box], [0, 0], [0, 1]), CLASSES)[0] == []
     assert kinds(check_repeats, table([box, box], [0, 0], [0, 0], crowd=[True, False]), CLASSES)[0] == []
     assert kinds(check_repeats, table([box, box], [0, 2], [1, 1]), CLASSES)[0] == [("warning", "box of two classes")]
@@ -142,7 +142,7 @@ def test_masks_are_counted_by_class_and_image_and_unreadable_ones_are_not_empty(
         ([[20, 20, 0, 960], [5000, 5000, 0, 0]], [("warning", "mask that is nearly all ignored")]),
         ([[200, 200, 0, 600], [200, 200, 0, 600]], [("warning", "split that is mostly ignored")]),
         ([[0, 0, 0, 600], [0, 0, 0, 600]], [("error", "nothing labelled")]),
-        ([[5000, 2, 0, 0], [5000, 2, 0, 0]], [("note", "class that is hardly there")]),
+        ([[5000, 2, 0, 0], [5000, 2, 0, 0]], [("note", "class that is very rare")]),
     ],
 )
 def test_masks_that_teach_little_are_reported(counts, expected):

@@ -22,9 +22,7 @@ def test_a_picture_that_is_too_long_for_jpeg_is_a_png(tmp_path, caplog):
     writer.write(predict("long", size=(3, 65_501)))
     writer.write(predict("most", size=(3, 65_500)))
     assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["long.png", "most.jpg"]
-    assert caplog.messages == [
-        f"{tmp_path / 'pictures/long.jpg'}: JPEG has no room for 3 x 65501 pixels; written as PNG"
-    ]
+    assert caplog.messages == [f"{tmp_path / 'pictures/long.jpg'}: JPEG cannot hold 3 x 65501 pixels; written as PNG"]
 
 
 @pytest.mark.parametrize("frames", [True, False])

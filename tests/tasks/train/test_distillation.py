@@ -42,7 +42,7 @@ pytestmark = pytest.mark.usefixtures("blank_figures")
         (("distill.weight=-1",), r"distill.weight: -1; expected a number from 0"),
         (("distill.weight=much",), r"distill.weight: 'much'; expected a number"),
         (("distill.weights=x",), r"distill.weights: 'x' of no network"),
-        (("distill.weight=2",), r"distill.weight: does nothing without distill.teacher; expected it left out"),
+        (("distill.weight=2",), r"distill.weight: does nothing without distill.teacher; leave it out"),
         (("distill.temperature=2",), r"distill.temperature: does nothing without distill.teacher"),
         (("distill.box_weight=0",), r"distill.box_weight: does nothing without distill.teacher"),
         (

@@ -37,9 +37,9 @@ def test_losses_that_end_in_nan_count_up_to_there() -> None:
 
 
 def test_a_loss_that_never_falls_is_an_error() -> None:
-    with pytest.raises(InputError, match="the loss falls at no rate; try overfit=8"):
+    with pytest.raises(InputError, match="the loss does not fall at any rate; try overfit=8"):
         suggest_rate(np.logspace(-5, 1, 50), np.linspace(1, 2, 50))
-    assert "find=lr: the loss falls at no rate; try overfit=8" in PAGE
+    assert "find=lr: the loss does not fall at any rate; try overfit=8" in PAGE
 
 
 @pytest.mark.parametrize("task", ["ssdlite", "lraspp"])

@@ -95,7 +95,7 @@ def test_a_run_goes_on_unchanged_but_for_its_tracebacks(tmp_path: Path) -> None:
     last.touch()
     asked = load_config("train", f"resume={tmp_path}", "debug=true")
     assert plan_run(asked) == (replace(plan.load_config(path), debug=True), tmp_path, last)
-    with pytest.raises(InputError, match=r"resume: lr=1 size=64 cannot be changed; the run in .* goes on as it was"):
+    with pytest.raises(InputError, match=r"resume: lr=1 size=64 cannot be changed; the run in .* continues as it was"):
         plan_run(replace(asked, typed=(f"resume={tmp_path}", "lr=1", "debug=true", "size=64")))
     path.unlink()
     with pytest.raises(InputError, match=r"holds no config\.yaml and checkpoints/last\.ckpt; expected the folder of a"):
