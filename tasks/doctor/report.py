@@ -162,7 +162,7 @@ def describe_verdict(diagnosis: Diagnosis) -> Text:
     said = ", ".join(f"{n:,} {level}{'s' if n != 1 else ''}" for level, n in counts.items() if n) or "nothing found"
     if diagnosis.may_train:
         return Text.assemble(("Training may start", "bold green"), f": {said}.")
-    return Text.assemble(("Training must not start", "bold red"), f": {said}.")
+    return Text.assemble(("Training cannot start", "bold red"), f": {said}.")
 
 
 def _print_indented(text: str, console: Console, *, indent: int) -> None:

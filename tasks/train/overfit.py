@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 STEPS = 400  # at most
 EVALUATIONS = 20  # on the way, so that a run ends soon after it has learned
 ADVICE = (
-    "look at samples/: wrong labels, or boxes beside their objects, are seen there; "
+    "check samples/ for wrong labels or misplaced boxes; "
     "small objects need a larger size=; try lr= a third or three times as high; the loss in curves.png must fall"
 )
 

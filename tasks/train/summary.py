@@ -82,7 +82,7 @@ def next_commands(out: Path, *, image: Path, tensorboard: Path | None) -> list[s
 
 def log_summary(*, best: str, seconds: float, commands: list[str]) -> None:
     """Log the summary."""
-    logger.info("best: %s; %s in all", best, format_time(seconds))
+    logger.info("best: %s; %s in total", best, format_time(seconds))
     logger.info("next:")
     for command in commands:
         logger.info(COMMAND.format(command))

@@ -112,7 +112,7 @@ def test_a_truncated_mask_is_refused_by_name(tmp_path):
 def test_images_of_more_than_8_bits_are_refused_at_the_header(tmp_path, dtype, name):
     Image.fromarray(np.ones((HEIGHT, WIDTH), dtype=dtype)).save(tmp_path / name)
     for read in (load_image, read_size):
-        with pytest.raises(InputError, match=rf"{name}: pixel format is .*8 bits a channel"):
+        with pytest.raises(InputError, match=rf"{name}: pixel format is .*8 bits per channel"):
             read(tmp_path / name)
 
 

@@ -132,5 +132,5 @@ def test_turned_images_are_counted_and_named():
 def test_labels_of_both_kinds_are_warned_of_where_they_leave_an_image_unclear():
     _, (finding,) = choose((3, UPRIGHT), (6, RAW), (8, UPRIGHT))
     assert finding.level == "warning"
-    assert finding.found.endswith("upright pictures, but for 1 whose size is that of the raw pixels")
+    assert finding.found.endswith("upright images, but for 1 whose size is that of the raw pixels")
     assert choose((6, RAW), (8, UPRIGHT))[1][0].level == "note"

@@ -4,7 +4,7 @@ const LONGEST = 640; // pixels of a frame's longer side
 const QUALITY = 0.85; // of its JPEG file
 
 const REASONS = {
-  NotAllowedError: "The browser does not let this page use the camera: allow it beside the address, and try again.",
+  NotAllowedError: "The browser does not let this page use the camera: allow it in the address bar and try again.",
   NotFoundError: "No camera found.",
   NotReadableError: "The camera is in use by another program.",
   OverconstrainedError: "This camera is gone: choose another.",
@@ -13,7 +13,7 @@ const REASONS = {
 /** Return a running camera (a video element); `id` names one of several. */
 export async function openCamera(id) {
   if (!navigator.mediaDevices) {
-    throw new Error("The browser gives the camera to pages on localhost or https alone.");
+    throw new Error("Browsers allow the camera only on localhost or https.");
   }
   const wanted = { width: { ideal: 640 }, height: { ideal: 480 }, ...(id ? { deviceId: { exact: id } } : {}) };
   try {

@@ -106,7 +106,7 @@ export class Controls {
   describeThresholds() {
     const own = this.thresholds.every((value, index) => Math.abs(value - this.model.classes[index].threshold) < 0.006);
     if (own) return this.model.chosen ? "As the checkpoint says." : "";
-    return `Reset takes ${this.model.chosen ? "the checkpoint's" : "0.50"} again.`;
+    return `Reset restores ${this.model.chosen ? "the checkpoint's" : "0.50"}.`;
   }
 
   hideRows() {

@@ -7,7 +7,7 @@ const DEPTH = 24; // place of the byte that says how many bits a pixel has
 /** Return the class index of each pixel, row by row, as a Uint8Array. */
 export async function readLabels(address, width, height) {
   const bytes = Uint8Array.from(atob(address.slice(address.indexOf(",") + 1)), (letter) => letter.charCodeAt(0));
-  if (bytes[DEPTH] !== 8) throw new Error(`The mask has ${bytes[DEPTH]} bits a pixel; expected 8.`);
+  if (bytes[DEPTH] !== 8) throw new Error(`The mask has ${bytes[DEPTH]} bits per pixel; expected 8.`);
   const rows = new Uint8Array(await inflate(collectData(bytes)));
   const labels = new Uint8Array(width * height);
   for (let y = 0; y < height; y++) {

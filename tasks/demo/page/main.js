@@ -80,7 +80,7 @@ function listenToButtons() {
 
 function openFiles(files) {
   if (files.length) open(files.map((file) => ({ name: file.name, load: async () => file })), 0);
-  else say("There was no file in this: drop an image file, or choose one.");
+  else say("That was not a file: drop an image file, or choose one.");
 }
 
 function open(list, index) {
@@ -194,7 +194,7 @@ async function showCameraControls() {
   byId("name").textContent = "";
   video.srcObject.getVideoTracks()[0].addEventListener("ended", () => {
     stopCamera();
-    say("The camera has gone.");
+    say("The camera was disconnected.");
   });
   const cameras = await listCameras();
   const used = video?.srcObject.getVideoTracks()[0].getSettings().deviceId;

@@ -483,7 +483,7 @@ def test_boxes_in_shares_of_the_sides_are_refused(tmp_path):
     for entry in values["annotations"]:
         left, top, width, height = entry["bbox"]
         entry["bbox"] = [left / WIDTH, top / HEIGHT, min(width, WIDTH - left) / WIDTH, min(height, 10) / HEIGHT]
-    with pytest.raises(InputError, match=r"all 4 boxes are bad: 4 within the first pixel, as shares of the image"):
+    with pytest.raises(InputError, match=r"all 4 boxes are bad: 4 within the first pixel, as fractions of the image"):
         open_coco(*write(tmp_path, values))
 
 

@@ -91,7 +91,7 @@ def test_classes_are_inferred_from_the_values_of_all_masks(tmp_path, caplog):
     assert reader.classes.names == ("class_0", "class_7", "class_14")
     assert reader.classes.ids == (0, 7, 14)
     assert reader[1].mask.tolist() == INDICES.tolist()
-    assert "reading 3 masks for their classes" in caplog.text
+    assert "reading 3 masks to find their classes" in caplog.text
     assert "no class names given; named after the values of the masks: class_0, class_7, class_14" in caplog.text
 
 

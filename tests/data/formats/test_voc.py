@@ -91,7 +91,7 @@ BOMB = '<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><annota
 )
 def test_what_is_no_such_xml_is_refused(tmp_path, content, message):
     (tmp_path / "x.xml").write_bytes(content)
-    with pytest.raises(InputError, match=rf"x\.xml: .*{message}.*; expected XML as Pascal VOC's"):
+    with pytest.raises(InputError, match=rf"x\.xml: .*{message}.*; expected Pascal VOC XML"):
         read_xml(tmp_path / "x.xml")
 
 
@@ -119,7 +119,7 @@ def test_a_list_may_say_more_than_names(tmp_path):
 def test_a_listed_image_without_xml_is_refused(tmp_path):
     root = trees.write_voc(tmp_path)
     (root / "Annotations" / "b.xml").unlink()
-    with pytest.raises(InputError, match=r"1 of 3 files(.|\n)*b\.xml: no such file; expected XML"):
+    with pytest.raises(InputError, match=r"1 of 3 files(.|\n)*b\.xml: no such file; expected Pascal VOC XML"):
         read(root)
 
 

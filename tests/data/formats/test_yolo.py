@@ -229,7 +229,7 @@ def test_two_images_of_one_label_file_are_refused(tmp_path):
     trees.write_yolo(tmp_path)
     Image.new("RGB", (60, 40)).save(tmp_path / "images/train/a.jpg")
     with pytest.raises(
-        InputError, match=r"a\.jpg and a\.png share the labels of \S*a\.txt; expected a label file an image"
+        InputError, match=r"a\.jpg and a\.png share the labels of \S*a\.txt; expected one label file per image"
     ):
         read(tmp_path)
 

@@ -32,7 +32,7 @@ def test_a_dropped_image_is_predicted_and_a_dropped_text_is_not(page: Any, site:
     see(page, "#summary", re.compile(r"\d+ objects"))
     see(page, "#name", "dropped.png")
     page.evaluate(drop, ["", ""])
-    see(page, "#message", re.compile("no file in this"))
+    see(page, "#message", re.compile("not a file"))
 
 
 @detector

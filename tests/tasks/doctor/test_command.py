@@ -258,7 +258,7 @@ def test_the_command_exits_with_1_for_errors_and_says_where_they_are(tmp_path, r
     status, printed, _ = run(*COCO, f"dataset.root={root}")
     assert status == 1
     assert f"error: unreadable image\n    {root}/train/train_03.png: " in printed
-    assert "Training must not start: 1 error, 1 warning." in printed
+    assert "Training cannot start: 1 error, 1 warning." in printed
     report = json.loads((tmp_path / "out/report.json").read_text())
     assert report["counts"] == {"error": 1, "warning": 1, "note": 0}
     assert report["pairs"][0]["paths"] == [str(root / "train/train_02.png"), str(root / "val/val_02.png")]

@@ -98,7 +98,7 @@ def test_a_name_that_is_not_utf8_is_escaped(tmp_path):
 def test_what_is_missing_leaves_its_section_out(tmp_path):
     empty = Page(write_page(write_run(tmp_path / "empty", metrics=None, config=None, log=None)))
     assert empty.sections == []
-    assert "cut off, or is still going on" in empty.words
+    assert "interrupted, or is still running" in empty.words
     run = Page(write_page(write_run(tmp_path / "run", analysis={"task": "detection"})))
     assert run.sections == ["metrics", "training", "classes", "configuration"]
     assert run.addresses == [f"#{name}" for name in run.sections]

@@ -49,7 +49,9 @@ def test_each_epoch_ends_with_one_line(run: Trained) -> None:
 
 
 def test_the_end_says_what_was_best_and_how_long_it_took(run: Trained) -> None:
-    assert re.fullmatch(rf"best: {METRICS[run.task]} 0\.\d{{4}} in epoch [123] of 3; 0:\d\d:\d\d in all", run.said[-6])
+    assert re.fullmatch(
+        rf"best: {METRICS[run.task]} 0\.\d{{4}} in epoch [123] of 3; 0:\d\d:\d\d in total", run.said[-6]
+    )
     assert run.said[-5] == "next:"
 
 
