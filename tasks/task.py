@@ -113,7 +113,7 @@ class Parts(Protocol):
         """Return what happens to samples before they are evaluated."""
 
     def resize_whole(self, size: "Size", *, rule: str) -> "Transform":
-        """Return what happens to training samples that are to be learned by heart."""
+        """Return what happens to training samples when a few are to be overfitted."""
 
     def collate(self, items: "Sequence[Item]") -> "Batch":
         """Make a batch."""
@@ -197,7 +197,7 @@ class Task:
         options: the part of a training recipe that is this task's own.
         formats: the data sets that it learns from, names in conf/dataset/.
         metric: the number that a model is judged by.
-        learned: value of the metric from which a few images count as learned by heart.
+        learned: value of the metric from which a few images count as overfitted.
         big: the metrics that a report shows first.
         per_class: the entry of metrics.json with a number a class, and that number's name.
         finds: what a model gives, in words.
