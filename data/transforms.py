@@ -164,7 +164,7 @@ class SegmentationResize:
 
 
 class WholeImage:
-    """For learning by heart: resize image and mask to one size.
+    """For overfitting a few images: resize image and mask to one size.
 
     Args:
         size: (height, width) in pixels.

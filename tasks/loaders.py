@@ -41,7 +41,7 @@ def open_split(
 def build_train_loader(
     reader: "Reader", recipe: Recipe, dataset: DatasetConfig, *, seed: int, augmented: bool = True
 ) -> DataLoader:
-    """Return the loader of shuffled training batches, augmented unless they are to be learned by heart.
+    """Return the loader of shuffled training batches, augmented unless a few images are to be overfitted.
 
     Raises:
         InputError: if images are decoded smaller than the network's input.

@@ -79,7 +79,7 @@ class TrainConfig:
         freeze: of these: "none", "backbone" or the number of the last frozen row.
         seed: of everything random.
         logger: where numbers go.
-        overfit: how many training images to learn by heart; None for a real run.
+        overfit: how many training images to overfit; None for a real run.
         find: what to look for in place of training.
         debug: whether an error shows its traceback.
         typed: the options of the command line, as they were typed.

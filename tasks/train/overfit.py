@@ -1,4 +1,4 @@
-"""The first sanity check of data and settings: can the network learn a handful of images by heart?"""
+"""The first sanity check of data and settings: can the network overfit a handful of images?"""
 
 import logging
 import math
@@ -20,7 +20,7 @@ ADVICE = (
 
 
 def prepare(config: TrainConfig) -> TrainConfig:
-    """Return a configuration that learns config.overfit images by heart.
+    """Return a configuration that overfits config.overfit images.
 
     Batches of all of them, steps enough, no averaged weights, which lag behind, norms that follow within this many
     steps, and one size in training and evaluation.

@@ -56,7 +56,7 @@ def open_data(config: TrainConfig) -> "tuple[Reader, Reader]":
 
 
 def build_loader(reader: "Reader", config: TrainConfig) -> DataLoader:
-    """Return the loader of training batches, augmented unless they are to be learned by heart."""
+    """Return the loader of training batches, augmented unless a few images are to be overfitted."""
     return build_train_loader(reader, config.recipe, config.dataset, seed=config.seed, augmented=config.overfit is None)
 
 
