@@ -94,7 +94,9 @@ def test_tensorflows_weights_bring_their_padding(tmp_path: Path) -> None:
 
 def test_weights_of_timm_without_a_name_are_refused(tmp_path: Path) -> None:
     source = save(timm.create_model("mobilenetv3_small_100"), tmp_path / "model.safetensors")
-    with pytest.raises(InputError, match=r"model.safetensors: weights of timm.*epsilon.*mobilenetv3_large_100.ra_in1k"):
+    with pytest.raises(
+        InputError, match=r"model.safetensors: timm weights of an unknown model.*epsilon.*mobilenetv3_large_100.ra_in1k"
+    ):
         start(source, describe_run(*PLAIN, "backbone=small"))
 
 
@@ -145,7 +147,7 @@ def test_the_epsilons_and_paddings_of_timms_names_agree_with_timm() -> None:
 )
 def test_what_only_looks_like_timms_name_is_none(name: str, tmp_path: Path) -> None:
     source = save(timm.create_model("mobilenetv3_small_100"), tmp_path / name)
-    with pytest.raises(InputError, match=r"weights of timm, but not of which model"):
+    with pytest.raises(InputError, match=r"timm weights of an unknown model"):
         read_weights(source, describe_run().arch)
 
 
