@@ -62,7 +62,7 @@ class EvaluateConfig:
             return parse(DatasetConfig, self.dataset.given, "dataset")
         if "name" not in changes and name == "synthetic" and not Path(str(changes.get("root", own.root))).is_dir():
             raise InputError(f"dataset: the scenes in {own.root} are gone; dataset=synthetic draws them")
-        typed = {option.partition("=")[0] for option in self.typed}
+        typed = {option.partition("=")[0].lstrip("+") for option in self.typed}
         if "dataset" in typed:  # named again: what its yaml says by default is no wish to differ from the checkpoint
             changes = {key: value for key, value in changes.items() if f"dataset.{key}" in typed}
         if "val" in changes:  # these say where the earlier split is

@@ -21,8 +21,6 @@ from tasks.task import find_task
 logger = logging.getLogger(__name__)
 
 TORCHVISION, TIMM = "torchvision:", "timm:"
-# Of Arch: which anchors there are, how their logits are read.
-ANCHOR_FIELDS = ("anchors", "shapes", "output_stride", "scores")
 
 
 def load_teacher(settings: Distillation, student: Description, *, size: Size) -> Teacher | None:

@@ -169,9 +169,10 @@ def test_scenes_that_were_moved_are_found_where_the_option_says(tmp_path: Path) 
     assert moved == replace(own, root=str(tmp_path))
 
 
-def test_naming_the_checkpoints_data_again_changes_only_what_is_typed() -> None:
+@pytest.mark.parametrize("sign", ["", "++"])
+def test_naming_the_checkpoints_data_again_changes_only_what_is_typed(sign: str) -> None:
     own = DatasetConfig("masks", "here", "train", "val", val_share=0.2, ignore=0)
-    options = ("dataset=masks", "dataset.root=there")
+    options = ("dataset=masks", f"{sign}dataset.root=there")
     config = replace(load_config("evaluate", "checkpoint=x", *options), typed=options)
     assert config.dataset.given["ignore"] == 255
     assert config.choose_dataset(own) == replace(own, root="there")
