@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from playwright import sync_api
 
+from data.config import DatasetConfig
 from tasks.demo.app import build_app
 from tasks.demo.inference import Inference
 from tasks.predict.predictor import Predictor
@@ -41,7 +42,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     (root / "val").mkdir()
     for number in (1, 2):
         (root / f"val/{number}.png").write_bytes(encode(draw_image(number)))
-    changes = {"dataset": {"name": "coco", "root": str(root), "val": "val"}}
+    changes: dict[str, Any] = {"dataset": DatasetConfig("coco", str(root), train="train", val="val")}
     changes |= {"thresholds": THRESHOLDS} if request.param == "ssdlite" else {}
     predictor = Predictor(save_model(request.param, root / "m.safetensors", **changes), accelerator="cpu")
     with serving(build_app(Inference(predictor), checkpoint="m.safetensors", host="127.0.0.1")) as address:
