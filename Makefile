@@ -1,16 +1,26 @@
 # make demo: train, evaluate and draw on the embedded data set.
+# make export: the packages of all export formats.
 # make test: lint, types and tests.  make test-slow: the tests that train for minutes.  WORKERS=N: test processes.
 PYTHON ?= $(shell command -v python3.11 2>/dev/null || command -v python3)
 BIN := .venv/bin
 WORKERS ?= 2
 INSTALLED := .venv/installed
 
-.PHONY: demo test test-slow clean
+EXPORTERS := .venv/exporters
+
+.PHONY: demo export test test-slow clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	touch $(INSTALLED)
+
+# What every export format needs, several GB; it stands in the same .venv.
+$(EXPORTERS): $(INSTALLED)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,export]"
+	touch $(EXPORTERS)
+
+export: $(EXPORTERS)
 
 demo: $(INSTALLED)
 	rm -rf outputs/demo
@@ -24,7 +34,7 @@ test: $(INSTALLED)
 	$(BIN)/pytest -m "not slow" -n $(WORKERS) --dist worksteal
 
 # They are handed out one by one, so that the two trainings of the demo, the longest, run side by side.
-test-slow: $(INSTALLED)
+test-slow: $(EXPORTERS)
 	$(BIN)/pytest -m slow -n $(WORKERS) --dist loadgroup
 
 clean:

@@ -20,6 +20,24 @@ def resize(x: Tensor, size: tuple[int, int], *, align_corners: bool = True) -> T
     return F.interpolate(x, size=size, mode="bilinear", align_corners=align_corners)
 
 
+class GlobalPool(nn.Module):
+    """The mean of the whole map."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Turn x (N, C, h, w) into (N, C, 1, 1)."""
+        return x.mean((2, 3), keepdim=True)
+
+
+class WindowPool(nn.Module):
+    """The means of windows of 49 x 49 cells, 16 cells down and 20 cells right of each other."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Turn x (N, C, h, w) into (N, C, h', w')."""
+        kernel = min(POOL_KERNEL, x.shape[2]), min(POOL_KERNEL, x.shape[3])
+        # With ceil_mode, cells past the last whole window count too. At the paper's 1025 x 2049 there are none.
+        return F.avg_pool2d(x, kernel, POOL_STRIDE, ceil_mode=True)
+
+
 class LRASPP(nn.Module):
     """Lite reduced atrous spatial pyramid pooling: C5 gated by pooled context, plus a skip at stride 8.
 
@@ -50,7 +68,8 @@ class LRASPP(nn.Module):
         c5, skip = (taps[name] for name in self.TAPS)
         rules = CONVENTIONS[convention]
         norm = make_norm(eps=BN_EPS, momentum=bn_momentum)
-        self.windows, self.align_corners = rules.windows, rules.align_corners
+        self.align_corners = rules.align_corners
+        self.pool: nn.Module = WindowPool() if rules.windows else GlobalPool()
         self.project = ConvNormAct(c5.channels, filters, kernel=1, norm=norm, act=nn.ReLU)
         self.gate = nn.Sequential(nn.Conv2d(c5.channels, filters, 1, bias=rules.gate_bias), GATES[rules.gate]())
         self.classify = nn.Conv2d(filters, num_classes, 1)
@@ -60,15 +79,8 @@ class LRASPP(nn.Module):
     def forward(self, features: Mapping[str, Tensor]) -> Tensor:
         """Turn C5 (N, C, h, w) and skip (N, C', h', w') into logits (N, K, h', w'); resize them where wanted."""
         c5, skip = (features[name] for name in self.TAPS)
-        gate = self.gate(self._pool(c5))
+        gate = self.gate(self.pool(c5))
         if gate.shape[2:] != (1, 1):
             gate = resize(gate, (c5.shape[2], c5.shape[3]), align_corners=self.align_corners)
         x = resize(self.project(c5) * gate, (skip.shape[2], skip.shape[3]), align_corners=self.align_corners)
         return self.classify(x) + self.classify_skip(skip)
-
-    def _pool(self, c5: Tensor) -> Tensor:
-        if not self.windows:
-            return c5.mean((2, 3), keepdim=True)  # (N, C, 1, 1)
-        kernel = min(POOL_KERNEL, c5.shape[2]), min(POOL_KERNEL, c5.shape[3])
-        # With ceil_mode, cells past the last whole window count too. At the paper's 1025 x 2049 there are none.
-        return F.avg_pool2d(c5, kernel, POOL_STRIDE, ceil_mode=True)

@@ -1,0 +1,38 @@
+"""What goes into an exported file, apart from the network."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from data.sizes import Size
+
+Input = Literal["uint8", "float"]
+HSwish = Literal["native", "parts"]
+Argmax = Literal["full", "low", "none"]
+
+CANDIDATES = 300  # pairs of anchor and class that go into suppression, an image
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphSettings:
+    """What goes into an exported file, apart from the network.
+
+    Attributes:
+        size: (height, width) in pixels of the images that it takes.
+        batch: images at once; None for any number, where the format has that.
+        input: "uint8", images (N, H, W, 3) as they are decoded, RGB; or "float", tensors (N, 3, H, W), normalised.
+        hswish: "native", one operator; or "parts": h-swish and h-sigmoid by addition, clipping and multiplication.
+        nms: of a detector: whether boxes are decoded and suppressed in the file.
+        candidates: of a detector: pairs of anchor and class that go into suppression, an image.
+        argmax: of a segmenter: "full", a class for each pixel of the input; "low", for each cell of the head's map,
+            before it is enlarged; "none", the logits of these cells.
+        scores: of a segmenter: whether the probability of that class is given too.
+    """
+
+    size: Size
+    batch: int | None = 1
+    input: Input = "uint8"
+    hswish: HSwish = "native"
+    nms: bool = True
+    candidates: int = CANDIDATES
+    argmax: Argmax = "full"
+    scores: bool = False

@@ -1,0 +1,142 @@
+"""The formats that a model is exported to: a row each, and a file of the same name with its code."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, cast
+
+from data.errors import InputError
+
+if TYPE_CHECKING:  # what these need is imported late
+    from tasks.formats.conversion import Conversion
+    from tasks.formats.graph import Graph
+    from tasks.formats.operators import Operator
+    from tasks.formats.session import Session
+
+Precision = Literal["fp32", "fp16", "int8"]
+
+
+class Code(Protocol):
+    """The functions in each format's file."""
+
+    def convert(self, graph: "Graph", path: Path, conversion: "Conversion") -> None:
+        """Write a graph as a file; raises InputError if the format cannot hold it."""
+
+    def open_session(self, path: Path, *, threads: int | None) -> "Session":
+        """Open a file in the format's own runtime; raises InputError if it cannot be read."""
+
+    def list_operators(self, path: Path) -> "list[Operator]":
+        """Return the operators of a file, in the order of their execution."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format.
+
+    Attributes:
+        name: as in `format=`, and of its file beside this one.
+        title: for people.
+        suffix: of its files.
+        parts: suffixes of further files that belong to one, beside it.
+        packages: that it needs, as they are imported; the extra that installs them bears its name.
+        precisions: that it has.
+        runs: whether its files run on this kind of machine.
+        free_batch: whether the number of images can be left open.
+        whole: whether decoding and suppression, or the best class of each pixel, can be in the file.
+    """
+
+    name: str
+    title: str
+    suffix: str
+    packages: tuple[str, ...]
+    precisions: tuple[Precision, ...]
+    parts: tuple[str, ...] = ()
+    runs: bool = True
+    free_batch: bool = False
+    whole: bool = True
+
+    @property
+    def code(self) -> Code:
+        """The format's code.
+
+        Raises:
+            InputError: if a package is missing, with the command that installs it.
+        """
+        missing = [package for package in self.packages if find_spec(package) is None]
+        if missing:
+            raise InputError(
+                f"format={self.name}: {', '.join(missing)} is not installed; pip install 'bneck[{self.name}]' does it"
+            )
+        return cast(Code, import_module(f"tasks.formats.{self.name}"))
+
+    def list_files(self, path: Path) -> list[Path]:
+        """Return the files that make up an exported file, itself first."""
+        stem = path.name.removesuffix(self.suffix)
+        return [path, *(path.with_name(stem + suffix) for suffix in self.parts)]
+
+
+FORMATS = {
+    row.name: row
+    for row in (
+        Format(
+            "onnx",
+            "ONNX",
+            ".onnx",
+            packages=("onnx", "onnxscript", "onnxruntime"),
+            precisions=("fp32", "fp16", "int8"),
+            free_batch=True,
+        ),
+        Format(
+            "openvino",
+            "OpenVINO",
+            ".xml",
+            parts=(".bin",),
+            packages=("openvino", "nncf"),
+            precisions=("fp32", "fp16", "int8"),
+            free_batch=True,
+        ),
+        Format(
+            "executorch",
+            "ExecuTorch (XNNPACK)",
+            ".pte",
+            packages=("executorch", "torchao"),
+            precisions=("fp32", "fp16", "int8"),
+        ),
+        Format(
+            "litert",
+            "LiteRT",
+            ".tflite",
+            packages=("litert_torch", "ai_edge_litert", "ai_edge_quantizer"),
+            precisions=("fp32", "fp16", "int8"),
+        ),
+        Format("coreml", "Core ML", ".mlpackage", packages=("coremltools",), precisions=("fp32", "fp16"), runs=False),
+        Format(
+            "ncnn",
+            "ncnn",
+            ".ncnn.param",
+            parts=(".ncnn.bin",),
+            packages=("ncnn", "pnnx"),
+            precisions=("fp32", "fp16"),
+            whole=False,
+        ),
+    )
+}
+
+
+def find_format(path: Path) -> Format | None:
+    """Return the format of a file, by its suffix; None for checkpoints and all else."""
+    return next((row for row in FORMATS.values() if path.name.endswith(row.suffix)), None)
+
+
+def choose_formats(names: Sequence[str]) -> list[Format]:
+    """Return formats by name; "all" for all of them.
+
+    Raises:
+        InputError: if there is no such format.
+    """
+    unknown = [name for name in names if name not in (*FORMATS, "all")]
+    if unknown:
+        raise InputError(f"format: unknown {unknown[0]!r}; choose from {', '.join(FORMATS)}, all")
+    return list(FORMATS.values()) if "all" in names else [FORMATS[name] for name in names]
