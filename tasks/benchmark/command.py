@@ -22,7 +22,7 @@ from tasks.profiling.counting import CONVENTIONS, count_madds, count_parameters,
 from tasks.profiling.latency import STEPS, default_image, measure_latency, summarize
 
 if TYPE_CHECKING:
-    from tasks.task import Model
+    from tasks.task import Usable
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def measure(config: BenchmarkConfig) -> dict[str, Any]:
     }
 
 
-def build(config: BenchmarkConfig) -> "Model":
+def build(config: BenchmarkConfig) -> "Usable":
     """Return the configured or saved model, in evaluation mode."""
     if config.checkpoint is not None:
         return load(config.checkpoint)

@@ -11,8 +11,7 @@ from data.errors import InputError
 from data.sizes import Size
 from tasks.compare.rows import ComparisonRow
 from tasks.hardware import name_processor
-from tasks.inference.loading import load
-from tasks.models.checkpoint import load_checkpoint
+from tasks.inference.loading import load, load_description
 from tasks.profiling.latency import STEPS, default_image, find_device, measure_latency, summarize
 from tasks.profiling.summary import describe_model
 from tasks.report.numbers import number
@@ -20,7 +19,7 @@ from tasks.runs.folder import CHECKPOINTS, WEIGHTS
 from tasks.runs.reading import Run
 
 if TYPE_CHECKING:
-    from tasks.task import Model
+    from tasks.task import Usable
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +43,7 @@ def describe_models(runs: Sequence[Run]) -> tuple[list[dict[str, Any]], list[str
         model, path = run.model, find_weights(run)
         if not model and path is not None:
             try:
-                description = load_checkpoint(path)[0]
+                description = load_description(path)
                 model = describe_model(description, image=default_image(description))
             except InputError as error:
                 notes.append(f"size unknown: {error}")
@@ -93,7 +92,7 @@ def spread_rows(name: str, milliseconds: np.ndarray) -> list[ComparisonRow]:
     ]
 
 
-def choose_image(run: Run, model: "Model") -> Size:
+def choose_image(run: Run, model: "Usable") -> Size:
     """Return the (height, width) that most images of a run's data have; a usual one where that is unknown."""
     if "image" not in run.model:
         return default_image(model.description)
@@ -101,12 +100,12 @@ def choose_image(run: Run, model: "Model") -> Size:
     return height, width
 
 
-def time_once(model: "Model", image: Size) -> list[float]:
+def time_once(model: "Usable", image: Size) -> list[float]:
     """Return the milliseconds of each step for one image, after one to warm up: the other models had the caches."""
     return measure_latency(model, image, warmup=1, repeats=1, threads=1).steps[0].tolist()
 
 
-def load_model(run: Run) -> "Model":
+def load_model(run: Run) -> "Usable":
     """Return a run's model.
 
     Raises:
