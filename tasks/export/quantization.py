@@ -12,6 +12,7 @@ from tasks.formats.operators import Operator, integer_share
 
 logger = logging.getLogger(__name__)
 
+ROUNDING = 1e-9  # points: a drop is a difference of two numbers
 TOLERANCE = 0.9  # of the share that should be integer: the counts of layers and of a file's operators differ a little
 
 
@@ -40,7 +41,7 @@ class Bounds:
     def allow(self, attempt: Attempt) -> bool:
         """Tell whether a file keeps within them."""
         slow = self.latency is not None and attempt.latency is not None and attempt.latency > self.latency
-        return not slow and (self.drop is None or attempt.drop <= self.drop)
+        return not slow and (self.drop is None or attempt.drop <= self.drop + ROUNDING)
 
 
 @dataclass(frozen=True)
