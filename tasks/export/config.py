@@ -8,8 +8,8 @@ from data.config import DatasetConfig
 from data.errors import InputError
 from data.sizes import Size, to_size
 from tasks.dataset_choice import choose_dataset
-from tasks.formats.settings import Argmax, GraphSettings, HSwish, Input
-from tasks.formats.table import Format, Precision, choose_formats
+from tasks.formats.settings import Argmax, GraphSettings, HSwish, Input, Precision
+from tasks.formats.table import Format, choose_formats
 from tasks.parsing import Partial, hidden
 from tasks.task import Task
 

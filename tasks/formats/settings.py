@@ -7,6 +7,7 @@ from data.sizes import Size
 
 Input = Literal["uint8", "float"]
 HSwish = Literal["native", "parts"]
+Precision = Literal["fp32", "fp16", "int8"]
 Argmax = Literal["full", "low", "none"]
 
 

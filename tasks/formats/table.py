@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from data.errors import InputError
+from tasks.formats.settings import Precision
 from tasks.formats.silence import silenced
 
 if TYPE_CHECKING:  # what these need is imported late
@@ -15,8 +16,6 @@ if TYPE_CHECKING:  # what these need is imported late
     from tasks.formats.graph import Graph
     from tasks.formats.operators import Operator
     from tasks.formats.session import Session
-
-Precision = Literal["fp32", "fp16", "int8"]
 
 
 class Code(Protocol):
