@@ -44,9 +44,7 @@ NOTES = (
     Note("ethos-u", "5 x 5 and dilated convolutions", "taken up to 64 rows, 4096 cells and a stride of 3", VELA),
     Note("ethos-u", "pooling", "8 x 8 with padding; 256 rows, 65536 cells without; a stride of 3", VELA),
     Note("ethos-u", "weights", "a scale a channel in convolutions alone", VELA),
-    Note(
-        "ethos-u", "MobileNetV3", "one report, unanswered: compiled by Vela, it fails on a board that runs V2", VELA_V3
-    ),
+    Note("ethos-u", "MobileNetV3", "one report: compiled by Vela, it fails on a board that runs V2", VELA_V3),
     Note("hailo", "the compiler's own list of layers", "in a user guide for registered users: not read", None),
     Note("hailo", "MobileNetV3", "in its model zoo, compiled: 72.21 top-1, quantised 71.73", HAILO_ZOO),
     Note("hailo", "minimalistic MobileNetV3", "the same: 72.11, quantised 70.61; 1.46 times as fast", HAILO_ZOO),
@@ -54,7 +52,7 @@ NOTES = (
     Note("hailo", "transpositions, reshaping", "not everywhere; best left behind the end of the file", HAILO_LAYERS),
     Note("hailo", "resize with aligned corners, large windows, sizes of the input", UNKNOWN, None),
     Note("rockchip", "h-swish, hard sigmoid", "listed", RKNN),
-    Note("rockchip", "MobileNetV3", "asked for in the model zoo, without an answer of its makers", RKNN_V3),
+    Note("rockchip", "MobileNetV3", "asked for in the model zoo, which has MobileNetV2", RKNN_V3),
     Note("rockchip", "product with one number a channel", "taken on the NPU", RKNN_LIMITS),
     Note("rockchip", "global mean", "pooling up to 343 x 343, means up to 8192 x 8192", RKNN_LIMITS),
     Note(
