@@ -26,10 +26,14 @@ from tasks.formats.table import Format
 from tasks.inference.loading import load
 from tasks.inference.scoring import score
 from tasks.profiling.latency import measure_latency, summarize
+from tasks.targets.check import apply_rules, format_findings, to_dict
+from tasks.targets.layers import read_layers
+from tasks.targets.network import Network
 
 logger = logging.getLogger(__name__)
 
 OPERATORS = "operators.csv"
+TARGETS = "targets.json"
 QUANTIZATION = "quantization.json"
 WARMUP, REPEATS = 5, 20  # runs of a file whose latency is bounded
 
@@ -49,6 +53,8 @@ def export(config: ExportConfig) -> list[Path]:
         kind.code  # noqa: B018  # a package that is missing is said before anything slow
     subject = load_subject(config)
     settings = {kind.name: config.choose_settings(subject.task, kind, size=subject.size) for kind in kinds}
+    if config.targets:
+        check_targets(config, subject, settings[kinds[0].name])
     judge = prepare_judge(config, subject) if config.precision == "int8" else None
     written = []
     for kind in kinds:
@@ -56,6 +62,16 @@ def export(config: ExportConfig) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         written.append(export_format(kind, folder, subject, settings=settings[kind.name], config=config, judge=judge))
     return written
+
+
+def check_targets(config: ExportConfig, subject: Subject, settings: GraphSettings) -> None:
+    """Say what the documents of boards have against the network, and write targets.json."""
+    network = Network(read_layers(subject.build_graph(settings)), settings, config.precision)
+    found = {name: apply_rules(name, network) for name in config.targets}
+    for name, findings in found.items():
+        logger.info("%s", format_findings(name, findings))
+    config.out.mkdir(parents=True, exist_ok=True)
+    write_json(config.out / TARGETS, [to_dict(name, findings) for name, findings in found.items()])
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from tasks.dataset_choice import choose_dataset
 from tasks.formats.settings import Argmax, GraphSettings, HSwish, Input, Precision
 from tasks.formats.table import Format, choose_formats
 from tasks.parsing import Partial, hidden
+from tasks.targets.rule import check_name
 from tasks.task import Task
 
 OPSETS = range(18, 24)  # what torch's exporter writes and onnxruntime reads
@@ -64,6 +65,7 @@ class ExportConfig:
     calibration: Calibration
     max_drop: float | None
     max_latency: float | None
+    target: str | Sequence[str] | None
     debug: bool = False
     typed: tuple[str, ...] = hidden(())
 
@@ -80,6 +82,8 @@ class ExportConfig:
             raise ValueError(f"opset: {self.opset}; expected {OPSETS[0]} to {OPSETS[-1]}")
         if self.size is not None:
             to_size(self.size, "size")
+        for name in self.targets:
+            check_name(name)
         self._check_formats()
 
     def _check_formats(self) -> None:
@@ -102,6 +106,11 @@ class ExportConfig:
         named = [self.format] if isinstance(self.format, str) else list(self.format)
         found = choose_formats(named)
         return [kind for kind in found if self.precision in kind.precisions] if "all" in named else found
+
+    @property
+    def targets(self) -> list[str]:
+        """The boards whose documents the network is checked against."""
+        return [self.target] if isinstance(self.target, str) else list(self.target or ())
 
     def choose_dataset(self, own: DatasetConfig) -> DatasetConfig:
         """Return the data set to compare on: another one, or the checkpoint's own with what was given changed."""

@@ -4,13 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from data.errors import InputError
 from tasks.formats.graph import Graph
-from tasks.formats.settings import GraphSettings
-from tasks.formats.table import Precision
+from tasks.formats.settings import GraphSettings, Precision
 from tasks.targets.layers import read_layers
 from tasks.targets.network import Network
-from tasks.targets.rule import TARGETS, Rule
+from tasks.targets.rule import TARGETS, Rule, check_name
 from tasks.targets.rules import RULES
 
 NAMED = 3  # layers that a line of the table names
@@ -58,16 +56,6 @@ def check_target(name: str, graph: Graph, *, precision: Precision) -> list[Findi
     """
     check_name(name)
     return apply_rules(name, Network(read_layers(graph), graph.settings, precision))
-
-
-def check_name(name: str) -> None:
-    """Check that there is a target of this name.
-
-    Raises:
-        InputError: if there is none.
-    """
-    if name not in TARGETS:
-        raise InputError(f"target: unknown {name!r}; choose from {', '.join(TARGETS)}")
 
 
 def apply_rules(name: str, network: Network) -> list[Finding]:

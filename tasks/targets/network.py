@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tasks.formats.settings import GraphSettings
-from tasks.formats.table import Precision
+from tasks.formats.settings import GraphSettings, Precision
 
 Shape = tuple[int, ...]
 

@@ -2,6 +2,7 @@
 
 from typing import Literal, NamedTuple
 
+from data.errors import InputError
 from tasks.targets.conditions import Condition, is_gate, uses, where, within
 from tasks.targets.sources import Source
 
@@ -40,3 +41,13 @@ find_suppression = uses("topk", "gather")
 find_expansions = within("head", uses("expand"))
 find_resizes = uses("upsample_bilinear2d")
 find_excitations = within("backbone", where(is_gate))  # squeeze-and-excite
+
+
+def check_name(name: str) -> None:
+    """Check that there is a target of this name.
+
+    Raises:
+        InputError: if there is none.
+    """
+    if name not in TARGETS:
+        raise InputError(f"target: unknown {name!r}; choose from {', '.join(TARGETS)}")

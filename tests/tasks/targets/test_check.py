@@ -13,8 +13,7 @@ import torch
 from data.errors import InputError
 from tasks.detection.graph import DetectorGraph
 from tasks.formats.graph import Graph
-from tasks.formats.settings import GraphSettings
-from tasks.formats.table import Precision
+from tasks.formats.settings import GraphSettings, Precision
 from tasks.segmentation.graph import SegmenterGraph
 from tasks.targets.check import Finding, apply_rules, check_target, format_findings, to_dict
 from tasks.targets.layers import read_layers
