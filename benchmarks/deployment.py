@@ -5,7 +5,7 @@ Usage:
     python -m benchmarks.deployment time NAME CHECKPOINT WORK    # writes benchmarks/results/deployment_NAME.json
 
 The first exports and evaluates each format in each precision, and notes at once what came out. The second times all
-these files in turns, on one thread, with torch by the same weights and torchvision's own model of the task in eager mode.
+these files in turns, on one thread, with torch by the same weights and torchvision's own model in eager mode.
 """
 
 import json
