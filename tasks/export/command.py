@@ -13,10 +13,11 @@ from tasks.export.config import ExportConfig
 from tasks.export.facts import list_facts
 from tasks.export.provenance import write_provenance
 from tasks.export.quantization import Bounds, Quantized, Trial, search
+from tasks.export.readme import write_readme
 from tasks.export.sensitivity import Layer, measure_layers
 from tasks.export.subject import Subject, load_subject
 from tasks.files import write_json
-from tasks.formats.contract import Contract, describe_file, hash_file
+from tasks.formats.contract import CONTRACT, Contract, describe_file, hash_file, read_contract
 from tasks.formats.conversion import Conversion, Quantization
 from tasks.formats.graph import Graph
 from tasks.formats.operators import write_operators
@@ -117,6 +118,7 @@ def export_format(
         quantized = quantize(kind, path, subject, graph, contract=contract, config=config, judge=judge)
         write_json(folder / QUANTIZATION, quantized.to_dict())
     write_operators(kind.code.list_operators(path), folder / OPERATORS)
+    write_readme(folder, read_contract(folder / CONTRACT), kind, path)
     write_provenance(folder, subject.description, checkpoint=config.checkpoint, sha256=hash_checkpoint(config))
     logger.info("written to %s", path)
     return path

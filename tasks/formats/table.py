@@ -19,7 +19,9 @@ if TYPE_CHECKING:  # what these need is imported late
 
 
 class Code(Protocol):
-    """The functions in each format's file."""
+    """What is in each format's file."""
+
+    EXAMPLE: str  # Python that runs a file {file} on `values`, its input {input}, and leaves `outputs`, arrays by name
 
     def convert(self, graph: "Graph", path: Path, conversion: "Conversion") -> None:
         """Write a graph as a file; raises InputError if the format cannot hold it."""
