@@ -124,7 +124,7 @@ def change_constants(package, changed, conv, changes):
 
 @pytest.mark.parametrize(
     ("conv", "changes"),
-    [(0, {"pad": [0, 2, 0, 2]}), (4, {"pad": [2, 2, 2, 2], "dilations": [2, 2]})],
+    [(0, {"pad": [0, 2, 0, 2]}), (9, {"pad": [2, 2, 2, 2], "dilations": [2, 2]})],
     ids=["same for symmetric padding", "dilation"],
 )
 def test_a_convolution_that_looks_elsewhere_is_found(conv, changes, package, tmp_path):
