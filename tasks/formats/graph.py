@@ -20,9 +20,11 @@ class Graph(nn.Module):
         settings: what is in it.
         outputs: names of the stages that the file gives.
         raw: names of the stages that the head gives.
+        planes: whether pixels come as (N, 3, H, W) float32, 0 to 255, as formats without bytes take them.
     """
 
     raw: tuple[str, ...]
+    planes = False
 
     def __init__(self, settings: GraphSettings, preprocessing: Preprocessing, *, outputs: tuple[str, ...]) -> None:
         super().__init__()
@@ -47,7 +49,7 @@ class Graph(nn.Module):
         """Turn the file's input into what the network takes before padding: (N, 3, H, W) float32, normalised."""
         if self.settings.input == "float":
             return images
-        return images.permute(0, 3, 1, 2).float() * self.scale + self.shift
+        return (images if self.planes else images.permute(0, 3, 1, 2).float()) * self.scale + self.shift
 
     def example(self) -> Tensor:
         """Return an input of the right shape and type; of two images where the number is free."""
@@ -55,7 +57,8 @@ class Graph(nn.Module):
         generator = torch.Generator().manual_seed(0)
         if self.settings.input == "float":
             return torch.randn(n, 3, height, width, generator=generator)
-        return torch.randint(0, 256, (n, height, width, 3), generator=generator, dtype=torch.uint8)
+        pixels = torch.randint(0, 256, (n, height, width, 3), generator=generator, dtype=torch.uint8)
+        return pixels.permute(0, 3, 1, 2).float().contiguous() if self.planes else pixels
 
 
 def fold_normalization(preprocessing: Preprocessing) -> list[tuple[Tensor, Tensor]]:
@@ -75,4 +78,11 @@ def give_all(graph: Graph) -> Graph:
     other = copy.copy(graph)
     with torch.no_grad():
         other.outputs = tuple(graph.stages(graph.example()))
+    return other
+
+
+def take_planes(graph: Graph) -> Graph:
+    """Return a graph of the same layers that takes pixels as planes, where it takes pixels."""
+    other = copy.copy(graph)
+    other.planes = graph.settings.input == "uint8"
     return other
