@@ -126,6 +126,39 @@ def build_peer(head: str, classes: int, image: torch.Tensor) -> Callable[[], obj
     return lambda: segmenter((image.float() / 255 - 0.45) / 0.225)["out"].argmax(1)
 
 
+def render_table(results: dict[str, Any]) -> str:
+    """Return the files of one model as a table of docs/deploy.md."""
+    lines = [
+        "| file | metric | MB | milliseconds (quartiles) | of torchvision's | in integers |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    own = {"torchvision, eager": None, "checkpoint, torch": results["checkpoint"]}
+    for key, metric in own.items():
+        lines.append(f"| {key} | {render_number(metric)} | | {render_latency(results['latency'][key])} | |")
+    for row in results["rows"]:
+        if "file" not in row:
+            lines.append(f"| {row['format']}, {row['precision']} | {row['failed']} | | | | |")
+            continue
+        latency = results["latency"].get(row["folder"])
+        timed = render_latency(latency) if latency else "does not run here | "
+        share = f"{row['integer_share']:.0%}" if "integer_share" in row else ""
+        numbers = f"{render_number(row.get('metric'))} | {row['megabytes']:.1f}"
+        lines.append(f"| {row['format']}, {row['precision']} | {numbers} | {timed} | {share} |")
+    return "\n".join(lines) + "\n"
+
+
+def render_number(metric: float | str | None) -> str:
+    """Write a metric, or why there is none."""
+    return f"{metric:.4f}" if isinstance(metric, float) else metric or ""
+
+
+def render_latency(latency: dict[str, Any]) -> str:
+    """Write milliseconds, and the share of torchvision's."""
+    low, high = latency["quartiles"]
+    share = latency["share_of_torchvision"]
+    return f"{latency['milliseconds']:.1f} ({low:.1f} to {high:.1f}) | {share:.2f}"
+
+
 def main() -> None:
     """Run what the command line says."""
     action, name, checkpoint, work, *options = sys.argv[1:]

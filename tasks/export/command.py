@@ -137,7 +137,7 @@ def hash_checkpoint(config: ExportConfig) -> str:
 
 def describe(kind: Format, path: Path, contract: Contract, config: ExportConfig) -> None:
     """Write the model.json of a file that was just converted."""
-    session = kind.code.open_session(path, threads=None)
+    session = kind.open_check(path)
     file = describe_file(path, kind, precision=config.precision, input=session.input, outputs=session.outputs)
     Contract(contract.description, contract.graph, {path.name: file}, contract.facts).write(path.parent)
 

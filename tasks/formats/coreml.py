@@ -15,7 +15,7 @@ from torch.export import ExportedProgram
 
 from data.errors import InputError
 from tasks.formats.conversion import Conversion
-from tasks.formats.coreml_program import count_madds, name_type, read_operations
+from tasks.formats.coreml_program import count_madds, name_type, read_operations, run_program
 from tasks.formats.graph import Graph, take_planes
 from tasks.formats.operators import Operator
 from tasks.formats.ports import Port
@@ -24,6 +24,12 @@ from tasks.formats.silence import silenced
 with silenced():
     import coremltools as ct
 
+EXAMPLE = """\
+import coremltools  # on macOS
+
+model = coremltools.models.MLModel("{file}")
+outputs = model.predict({{"{input}": Image.fromarray(image) if values.dtype == np.uint8 else values}})
+"""
 INPUT = "images"
 FIRST = "iOS15"  # that has ML Programs
 # It gives a scaling and a shift as a batch norm whose epsilon is not made up for: 5e-6 too small.
@@ -127,6 +133,32 @@ def describe_ports(path: Path) -> tuple[Port, tuple[Port, ...]]:
     if program.takes_image:
         taken = Port(entry.name, (shape[0], *shape[2:], shape[1]), "uint8")
     return taken, tuple(Port(value.name, tuple(value.shape), name_type(value)) for value in program.outputs)
+
+
+class CheckedProgram:
+    """A file whose operations torch computes one by one: by the meaning that they are documented to have, not by Apple.
+
+    Attributes:
+        input: what it takes.
+        outputs: what it gives.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.input, self.outputs = describe_ports(path)
+
+    def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Compute the file: outputs by name."""
+        return run_program(self.path, images)
+
+
+def open_check(path: Path) -> CheckedProgram:
+    """Open a file to be compared with the model that it came from.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    return CheckedProgram(path)
 
 
 def open_session(path: Path, *, threads: int | None) -> NoReturn:

@@ -27,6 +27,17 @@ from tasks.formats.ncnn_trial import FAILED, open_net
 from tasks.formats.operators import Operator
 from tasks.formats.ports import Port
 
+EXAMPLE = """\
+import ncnn
+
+net = ncnn.Net()
+net.load_param("{file}")
+net.load_model("{file}".replace(".param", ".bin"))
+planes = values[0].transpose(2, 0, 1) if "{input}" == "pixels" else values[0]
+extractor = net.create_extractor()
+extractor.input("{input}", ncnn.Mat(np.ascontiguousarray(planes, np.float32)))
+outputs = {{name: np.array(extractor.extract(name)[1])[None] for name in net.output_names()}}
+"""
 PIXELS, IMAGES = "pixels", "images"
 LONGEST = 2**14  # side of an image: a longer one is a mistake, and takes all memory
 SECONDS = 300  # that a trial may take

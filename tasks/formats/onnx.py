@@ -16,6 +16,12 @@ from tasks.formats.graph import Graph
 from tasks.formats.operators import Operator
 from tasks.formats.ports import Port
 
+EXAMPLE = """\
+import onnxruntime
+
+session = onnxruntime.InferenceSession("{file}")
+outputs = dict(zip([port.name for port in session.get_outputs()], session.run(None, {{"{input}": values}})))
+"""
 INPUT = "images"
 QUIET = 3  # onnxruntime's level of errors
 

@@ -29,6 +29,9 @@ class Code(Protocol):
     def open_session(self, path: Path, *, threads: int | None) -> "Session":
         """Open a file in the format's own runtime; raises InputError if it cannot be read."""
 
+    def open_check(self, path: Path) -> "Session":
+        """Open a file of a format that does not run here, to be compared; no other format has this."""
+
     def list_operators(self, path: Path) -> "list[Operator]":
         """Return the operators of a file, in the order of their execution."""
 
@@ -76,7 +79,8 @@ class Format:
             raise InputError(
                 f"format={self.name}: {', '.join(missing)} is not installed; pip install 'bneck[{self.name}]' does it"
             )
-        return cast(Code, import_module(f"tasks.formats.{self.name}"))
+        with silenced():
+            return cast(Code, import_module(f"tasks.formats.{self.name}"))
 
     def convert(self, graph: "Graph", path: Path, conversion: "Conversion") -> None:
         """Write a graph as a file, without a word of the converters on the screen.
@@ -86,6 +90,14 @@ class Format:
         """
         with silenced():
             self.code.convert(graph, path, conversion)
+
+    def open_check(self, path: Path) -> "Session":
+        """Open a file to be compared with its model: in its own runtime, or as far as this machine can go.
+
+        Raises:
+            InputError: if a package is missing, or the file cannot be read.
+        """
+        return self.code.open_session(path, threads=None) if self.runs else self.code.open_check(path)
 
     def list_files(self, path: Path) -> list[Path]:
         """Return the files that make up an exported file, itself first."""
