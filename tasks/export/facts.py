@@ -1,4 +1,4 @@
-"""What model.json tells programs that are not Bneck: what each tensor means, and how what leaves the file is decoded."""
+"""What model.json tells programs that are not Bneck: what each tensor means, and how the outputs are decoded."""
 
 import platform
 from collections.abc import Mapping
