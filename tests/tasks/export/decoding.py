@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -58,7 +59,7 @@ def number_classes(count: int) -> ClassTable:
 
 
 class Program:
-    """A decoder, ready to run.
+    """A decoder, ready to run; the test is skipped where there is no compiler.
 
     Args:
         contract: what it is made of.
@@ -67,6 +68,9 @@ class Program:
     """
 
     def __init__(self, contract: Contract, language: str, folder: Path) -> None:
+        compiler = COMPILERS.get(language)
+        if compiler is not None and shutil.which(compiler) is None:
+            pytest.skip(f"no {compiler}")
         write_decoders(contract, folder)
         self.contract, self.folder = contract, folder / "decoders"
         self.decoding = contract.facts["decoding"]
@@ -121,6 +125,7 @@ def run(words: list[str], folder: Path) -> str:
     return ended.stdout.decode()
 
 
+COMPILERS = {"cpp": "g++", "kotlin": "kotlinc"}
 LANGUAGES = {"python": load_python, "cpp": build_cpp, "kotlin": build_kotlin}
 
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -17,6 +16,7 @@ from data.errors import InputError
 from tasks.export.decoders import write_decoders
 from tasks.formats.contract import Contract
 from tests.tasks.export.decoding import (
+    LANGUAGES,
     NAMES,
     Program,
     assert_same_boxes,
@@ -67,7 +67,7 @@ EARLY = (("cpp", "sigmoid"), ("cpp", "corners"))  # what is compiled in the fast
 def in_languages(*names: str) -> pytest.MarkDecorator:
     """Run a test for each language and each of these models."""
     slow = pytest.mark.slow
-    pairs = [(language, name) for language in ("python", "cpp", "kotlin") for name in names]
+    pairs = [(language, name) for language in LANGUAGES for name in names]
     marks = [() if pair[0] == "python" or pair in EARLY else slow for pair in pairs]
     values = [pytest.param(*pair, marks=mark) for pair, mark in zip(pairs, marks, strict=True)]
     return pytest.mark.parametrize(("language", "name"), values)
@@ -79,9 +79,6 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
 
     @cache
     def make(language: str, name: str) -> Program:
-        compiler = {"cpp": "g++", "kotlin": "kotlinc"}.get(language)
-        if compiler is not None and shutil.which(compiler) is None:
-            pytest.skip(f"no {compiler}")
         contract = contract_of(name)
         if name in BOXES or name in CELLS:
             files = {INT8: describe_integers(contract, draw(contract), "int8", "uint8")}

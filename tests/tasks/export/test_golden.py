@@ -16,9 +16,11 @@ from tasks.inference.loading import load_model
 from tasks.task import find_task
 from tests.support.peers import show_images
 from tests.support.teachers import save_checkpoint
-from tests.tasks.export.decoding import RAW, Program
+from tests.tasks.export.decoding import COMPILERS, RAW, Program
 
 SIZE = (64, 96)
+compiled = [pytest.param(language, marks=pytest.mark.slow) for language in COMPILERS]
+in_languages = pytest.mark.parametrize("language", ["python", *compiled])
 
 
 def read_golden(folder: Path) -> dict[str, np.ndarray]:
@@ -50,10 +52,11 @@ def test_golden_vectors_are_every_stage_of_the_graph(task: str, tmp_path: Path) 
         np.testing.assert_array_equal(golden[name], values.detach().numpy())
 
 
-def test_decoded_golden_vectors_of_a_detector_are_its_golden_boxes(tmp_path: Path) -> None:
+@in_languages
+def test_decoded_golden_vectors_of_a_detector_are_its_golden_boxes(language: str, tmp_path: Path) -> None:
     _, contract = write("ssdlite", tmp_path)
     golden = read_golden(tmp_path / "golden")
-    found, _ = Program(contract, "python", tmp_path).run(golden["class_logits"][0], golden["deltas"][0])
+    found, _ = Program(contract, language, tmp_path).run(golden["class_logits"][0], golden["deltas"][0])
     used = golden["labels"][0] >= 0
     assert used.sum() > 10
     np.testing.assert_array_equal(found["labels"], golden["labels"][0][used])
@@ -61,10 +64,11 @@ def test_decoded_golden_vectors_of_a_detector_are_its_golden_boxes(tmp_path: Pat
     np.testing.assert_allclose(found["boxes"], golden["boxes"][0][used], rtol=0, atol=1e-4)
 
 
-def test_decoded_golden_vectors_of_a_segmenter_are_its_golden_mask(tmp_path: Path) -> None:
+@in_languages
+def test_decoded_golden_vectors_of_a_segmenter_are_its_golden_mask(language: str, tmp_path: Path) -> None:
     _, contract = write("lraspp", tmp_path)
     golden = read_golden(tmp_path / "golden")
-    found, _ = Program(contract, "python", tmp_path).run(golden["logits"][0])
+    found, _ = Program(contract, language, tmp_path).run(golden["logits"][0])
     assert len(np.unique(found["labels"])) > 1
     np.testing.assert_array_equal(found["labels"], golden["labels"][0])
 
