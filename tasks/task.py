@@ -225,6 +225,8 @@ class Task:
         distills: the settings of distillation that change what it learns.
         one_size: whether all images have one size in use, so that several go through a model at once.
         looks_whole: whether an image that is cut into tiles goes through the model whole too.
+        export_options: those of tasks.export that are this task's own.
+        raw_output: the same, set so that the raw predictions of the network are exported.
         usual_classes: how many the best-known data set has: COCO, Cityscapes.
         usual_image: (height, width) in pixels of its images.
     """
@@ -242,6 +244,8 @@ class Task:
     distills: tuple[str, ...]
     one_size: bool
     looks_whole: bool
+    export_options: tuple[str, ...]
+    raw_output: tuple[tuple[str, object], ...]
     usual_classes: int
     usual_image: tuple[int, int]
 
@@ -265,6 +269,8 @@ DETECTION = Task(
     distills=("weight", "temperature", "box_weight"),
     one_size=True,
     looks_whole=True,
+    export_options=("nms", "candidates"),
+    raw_output=(("nms", False),),
     usual_classes=80,
     usual_image=(480, 640),
 )
@@ -282,6 +288,8 @@ SEGMENTATION = Task(
     distills=("weight", "temperature"),
     one_size=False,
     looks_whole=False,
+    export_options=("argmax", "scores"),
+    raw_output=(("argmax", "none"),),
     usual_classes=19,
     usual_image=(1024, 2048),
 )

@@ -10,6 +10,8 @@ import numpy as np
 from data.errors import InputError
 from data.sizes import Size
 from tasks.compare.rows import ComparisonRow
+from tasks.formats.contract import weigh
+from tasks.formats.table import find_format
 from tasks.hardware import name_processor
 from tasks.inference.loading import load, load_description
 from tasks.profiling.latency import STEPS, default_image, find_device, measure_latency, summarize
@@ -33,7 +35,7 @@ def find_weights(run: Run) -> Path | None:
     named = [str(run.config["checkpoint"])] if run.config.get("checkpoint") else []
     paths = [run.folder / name for name in (*FILES, *named)]  # an absolute name stays as it is
     paths += [Path(start["folder"]) / name for start in run.starts for name in named]
-    return next((path for path in paths if path.is_file()), None)
+    return next((path for path in paths if path.is_file() or (find_format(path) and path.exists())), None)
 
 
 def describe_models(runs: Sequence[Run]) -> tuple[list[dict[str, Any]], list[str]]:
@@ -52,9 +54,14 @@ def describe_models(runs: Sequence[Run]) -> tuple[list[dict[str, Any]], list[str
 
 
 def weigh_files(runs: Sequence[Run]) -> list[float | None]:
-    """Return the megabytes of each run's model.safetensors."""
-    paths = [run.folder / WEIGHTS for run in runs]
-    return [round(path.stat().st_size / MEGABYTE, 2) if path.is_file() else None for path in paths]
+    """Return the megabytes of each run's model.safetensors, or of the exported file that it evaluated."""
+    return [None if path is None else round(weigh(path) / MEGABYTE, 2) for path in map(find_small, runs)]
+
+
+def find_small(run: Run) -> Path | None:
+    """Return the file of a run that one would pass on: without an optimizer's state."""
+    path = find_weights(run)
+    return path if path is not None and (path.name == WEIGHTS or find_format(path) is not None) else None
 
 
 def time_models(runs: Sequence[Run]) -> tuple[list[ComparisonRow], dict[str, Any]]:
@@ -114,4 +121,4 @@ def load_model(run: Run) -> "Usable":
     path = find_weights(run)
     if path is None:
         raise InputError(f"{run.folder}: none of {', '.join(FILES)}; expected weights to time")
-    return load(path)
+    return load(path, threads=1)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from data.sizes import Size
 from heads.box_coder import CENTER_WEIGHT, MAX_LOG_RATIO, SIDE_WEIGHT
 from heads.ssdlite import RawDetections, SSDLite
-from tasks.detection.graph import RAW
+from tasks.detection.graph import RAW, count_candidates
 from tasks.detection.postprocess import Detections, postprocess
 from tasks.formats.running import ExportedNetwork
 from tasks.formats.session import Session
@@ -94,6 +94,7 @@ def describe_outputs(description: Description, settings: GraphSettings) -> dict[
 
 def describe_decoding(description: Description, settings: GraphSettings) -> dict[str, Any]:
     """Return how raw predictions become boxes: by the file itself, or by whoever runs it."""
+    postprocessing = description.postprocessing or Postprocessing()
     found = {
         "kind": "boxes",
         "by": "the file" if settings.nms else "the caller",
@@ -101,8 +102,8 @@ def describe_decoding(description: Description, settings: GraphSettings) -> dict
         "center_weight": CENTER_WEIGHT,
         "side_weight": SIDE_WEIGHT,
         "max_log_ratio": MAX_LOG_RATIO,
-        **asdict(description.postprocessing or Postprocessing()),
+        **asdict(postprocessing),
     }
     if settings.nms:
-        return {**found, "candidates": settings.candidates}
+        return {**found, "candidates": count_candidates(postprocessing, settings)}
     return {**found, "takes": list(RAW), "anchors": find_anchors(description, settings.size).tolist()}

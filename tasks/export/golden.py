@@ -23,7 +23,7 @@ def complete(settings: GraphSettings) -> GraphSettings:
 
     Whoever runs it chooses boxes out of all pairs of anchor and class, so more candidates go in here than into a file.
     """
-    candidates = settings.candidates if settings.nms else max(settings.candidates, CANDIDATES)
+    candidates = settings.candidates if settings.nms else max(settings.candidates or 0, CANDIDATES)
     return replace(settings, nms=True, candidates=candidates, argmax="full")
 
 

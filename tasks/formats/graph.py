@@ -19,7 +19,10 @@ class Graph(nn.Module):
     Attributes:
         settings: what is in it.
         outputs: names of the stages that the file gives.
+        raw: names of the stages that the head gives.
     """
+
+    raw: tuple[str, ...]
 
     def __init__(self, settings: GraphSettings, preprocessing: Preprocessing, *, outputs: tuple[str, ...]) -> None:
         super().__init__()

@@ -37,17 +37,10 @@ class ExportedNetwork(nn.Module):
                 f"images of {height} x {width}: the exported file takes {own_height} x {own_width}; "
                 f"export it with size=[{height},{width}]"
             )
-        values = self.enter(images.cpu())
+        values = write_input(images.cpu(), self.settings, self.preprocessing)
         count = self.settings.batch or len(values)
         found = [self.run(values[start : start + count], count) for start in range(0, len(values), count)]
         return {name: torch.from_numpy(np.concatenate([part[name] for part in found])) for name in found[0]}
-
-    def enter(self, images: Tensor) -> np.ndarray:
-        """Turn images (N, 3, H, W), 0 to 255, into numbers that the file takes."""
-        if self.settings.input == "float":
-            return normalize(images, self.preprocessing).numpy()
-        pixels = images if images.dtype == torch.uint8 else images.round().clamp(0, 255).byte()
-        return np.ascontiguousarray(pixels.permute(0, 2, 3, 1).numpy())  # (N, H, W, 3)
 
     def run(self, values: np.ndarray, count: int) -> dict[str, np.ndarray]:
         """Run the file once, on `count` inputs of which the last ones may be made up."""
@@ -56,3 +49,11 @@ class ExportedNetwork(nn.Module):
             values = np.concatenate([values, np.repeat(values[-1:], count - n, axis=0)])
         found = self.session(self.session.input.store(values))
         return {port.name: port.read(found[port.name])[:n] for port in self.session.outputs}
+
+
+def write_input(images: Tensor, settings: GraphSettings, preprocessing: Preprocessing) -> np.ndarray:
+    """Turn images (N, 3, H, W), 0 to 255, into numbers that a file takes."""
+    if settings.input == "float":
+        return normalize(images, preprocessing).numpy()
+    pixels = images if images.dtype == torch.uint8 else images.round().clamp(0, 255).byte()
+    return np.ascontiguousarray(pixels.permute(0, 2, 3, 1).numpy())  # (N, H, W, 3)
