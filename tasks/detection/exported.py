@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from data.sizes import Size
 from heads.box_coder import CENTER_WEIGHT, MAX_LOG_RATIO, SIDE_WEIGHT
 from heads.ssdlite import RawDetections, SSDLite
-from tasks.detection.graph import count_candidates
+from tasks.detection.graph import RAW, count_candidates
 from tasks.detection.postprocess import Detections, postprocess
 from tasks.formats.running import ExportedNetwork
 from tasks.formats.session import Session
@@ -96,6 +96,7 @@ def describe_decoding(description: Description, settings: GraphSettings) -> dict
     """Return how raw predictions become boxes: by the file itself, or by whoever runs it."""
     postprocessing = description.postprocessing or Postprocessing()
     found = {
+        "kind": "boxes",
         "by": "the file" if settings.nms else "the caller",
         "scores": description.arch.scores,
         "center_weight": CENTER_WEIGHT,
@@ -105,4 +106,4 @@ def describe_decoding(description: Description, settings: GraphSettings) -> dict
     }
     if settings.nms:
         return {**found, "candidates": count_candidates(postprocessing, settings)}
-    return {**found, "anchors": find_anchors(description, settings.size).tolist()}
+    return {**found, "takes": list(RAW), "anchors": find_anchors(description, settings.size).tolist()}

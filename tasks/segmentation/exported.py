@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -12,6 +13,8 @@ from tasks.formats.running import ExportedNetwork
 from tasks.formats.session import Session
 from tasks.formats.settings import GraphSettings
 from tasks.models.description import Description
+from tasks.models.network import build_model
+from tasks.segmentation.graph import LABELS, LOGITS
 from tasks.segmentation.postprocess import find_padding, postprocess
 
 
@@ -66,6 +69,13 @@ def find_padded(description: Description, size: Size) -> Size:
     return size[0] + below, size[1] + right
 
 
+def find_cells(description: Description, padded: Size) -> Size:
+    """Return the (height, width) of the head's map for what enters the network."""
+    with torch.device("meta"):
+        logits = build_model(description.arch).eval()(torch.zeros(1, 3, *padded))
+    return logits.shape[2], logits.shape[3]
+
+
 def describe_outputs(description: Description, settings: GraphSettings) -> dict[str, str]:
     """Say what each output of an exported segmenter means."""
     if settings.argmax == "none":
@@ -77,10 +87,14 @@ def describe_outputs(description: Description, settings: GraphSettings) -> dict[
 
 def describe_decoding(description: Description, settings: GraphSettings) -> dict[str, Any]:
     """Return how the cells of the head's map lie on the image: enlarged by the file itself, or by whoever runs it."""
+    padded = find_padded(description, settings.size)
     return {
+        "kind": "cells",
         "by": "the file" if settings.argmax == "full" else "the caller",
+        "takes": [LOGITS if settings.argmax == "none" else LABELS],
+        "cells": list(find_cells(description, padded)),
         "resize": "bilinear",
         "align_corners": CONVENTIONS[description.arch.aspp].align_corners,
-        "padded_size": list(find_padded(description, settings.size)),
+        "padded_size": list(padded),
         "crop": list(settings.size),
     }
