@@ -62,7 +62,8 @@ class DetectorGraph(Graph):
         anchors = scores.amax(2).topk(min(m, scores.shape[1]), dim=1).indices  # (N, M')
         scores = scores.gather(1, anchors[..., None].expand(-1, -1, k))  # (N, M', K)
         best, pair = scores.flatten(1).topk(m, dim=1)  # (N, M)
-        anchors, labels = anchors.gather(1, pair // k), (pair % k).float()  # (N, M)
+        row = pair.div(k, rounding_mode="trunc")  # `//` and `%` would also look for negative numbers
+        anchors, labels = anchors.gather(1, row), (pair - row * k).float()  # (N, M)
         candidates = decoded.gather(1, anchors[..., None].expand(-1, -1, 4))  # (N, M, 4)
         valid = (best > settings.score_threshold).float()
         if settings.per_class is not None:

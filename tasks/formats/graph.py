@@ -30,8 +30,8 @@ class Graph(nn.Module):
         super().__init__()
         self.settings, self.outputs = settings, outputs
         scale, shift = (torch.stack(values) for values in zip(*fold_normalization(preprocessing), strict=True))
-        self.register_buffer("scale", scale.reshape(1, 3, 1, 1), persistent=False)
-        self.register_buffer("shift", shift.reshape(1, 3, 1, 1), persistent=False)
+        self.register_buffer("scale", by_channel(scale), persistent=False)
+        self.register_buffer("shift", by_channel(shift), persistent=False)
 
     scale: Tensor
     shift: Tensor
@@ -49,7 +49,7 @@ class Graph(nn.Module):
         """Turn the file's input into what the network takes before padding: (N, 3, H, W) float32, normalised."""
         if self.settings.input == "float":
             return images
-        return (images if self.planes else images.permute(0, 3, 1, 2).float()) * self.scale + self.shift
+        return (images if self.planes else images.float().permute(0, 3, 1, 2)) * self.scale + self.shift
 
     def example(self) -> Tensor:
         """Return an input of the right shape and type; of two images where the number is free."""
@@ -71,6 +71,11 @@ def fold_normalization(preprocessing: Preprocessing) -> list[tuple[Tensor, Tenso
         )
         for mean, std in pairs
     ]
+
+
+def by_channel(values: Tensor) -> Tensor:
+    """Turn a value for each channel into (1, 3, 1, 1), or (1, 1, 1, 1) where all are equal: that is faster."""
+    return (values[:1] if (values == values[0]).all() else values).reshape(1, -1, 1, 1)
 
 
 def give_all(graph: Graph) -> Graph:

@@ -1,6 +1,5 @@
 """ONNX: written by torch's exporter, run by onnxruntime."""
 
-import math
 import warnings
 from pathlib import Path
 
@@ -8,13 +7,18 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from onnx import TensorProto, helper, shape_inference
+from onnxscript import optimizer
 
 from data.errors import InputError
 from tasks.formats.conversion import Conversion
 from tasks.formats.graph import Graph
-from tasks.formats.operators import Operator
+from tasks.formats.onnx_half import halve
+from tasks.formats.onnx_layers import name_nodes
+from tasks.formats.onnx_quantization import quantize
+from tasks.formats.onnx_reading import check_self_contained, list_operators
 from tasks.formats.ports import Port
+
+__all__ = ["convert", "list_operators", "open_session"]
 
 EXAMPLE = """\
 import onnxruntime
@@ -23,11 +27,34 @@ session = onnxruntime.InferenceSession("{file}")
 outputs = dict(zip([port.name for port in session.get_outputs()], session.run(None, {{"{input}": values}})))
 """
 INPUT = "images"
+OPSETS = (18, 23)  # of ONNX's operators, first and last
+LARGEST_CONSTANT = 2**14  # values of a constant that the exporter may compute: larger ones cost more than they save
 QUIET = 3  # onnxruntime's level of errors
 
 
 def convert(graph: Graph, path: Path, conversion: Conversion) -> None:
-    """Write a graph as an ONNX file, its weights inside."""
+    """Write a graph as an ONNX file, its weights inside; each node bears the name of its layer and operator.
+
+    Raises:
+        InputError: if there is no such opset, or what is excluded from quantisation is none of the network's layers.
+    """
+    first, last = OPSETS
+    if not first <= conversion.opset <= last:
+        raise InputError(f"opset: {conversion.opset}; expected an integer from {first} to {last}")
+    model = trace(graph, conversion.opset)
+    name_nodes(model)
+    if conversion.precision == "int8":
+        if conversion.quantization is None:
+            raise ValueError("int8 needs a quantization")
+        quantize(model, path, conversion.quantization)
+        return
+    if conversion.precision == "fp16":
+        halve(model)
+    onnx.save(model, str(path))
+
+
+def trace(graph: Graph, opset: int) -> onnx.ModelProto:
+    """Return a graph as torch's exporter writes it, constants computed."""
     free = graph.settings.batch is None
     shapes = ({0: torch.export.Dim("batch", min=1, max=1024)},) if free else None
     with warnings.catch_warnings():
@@ -38,14 +65,15 @@ def convert(graph: Graph, path: Path, conversion: Conversion) -> None:
             input_names=[INPUT],
             output_names=list(graph.outputs),
             dynamic_shapes=shapes,
-            opset_version=conversion.opset,
+            opset_version=opset,
             dynamo=True,
             verbose=False,
+            optimize=False,
         )
     if program is None:
-        raise InputError(f"{path}: torch's exporter gave nothing")
-    program.optimize()
-    program.save(str(path), external_data=False)
+        raise ValueError("torch's exporter gave nothing")
+    optimizer.optimize_ir(program.model, output_size_limit=LARGEST_CONSTANT)
+    return program.model_proto
 
 
 class OnnxSession:
@@ -88,90 +116,3 @@ def open_session(path: Path, *, threads: int | None) -> OnnxSession:
         return OnnxSession(path, threads=threads)
     except Exception as error:  # onnxruntime's own have no common base
         raise InputError(f"{path}: onnxruntime cannot open it: {str(error).splitlines()[0][:300]}") from error
-
-
-def check_self_contained(path: Path) -> None:
-    """Check that a file is ONNX and keeps its weights inside.
-
-    Raises:
-        InputError: if it is damaged, or names another file: that could be any on this machine.
-    """
-    model = read_model(path)
-    outside = [tensor.name for tensor in list_tensors(model) if tensor.data_location == TensorProto.EXTERNAL]
-    if outside:
-        raise InputError(f"{path}: the weights {outside[0]!r} are in another file; expected all of them inside")
-
-
-def read_model(path: Path) -> onnx.ModelProto:
-    """Read an ONNX file without the files that it may name.
-
-    Raises:
-        InputError: if it is damaged.
-    """
-    try:
-        model = onnx.load(str(path), load_external_data=False)
-        onnx.checker.check_model(model)
-    except Exception as error:  # protobuf's and onnx's own have no common base
-        raise InputError(f"{path}: not an ONNX file, or damaged: {str(error).splitlines()[0][:300]}") from error
-    return model
-
-
-def list_tensors(model: onnx.ModelProto) -> list[TensorProto]:
-    """Return the weights of a model and the constants in its nodes."""
-    constants = [a.t for node in model.graph.node for a in node.attribute if a.type == onnx.AttributeProto.TENSOR]
-    return [*model.graph.initializer, *constants]
-
-
-def list_operators(path: Path) -> list[Operator]:
-    """Return the operators of a file, in the order of their execution.
-
-    A convolution computes in integers where all that enters it comes out of DequantizeLinear: onnxruntime fuses these.
-    """
-    model = shape_inference.infer_shapes(read_model(path), data_prop=True)
-    shapes, types = read_shapes(model)
-    givers = {name: node for node in model.graph.node for name in node.output}
-    found = []
-    for node in model.graph.node:
-        shape = shapes.get(node.output[0], ())
-        dtype = types.get(node.output[0], "")
-        if node.op_type in WEIGHED and is_dequantized(node, givers):
-            dtype = "int8"
-        found.append(Operator(node.name, node.op_type, dtype, shape, count_madds(node, shapes)))
-    return found
-
-
-WEIGHED = ("Conv", "Gemm", "MatMul")  # what has multiply-adds
-
-
-def is_dequantized(node: onnx.NodeProto, givers: dict[str, onnx.NodeProto]) -> bool:
-    """Tell whether image and weight of a node both come out of DequantizeLinear."""
-    return all(name in givers and givers[name].op_type == "DequantizeLinear" for name in node.input[:2])
-
-
-def read_shapes(model: onnx.ModelProto) -> tuple[dict[str, tuple[int | None, ...]], dict[str, str]]:
-    """Return shape and type of every tensor that has one."""
-    shapes: dict[str, tuple[int | None, ...]] = {}
-    types: dict[str, str] = {}
-    for value in (*model.graph.input, *model.graph.value_info, *model.graph.output):
-        kind = value.type.tensor_type
-        sides = kind.shape.dim
-        shapes[value.name] = tuple(side.dim_value if side.HasField("dim_value") else None for side in sides)
-        types[value.name] = name_type(kind.elem_type)
-    for tensor in model.graph.initializer:
-        shapes[tensor.name], types[tensor.name] = tuple(tensor.dims), name_type(tensor.data_type)
-    return shapes, types
-
-
-def name_type(code: int) -> str:
-    """Return NumPy's name of one of ONNX's types."""
-    return str(helper.tensor_dtype_to_np_dtype(code)) if code else ""
-
-
-def count_madds(node: onnx.NodeProto, shapes: dict[str, tuple[int | None, ...]]) -> int:
-    """Count the multiply-adds of a convolution or product for one image."""
-    if node.op_type not in WEIGHED:
-        return 0
-    weight, output = shapes.get(node.input[1], ()), shapes.get(node.output[0], ())
-    # Each output value takes one product for each weight of its channel; of a product, for each row of the matrix.
-    own = weight[1:] if node.op_type == "Conv" else weight[-2:-1]
-    return math.prod(side or 1 for side in (*own, *output[1:]))
