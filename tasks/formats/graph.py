@@ -6,11 +6,14 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
+from backbones.mobilenetv3 import MobileNetV3
+from backbones.tables import TapPoint
 from tasks.formats.settings import GraphSettings
 from tasks.models.preprocessing import Preprocessing
 
 Stages = dict[str, Tensor]
 PREPROCESSING = "preprocessing"  # the stage that a network begins with
+ORDER = ("expand", "depthwise", "out")  # of a block's maps, first computed first
 
 
 class Graph(nn.Module):
@@ -19,11 +22,13 @@ class Graph(nn.Module):
     Attributes:
         settings: what is in it.
         outputs: names of the stages that the file gives.
+        levels: of stages (N, A, ...) that several layers give, one behind the other: how many of the A each gives.
     """
 
     def __init__(self, settings: GraphSettings, preprocessing: Preprocessing, *, outputs: tuple[str, ...]) -> None:
         super().__init__()
         self.settings, self.outputs = settings, outputs
+        self.levels: dict[str, tuple[int, ...]] = {}
         scale, shift = (torch.stack(values) for values in zip(*fold_normalization(preprocessing), strict=True))
         self.register_buffer("scale", scale.reshape(1, 3, 1, 1), persistent=False)
         self.register_buffer("shift", shift.reshape(1, 3, 1, 1), persistent=False)
@@ -68,8 +73,23 @@ def fold_normalization(preprocessing: Preprocessing) -> list[tuple[Tensor, Tenso
 
 
 def give_all(graph: Graph) -> Graph:
-    """Return a graph of the same layers whose outputs are all of its stages, for comparisons."""
-    other = copy.copy(graph)
+    """Return a copy of a graph whose outputs are all of its stages, for comparisons.
+
+    Of MobileNetV3 these are also "row_1", "row_2" and so on: what the rows of the paper's table give.
+    """
+    other = copy.deepcopy(graph)
+    backbone = other.get_submodule("backbone")
+    if isinstance(backbone, MobileNetV3):
+        backbone.tap_points = tap_rows(backbone.tap_points, rows=len(backbone.blocks))
     with torch.no_grad():
-        other.outputs = tuple(graph.stages(graph.example()))
+        other.outputs = tuple(other.stages(other.example()))
     return other
+
+
+def tap_rows(points: dict[str, TapPoint], *, rows: int) -> dict[str, TapPoint]:
+    """Return taps and the outputs of all rows by name, in the order in which they are computed."""
+    every: dict[str, TapPoint] = {f"row_{number}": (number, "out") for number in range(1, rows + 1)}
+    taken = set(points.values())
+    named = points | {name: point for name, point in every.items() if point not in taken}
+    order = {point: (point[0], ORDER.index(point[1])) for point in named.values() if point[0] != "last"}
+    return dict(sorted(named.items(), key=lambda item: order.get(item[1], (rows + 1, 0))))

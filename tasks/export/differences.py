@@ -1,0 +1,80 @@
+"""How far two results of the same stage are apart."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+SILENCE = 1e-30  # a spread that counts as none
+
+
+@dataclass
+class Difference:
+    """How far results of a stage are from those of another way to compute it, over any number of images.
+
+    Of numbers it is the absolute difference. Class indices have no distances: they differ by 1 or not at all, and the
+    largest and the typical difference are both the share that differs.
+
+    Attributes:
+        indices: whether these are class indices.
+        count: of values.
+        peak: largest difference of a value; infinite where the shapes differ or a value is not finite.
+        reach: largest absolute value of the reference.
+        absolute: sum of the differences.
+        noise: sum of their squares.
+        total: sum of the reference's values; 0 for class indices.
+        squares: sum of their squares; the count for class indices.
+    """
+
+    indices: bool = False
+    count: int = 0
+    peak: float = 0.0
+    reach: float = 0.0
+    absolute: float = 0.0
+    noise: float = 0.0
+    total: float = 0.0
+    squares: float = 0.0
+
+    def add(self, reference: np.ndarray, other: np.ndarray) -> None:
+        """Take two results."""
+        if reference.size == 0 and reference.shape == other.shape:
+            return
+        self.indices = bool(np.issubdtype(reference.dtype, np.integer))
+        values = np.ones(reference.shape) if self.indices else reference.astype(np.float64)
+        if reference.shape != other.shape:
+            gaps = np.full(1, math.inf)
+        elif self.indices:
+            gaps = (reference != other).astype(np.float64)
+        else:
+            gaps = np.nan_to_num(np.abs(other - values), nan=math.inf, posinf=math.inf)
+        self.count += values.size
+        self.peak = max(self.peak, float(gaps.max()))
+        self.reach = max(self.reach, float(np.abs(values).max(initial=0.0)))
+        self.absolute += float(gaps.sum())
+        self.noise += float(np.square(gaps).sum())
+        self.total += 0.0 if self.indices else float(values.sum())
+        self.squares += float(np.square(values).sum())
+
+    @property
+    def largest(self) -> float:
+        """The largest difference."""
+        return self.typical if self.indices else self.peak
+
+    def relative(self, value: float) -> float:
+        """Return a difference as a share of the largest value."""
+        return value / self.reach if self.reach else value
+
+    @property
+    def typical(self) -> float:
+        """The mean difference."""
+        return self.absolute / self.count if self.count else 0.0
+
+    @property
+    def decibels(self) -> float:
+        """Signal to noise: the spread of the reference over the differences, by squares; 20 dB are ten to one."""
+        if self.noise == 0:
+            return math.inf
+        if math.isinf(self.noise):
+            return -math.inf
+        spread = self.squares - self.total**2 / self.count
+        return 10 * math.log10(max(spread, SILENCE) / self.noise)
