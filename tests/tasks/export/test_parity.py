@@ -1,0 +1,78 @@
+"""A right export passes; a fault is found at the stage that has it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from data.errors import InputError
+from tasks.export.parity import compare_stages
+from tasks.files import write_json
+from tasks.formats.onnx import open_session
+from tests.tasks.export.faults import FAULTS, TorchSession, right, show, write_onnx
+
+
+@pytest.mark.parametrize("task", ["ssdlite", "lraspp"])
+def test_a_right_export_passes_and_says_how_near_it_is(task, exported, tmp_path):
+    graph = right(task)
+    parity = compare_stages(graph, open_session(exported(task), threads=1), show())
+    assert parity.passed
+    assert {stage.judgement.verdict for stage in parity.stages} == {"equal"}
+    write_json(tmp_path / "parity.json", parity.to_dict())
+    told = json.loads((tmp_path / "parity.json").read_text())
+    assert told["passed"]
+    assert told["first_that_diverges"] is None
+    assert max(stage["relative_largest"] for stage in told["stages"]) < 1e-5
+    assert all(stage["largest"] < stage["sensitivity_largest"] / 100 for stage in told["stages"])
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_found_at_its_own_stage(name):
+    fault = FAULTS[name]
+    parity = compare_stages(right(fault.task), TorchSession(fault.plant()), show(2))
+    assert parity.first is not None
+    assert parity.first.name == fault.stage
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_in_a_file_is_found_at_its_own_stage(name, tmp_path):
+    fault = FAULTS[name]
+    session = write_onnx(fault.plant(), tmp_path / "model.onnx")
+    parity = compare_stages(right(fault.task), session, show(2))
+    assert parity.first is not None
+    assert parity.first.name == fault.stage
+
+
+def test_stages_follow_each_other_as_they_are_computed():
+    graph = right("lraspp")
+    names = [stage.name for stage in compare_stages(graph, TorchSession(graph), show(1)).stages]
+    rows = [f"row_{number}" for number in range(1, 12)]
+    assert names == ["preprocessing", *rows[:2], "skip", *rows[2:], "C5", "logits", "enlarged", "labels", "scores"]
+
+
+class Overflowing(TorchSession):
+    """A file whose C5 is too large for its type."""
+
+    def __call__(self, images):
+        found = super().__call__(images)
+        return found | {"C5": np.full_like(found["C5"], np.inf)}
+
+
+def test_values_that_are_not_finite_differ_and_are_written_as_none(tmp_path):
+    graph = right("lraspp")
+    parity = compare_stages(graph, Overflowing(graph), show(1))
+    assert parity.first is not None
+    assert parity.first.name == "C5"
+    write_json(tmp_path / "parity.json", parity.to_dict())
+    assert parity.first.to_dict()["largest"] is None
+
+
+def test_a_file_without_a_stage_and_no_images_are_refused():
+    graph = right("lraspp")
+    session = TorchSession(graph)
+    session.outputs = session.outputs[1:]
+    with pytest.raises(InputError, match="does not give 'preprocessing'; expected all of preprocessing, row_1"):
+        compare_stages(graph, session, show(1))
+    with pytest.raises(InputError, match="no images; expected at least one"):
+        compare_stages(graph, session, show(1)[:0])
