@@ -1,11 +1,13 @@
 """How far two results of the same stage are apart."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 SILENCE = 1e-30  # a spread that counts as none
+QUIET = 1 / 200  # of the spread of a whole stage: the least that a level of it counts as having
 
 
 @dataclass
@@ -24,6 +26,7 @@ class Difference:
         noise: sum of their squares.
         total: sum of the reference's values; 0 for class indices.
         squares: sum of their squares; the count for class indices.
+        least: mean square that the spread counts as having at least.
     """
 
     indices: bool = False
@@ -34,6 +37,7 @@ class Difference:
     noise: float = 0.0
     total: float = 0.0
     squares: float = 0.0
+    least: float = 0.0
 
     def add(self, reference: np.ndarray, other: np.ndarray) -> None:
         """Take two results."""
@@ -76,5 +80,24 @@ class Difference:
             return math.inf
         if math.isinf(self.noise):
             return -math.inf
-        spread = self.squares - self.total**2 / self.count
-        return 10 * math.log10(max(spread, SILENCE) / self.noise)
+        return 10 * math.log10(max(self.spread, self.least, SILENCE) * self.count / self.noise)
+
+    @property
+    def spread(self) -> float:
+        """The variance of the reference; 1 for class indices."""
+        return self.squares / self.count - (self.total / self.count) ** 2 if self.count else 0.0
+
+
+def join_levels(levels: Sequence[Difference]) -> None:
+    """Let the levels of a stage be measured by the whole of it.
+
+    Their differences become shares of the stage's largest value. A level that hardly varies, as those do that learnt
+    from no box, is rounded as coarsely as it varies: what it counts as noise is bounded by `QUIET`.
+    """
+    whole = Difference(
+        count=sum(level.count for level in levels),
+        total=sum(level.total for level in levels),
+        squares=sum(level.squares for level in levels),
+    )
+    for level in levels:
+        level.reach, level.least = max(other.reach for other in levels), QUIET * whole.spread

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from data.errors import InputError
-from tasks.export.differences import Difference
+from tasks.export.differences import Difference, join_levels
 from tasks.export.matching import Found, align
 from tasks.export.verdicts import Judgement, Limit, choose_limit, judge
 from tasks.formats.graph import Graph, give_all
@@ -120,9 +120,8 @@ def compare_stages(graph: Graph, session: Session, images: np.ndarray, *, precis
         reference = run_graph(whole, pixels)
         own.add(reference, run_file(session, whole, pixels))
         shift.add(reference, run_graph(whole, pixels + HALF_LEVEL * signs))
-    stages = [
-        compare(name, own.stages[name], shift.stages[name], limit=choose_limit(name, precision)) for name in own.stages
-    ]
+    differences = zip(own.finish().items(), shift.finish().values(), strict=True)
+    stages = [compare(name, one, two, limit=choose_limit(name, precision)) for (name, one), two in differences]
     return Parity(precision, len(images), tuple(stages))
 
 
@@ -186,13 +185,25 @@ class Differences:
             for part, (one, two) in self.take_apart(name, values, other[name]).items():
                 self.stages.setdefault(part, Difference()).add(one, two)
 
+    def finish(self) -> dict[str, Difference]:
+        """Return the differences by stage, in order."""
+        for name in self.levels:
+            join_levels([self.stages[part] for part in self.name_levels(name)])
+        return self.stages
+
+    def name_levels(self, name: str) -> list[str]:
+        """Return the names of a stage's levels."""
+        return [f"{name}, level {number}" for number in range(1, len(self.levels[name]) + 1)]
+
     def take_apart(self, name: str, one: np.ndarray, two: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Return two results of a stage by level, where it has any, and they have the same shape."""
-        if name not in self.levels or one.shape != two.shape:
+        """Return two results of a stage by level, where it has any."""
+        if name not in self.levels:
             return {name: (one, two)}
         cuts = np.cumsum(self.levels[name])[:-1]
-        pairs = zip(np.split(one, cuts, axis=1), np.split(two, cuts, axis=1), strict=True)
-        return {f"{name}, level {level}": pair for level, pair in enumerate(pairs, start=1)}
+        # What is of another shape has no levels, and is beside each of the other's of another shape too.
+        ones = np.split(one, cuts, axis=1)
+        twos = np.split(two, cuts, axis=1) if one.shape == two.shape else [two] * len(ones)
+        return dict(zip(self.name_levels(name), zip(ones, twos, strict=True), strict=True))
 
 
 def align_batch(reference: Results, other: Results) -> tuple[Results, Results]:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tasks.export.differences import Difference
+from tasks.export.differences import QUIET, Difference, join_levels
 
 
 def measure(reference, other):
@@ -49,3 +49,13 @@ def test_equal_results_have_no_noise_and_none_at_all_are_equal():
     assert measure([1.0, 2.0], [1.0, 2.0]).decibels == math.inf
     nothing = measure(np.zeros((0, 4)), np.zeros((0, 4)))
     assert (nothing.largest, nothing.typical, nothing.decibels) == (0, 0, math.inf)
+
+
+def test_a_quiet_level_is_measured_by_the_whole_stage():
+    loud, quiet = measure([-3.0, 3.0], [-3.1, 3.1]), measure([0.01, -0.01], [0.02, -0.02])
+    alone = quiet.decibels
+    join_levels([loud, quiet])
+    assert alone == pytest.approx(0)
+    assert quiet.decibels == pytest.approx(10 * math.log10(QUIET * (18.0002 / 4) / 1e-4))
+    assert loud.decibels == pytest.approx(10 * math.log10(9 / 0.01))
+    assert (quiet.reach, quiet.relative(quiet.largest)) == (3.0, pytest.approx(0.01 / 3))

@@ -51,6 +51,21 @@ def test_stages_follow_each_other_as_they_are_computed():
     assert names == ["preprocessing", *rows[:2], "skip", *rows[2:], "C5", "logits", "enlarged", "labels", "scores"]
 
 
+class Shortened(TorchSession):
+    """A file with an anchor less."""
+
+    def __call__(self, images):
+        found = super().__call__(images)
+        return found | {"class_logits": found["class_logits"][:, 1:]}
+
+
+def test_a_stage_of_another_shape_differs():
+    parity = compare_stages(right("ssdlite"), Shortened(right("ssdlite")), show(1))
+    assert [stage.name for stage in parity.stages if not stage.judgement.passed] == [
+        f"class_logits, level {level}" for level in range(1, 7)
+    ]
+
+
 class Overflowing(TorchSession):
     """A file whose C5 is too large for its type."""
 
