@@ -60,9 +60,9 @@ def build(task: str, change: Change | None = None) -> Any:
     return other.eval()
 
 
-def draw(task: str, model: Any) -> Graph:
+def draw(task: str, model: Any, **settings: Any) -> Graph:
     """Return the graph of a model, with all that it can give."""
-    graph: Graph = KINDS[task][2](model, GraphSettings(size=SIZE, scores=True))
+    graph: Graph = KINDS[task][2](model, GraphSettings(size=SIZE, scores=True, **settings))
     return graph
 
 
@@ -82,7 +82,8 @@ class TorchSession:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = give_all(graph)
-        self.input = Port("images", (1, *SIZE, 3), "uint8")
+        kind = "uint8" if graph.settings.input == "uint8" else "float32"
+        self.input = Port("images", tuple(self.graph.example().shape), kind)
         self.outputs = tuple(Port(name, (), "float32") for name in self.graph.outputs)
 
     @torch.no_grad()

@@ -9,7 +9,8 @@ from data.errors import InputError
 from tasks.export.parity import compare_stages
 from tasks.files import write_json
 from tasks.formats.onnx import open_session
-from tests.tasks.export.faults import FAULTS, TorchSession, right, show, write_onnx
+from tasks.formats.ports import Port
+from tests.tasks.export.faults import FAULTS, SIZE, TorchSession, build, draw, right, show, write_onnx
 
 
 @pytest.mark.parametrize("task", ["ssdlite", "lraspp"])
@@ -49,6 +50,51 @@ def test_stages_follow_each_other_as_they_are_computed():
     names = [stage.name for stage in compare_stages(graph, TorchSession(graph), show(1)).stages]
     rows = [f"row_{number}" for number in range(1, 12)]
     assert names == ["preprocessing", *rows[:2], "skip", *rows[2:], "C5", "logits", "enlarged", "labels", "scores"]
+
+
+@pytest.mark.parametrize(
+    ("task", "settings", "last"),
+    [
+        ("ssdlite", {"nms": False}, "deltas, level 6"),
+        ("lraspp", {"argmax": "none"}, "logits"),
+        ("lraspp", {"argmax": "low"}, "scores"),
+        ("lraspp", {"input": "float"}, "scores"),
+        ("ssdlite", {"batch": 2}, "labels"),
+        ("lraspp", {"batch": None}, "scores"),
+    ],
+)
+def test_whatever_is_in_a_file_is_compared(task, settings, last):
+    graph = draw(task, build(task), **settings)
+    parity = compare_stages(graph, TorchSession(graph), show(3))
+    assert parity.passed
+    assert parity.stages[-1].name == last
+    assert parity.stages[0].shift.largest == pytest.approx(0.5 / 255 / 0.2, rel=1e-3)
+
+
+class Integers(TorchSession):
+    """A file that takes and gives integers which stand for numbers."""
+
+    def __init__(self, graph):
+        super().__init__(graph)
+        self.input = Port("images", (1, 3, *SIZE), "int8", scale=0.03, zero_point=5)
+        self.outputs = tuple(
+            Port(port.name, port.shape, "int8", scale=0.2, zero_point=-3) if port.name == "logits" else port
+            for port in self.outputs
+        )
+
+    def __call__(self, images):
+        assert images.dtype == np.int8
+        found = super().__call__(self.input.read(images))
+        ports = {port.name: port for port in self.outputs}
+        return {name: ports[name].store(values) if name == "logits" else values for name, values in found.items()}
+
+
+def test_integers_are_compared_as_the_numbers_that_they_stand_for():
+    graph = draw("lraspp", build("lraspp"), input="float")
+    parity = compare_stages(graph, Integers(graph), show(2), precision="int8")
+    (logits,) = [stage for stage in parity.stages if stage.name == "logits"]
+    assert parity.passed
+    assert 0.1 < logits.own.largest < 0.2 * len(show(2))
 
 
 class Shortened(TorchSession):
