@@ -86,31 +86,30 @@ def write_table(parity: Parity) -> str:
 
 
 def draw_charts(parity: Parity) -> list[dict[str, Any] | None]:
-    """Draw the largest difference and the ratio of signal to noise of every stage."""
+    """Draw the largest difference and the ratio of signal to noise of the stages, and their limits."""
     sides = {
         "file": [stage.own for stage in parity.stages],
         "half a grey level": [stage.shift for stage in parity.stages],
     }
-    powers = {name: [own.relative(own.largest) for own in side] for name, side in sides.items()}
-    ratios = {name: [own.decibels for own in side] for name, side in sides.items()}
     limits = [stage.judgement.limit for stage in parity.stages]
-    for kind, drawn in ((Ratio, powers), (Decibels, ratios)):
-        if all(isinstance(limit, kind) for limit in limits):
-            drawn["limit"] = [limit[-1] for limit in limits]
-    exponents = {name: np.log10(np.clip(values, LEAST, 1)) for name, values in powers.items()}
-    decibels = {name: np.clip(values, 0, NEAREST) for name, values in ratios.items()}
+    most = [limit.most if isinstance(limit, Ratio) else math.nan for limit in limits]
+    least = [limit.least if isinstance(limit, Decibels) else math.nan for limit in limits]
+    largest = {name: [own.relative(own.largest) for own in side] for name, side in sides.items()} | {"limit": most}
+    decibels = {name: [own.decibels for own in side] for name, side in sides.items()} | {"limit": least}
+    powers = {name: np.log10(np.clip(values, LEAST, 1)) for name, values in largest.items()}
+    ratios = {name: np.clip(values, 0, NEAREST) for name, values in decibels.items()}
     return [
-        draw_stages(exponents, title="Largest difference", note="Powers of ten: lower is nearer."),
-        draw_stages(decibels, title="Signal to noise", note="Decibels: higher is nearer."),
+        draw_stages(powers, title="Largest difference", note="Powers of ten: lower is nearer."),
+        draw_stages(ratios, title="Signal to noise", note="Decibels: higher is nearer."),
     ]
 
 
 def draw_stages(drawn: Mapping[str, np.ndarray], *, title: str, note: str) -> dict[str, Any] | None:
-    """Draw numbers of every stage."""
-    lines = [
-        Line(name, np.arange(1, len(values) + 1), values, color=index)
-        for index, (name, values) in enumerate(drawn.items())
-    ]
+    """Draw numbers of the stages; NaN for those that have none."""
+    lines = []
+    for index, (name, values) in enumerate(drawn.items()):
+        known = ~np.isnan(values)
+        lines.append(Line(name, 1 + np.flatnonzero(known), values[known], color=index))
     return draw_lines(lines, title=title, xlabel="stage", note=note)
 
 

@@ -1,11 +1,13 @@
 """The parity report for people."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from tasks.export.parity import compare_stages
-from tasks.export.parity_page import write_parity_page, write_table
+from tasks.export.parity import compare, compare_stages
+from tasks.export.parity_page import draw_charts, write_parity_page, write_table
+from tasks.export.verdicts import choose_limit
 from tests.support.pages import Page
 from tests.tasks.export.faults import FAULTS, TorchSession, right, show
 
@@ -50,3 +52,17 @@ def test_the_table_has_a_line_a_stage_and_the_outcome_last(broken):
     assert first.startswith("stage ")
     assert [re.split(r"  +", line)[0] for line in lines] == [stage.name.replace("_", " ") for stage in broken.stages]
     assert last == "parity on 1 images: enlarged is the first stage that diverges"
+
+
+def test_each_chart_shows_the_limits_that_are_of_its_kind(broken):
+    mixed = replace(broken, stages=(*broken.stages[:2], *to_int8(broken).stages[2:]))
+    largest, decibels = draw_charts(mixed)
+    assert [name for name, _ in largest["legend"]] == ["file", "half a grey level", "limit"]
+    counts = [[len(line["path"].split()) for line in chart["lines"]] for chart in (largest, decibels)]
+    assert counts == [[18, 18, 2], [18, 18, 16]]
+
+
+def to_int8(parity):
+    """Return the same stages, judged as of a file of integers."""
+    stages = [compare(s.name, s.own, s.shift, limit=choose_limit(s.name, "int8")) for s in parity.stages]
+    return replace(parity, stages=tuple(stages), precision="int8")
