@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+PART = 2**22  # values that are compared at once, or the logits of a street scene would take gigabytes
 SILENCE = 1e-30  # a spread that counts as none
 QUIET = 1 / 200  # of the spread of a whole stage: the least that a level of it counts as having
 
@@ -41,22 +42,27 @@ class Difference:
 
     def add(self, reference: np.ndarray, other: np.ndarray) -> None:
         """Take two results."""
-        if reference.size == 0 and reference.shape == other.shape:
-            return
         self.indices = bool(np.issubdtype(reference.dtype, np.integer))
-        values = np.ones(reference.shape) if self.indices else reference.astype(np.float64)
         if reference.shape != other.shape:
-            gaps = np.full(1, math.inf)
-        elif self.indices:
-            gaps = (reference != other).astype(np.float64)
+            self.peak = self.absolute = self.noise = math.inf
+            other = reference
+        parts = max(1, reference.size // PART)
+        for one, two in zip(*(np.array_split(values.ravel(), parts) for values in (reference, other)), strict=True):
+            self.add_part(one, two)
+
+    def add_part(self, reference: np.ndarray, other: np.ndarray) -> None:
+        """Take values of the same length."""
+        if self.indices:
+            values, gaps = np.ones(len(reference)), (reference != other).astype(np.float64)
         else:
+            values = reference.astype(np.float64)
             gaps = np.nan_to_num(np.abs(other - values), nan=math.inf, posinf=math.inf)
-        self.count += values.size
-        self.peak = max(self.peak, float(gaps.max()))
+            self.total += float(values.sum())
+        self.count += len(values)
+        self.peak = max(self.peak, float(gaps.max(initial=0.0)))
         self.reach = max(self.reach, float(np.abs(values).max(initial=0.0)))
         self.absolute += float(gaps.sum())
         self.noise += float(np.square(gaps).sum())
-        self.total += 0.0 if self.indices else float(values.sum())
         self.squares += float(np.square(values).sum())
 
     @property

@@ -39,6 +39,16 @@ def test_batches_count_as_one():
     assert together.decibels == pytest.approx(10 * math.log10(reference.var() / np.square(reference - other).mean()))
 
 
+def test_large_results_are_compared_in_parts(monkeypatch):
+    rng = np.random.default_rng(0)
+    reference, other = rng.normal(size=(2, 5, 7))
+    whole = measure(reference, other)
+    monkeypatch.setattr("tasks.export.differences.PART", 3)
+    parts = measure(reference, other)
+    assert (parts.count, parts.largest, parts.reach) == (35, whole.largest, whole.reach)
+    assert (parts.typical, parts.decibels) == (pytest.approx(whole.typical), pytest.approx(whole.decibels))
+
+
 @pytest.mark.parametrize("other", [[1.0, math.nan], [math.inf, 1.0], [[1.0, 1.0]], [1.0]])
 def test_what_is_not_finite_or_of_another_shape_is_infinitely_far(other):
     found = measure([1.0, 2.0], other)
