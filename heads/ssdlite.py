@@ -49,9 +49,8 @@ def build_predictor(in_channels: int, out_channels: int, *, norm: Norm) -> nn.Se
 
 def flatten_cells(x: Tensor, values: int) -> Tensor:
     """Turn (N, anchors per cell * values, h, w) into (N, h * w * anchors per cell, values)."""
-    n, _, height, width = x.shape
-    x = x.reshape(n, -1, values, height, width).permute(0, 3, 4, 1, 2)  # (N, h, w, anchors per cell, values)
-    return x.reshape(n, -1, values)
+    # Four dimensions are all that many accelerators have.
+    return x.permute(0, 2, 3, 1).reshape(x.shape[0], -1, values)
 
 
 class SSDLite(nn.Module):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from data.errors import InputError
 from data.findings import Report
@@ -33,18 +33,25 @@ if TYPE_CHECKING:  # what these need is imported late
     from data.streams.tiling import Tile
     from data.transforms import DetectionItem, SegmentationItem
     from tasks.detection.detector import Detector
+    from tasks.detection.exported import ExportedDetector
     from tasks.detection.module import DetectionModule
     from tasks.detection.prediction import BoxPrediction
     from tasks.distillation.teacher import Teacher
     from tasks.examination.examined import Examined
+    from tasks.formats.graph import Graph
+    from tasks.formats.session import Session
+    from tasks.formats.settings import GraphSettings
     from tasks.models.architecture import Arch
     from tasks.models.description import Description
     from tasks.optimization import Optimization
+    from tasks.segmentation.exported import ExportedSegmenter
     from tasks.segmentation.module import SegmentationModule
     from tasks.segmentation.prediction import MaskPrediction
     from tasks.segmentation.segmenter import Segmenter
 
     Model = Detector | Segmenter
+    Exported = ExportedDetector | ExportedSegmenter
+    Usable = Model | Exported
     Module = DetectionModule | SegmentationModule
     Reader = BoxReader | MaskReader
     Sample = DetectionSample | SegmentationSample
@@ -101,6 +108,18 @@ class Parts(Protocol):
     def build(self, description: "Description") -> "Model":
         """Build a model, freshly initialised."""
 
+    def build_graph(self, model: "Model", settings: "GraphSettings") -> "Graph":
+        """Build the static graph that a model is exported as."""
+
+    def use_exported(self, description: "Description", settings: "GraphSettings", session: "Session") -> "Exported":
+        """Put an exported file to use, like a model; raises ValueError if it is of another task."""
+
+    def describe_outputs(self, description: "Description", settings: "GraphSettings") -> dict[str, str]:
+        """Say what each output of an exported file means, by name."""
+
+    def describe_decoding(self, description: "Description", settings: "GraphSettings") -> dict[str, Any]:
+        """Return what one must know to decode the outputs of an exported file."""
+
     def open_reader(
         self, config: "DatasetConfig", role: "Role", *, classes: "ClassTable | None", report: Report
     ) -> "Reader":
@@ -146,7 +165,7 @@ class Parts(Protocol):
     def draw_sample(self, sample: "Sample", *, classes: "ClassTable", size: "Size") -> "np.ndarray":
         """Draw a sample with its labels as a picture of (height, width)."""
 
-    def draw_pair(self, model: "Model", sample: "Sample", images: "Tensor", *, longest: int) -> "np.ndarray":
+    def draw_pair(self, model: "Usable", sample: "Sample", images: "Tensor", *, longest: int) -> "np.ndarray":
         """Draw a sample beside what a model finds in it."""
 
     def list_classes(self, sample: "Sample") -> "np.ndarray":
@@ -155,16 +174,16 @@ class Parts(Protocol):
     def check_evaluation(self, description: "Description", reader: "Reader", *, report: Report, split: str) -> None:
         """Report what of a split's labels an evaluation of the model cannot count."""
 
-    def evaluate(self, out: Path, model: "Model", reader: "Reader", *, settings: EvaluationSettings) -> Evaluation:
+    def evaluate(self, out: Path, model: "Usable", reader: "Reader", *, settings: EvaluationSettings) -> Evaluation:
         """Prepare an evaluation whose report goes into `out`."""
 
     def assemble(self, frame: "Frame", description: "Description", *, threshold: float | tuple[float, ...]) -> Assembly:
         """Begin to gather what a model gives for the tiles of an image."""
 
-    def infer(self, model: "Model", images: "Tensor") -> "Sequence[object]":
+    def infer(self, model: "Usable", images: "Tensor") -> "Sequence[object]":
         """Return what an assembly takes, for each of the images (N, 3, H, W) uint8."""
 
-    def predict(self, model: "Model", images: "Tensor", *, size: "Size") -> object:
+    def predict(self, model: "Usable", images: "Tensor", *, size: "Size") -> object:
         """Do all that it takes from images (N, 3, H, W) uint8 to a result; `size` is what they had before."""
 
     def blank_sample(self, size: "Size") -> "Sample":
@@ -206,6 +225,8 @@ class Task:
         distills: the settings of distillation that change what it learns.
         one_size: whether all images have one size in use, so that several go through a model at once.
         looks_whole: whether an image that is cut into tiles goes through the model whole too.
+        export_options: those of tasks.export that are this task's own.
+        raw_output: the same, set so that the raw predictions of the network are exported.
         usual_classes: how many the best-known data set has: COCO, Cityscapes.
         usual_image: (height, width) in pixels of its images.
     """
@@ -223,6 +244,8 @@ class Task:
     distills: tuple[str, ...]
     one_size: bool
     looks_whole: bool
+    export_options: tuple[str, ...]
+    raw_output: tuple[tuple[str, object], ...]
     usual_classes: int
     usual_image: tuple[int, int]
 
@@ -246,6 +269,8 @@ DETECTION = Task(
     distills=("weight", "temperature", "box_weight"),
     one_size=True,
     looks_whole=True,
+    export_options=("nms", "candidates"),
+    raw_output=(("nms", False),),
     usual_classes=80,
     usual_image=(480, 640),
 )
@@ -263,6 +288,8 @@ SEGMENTATION = Task(
     distills=("weight", "temperature"),
     one_size=False,
     looks_whole=False,
+    export_options=("argmax", "scores"),
+    raw_output=(("argmax", "none"),),
     usual_classes=19,
     usual_image=(1024, 2048),
 )

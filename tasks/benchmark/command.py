@@ -12,8 +12,11 @@ from data.classes import ClassTable
 from data.config import DatasetConfig
 from data.sizes import Size, to_size
 from tasks.benchmark.config import BenchmarkConfig
+from tasks.benchmark.exports import measure_exports, render_exports
 from tasks.benchmark.paper_tables import compare, list_versions, markdown, render_table
 from tasks.files import write_json
+from tasks.formats.contract import CONTRACT, read_contract
+from tasks.formats.table import find_format
 from tasks.hardware import choose_device, name_processor
 from tasks.inference.loading import load
 from tasks.models.architecture import Arch
@@ -22,7 +25,7 @@ from tasks.profiling.counting import CONVENTIONS, count_madds, count_parameters,
 from tasks.profiling.latency import STEPS, default_image, measure_latency, summarize
 
 if TYPE_CHECKING:
-    from tasks.task import Model
+    from tasks.task import Usable
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +34,7 @@ MEBIBYTE = 2**20
 
 
 def benchmark(config: BenchmarkConfig) -> dict[str, Any]:
-    """Build config.table, or count and time the network; print it, and write config.json where given.
+    """Build config.table, or count and time the network, or time exported files; write config.json where given.
 
     Returns:
         What is in the JSON.
@@ -39,7 +42,16 @@ def benchmark(config: BenchmarkConfig) -> dict[str, Any]:
     Raises:
         InputError: if the checkpoint cannot be used.
     """
-    if config.table is None:
+    if config.checkpoint is not None and config.checkpoint.is_dir():
+        results = measure_exports(
+            config.checkpoint,
+            image=None if config.image is None else to_size(config.image, "image"),
+            warmup=config.warmup_runs,
+            repeats=config.repeats,
+            threads=config.threads,
+        )
+        text = render_exports(results)
+    elif config.table is None:
         results = measure(config)
         text = render_configuration(results)
     else:
@@ -76,6 +88,7 @@ def measure(config: BenchmarkConfig) -> dict[str, Any]:
         "timing": {
             "device": name_processor(device),
             "threads": latency.threads,
+            "computes": describe_arithmetic(config),
             "channels_last": latency.channels_last,
             "warmup_runs": config.warmup_runs,
             "repeats": config.repeats,
@@ -84,10 +97,18 @@ def measure(config: BenchmarkConfig) -> dict[str, Any]:
     }
 
 
-def build(config: BenchmarkConfig) -> "Model":
+def describe_arithmetic(config: BenchmarkConfig) -> str:
+    """Say by what and in which precision the network is computed."""
+    kind = None if config.checkpoint is None else find_format(config.checkpoint)
+    if kind is None or config.checkpoint is None:
+        return "torch, float32"
+    return f"{kind.title}, {read_contract(config.checkpoint.parent / CONTRACT).files[config.checkpoint.name].precision}"
+
+
+def build(config: BenchmarkConfig) -> "Usable":
     """Return the configured or saved model, in evaluation mode."""
     if config.checkpoint is not None:
-        return load(config.checkpoint)
+        return load(config.checkpoint, threads=config.threads)
     recipe = config.recipe
     if recipe.own.input_size(recipe.input_size) is None:
         recipe = replace(recipe, own=recipe.own.at_one_size(recipe.input_size))
@@ -146,7 +167,7 @@ def render_configuration(results: dict[str, Any]) -> str:
             "",
             f"From one decoded image of {image[0]} x {image[1]} to boxes or mask, as in evaluation; "
             f"{timing['repeats']} runs after {timing['warmup_runs']} to warm up. "
-            f"{timing['device']}, torch threads: {timing['threads']}, float32, channels {layout}, weights: "
+            f"{timing['device']}, threads: {timing['threads']}, {timing['computes']}, channels {layout}, weights: "
             f"{results['weights']}.",
             ", ".join(f"{name} {version}" for name, version in results["versions"].items()) + ".",
             "",

@@ -10,9 +10,10 @@ import numpy as np
 from data.errors import InputError
 from data.sizes import Size
 from tasks.compare.rows import ComparisonRow
+from tasks.formats.contract import weigh
+from tasks.formats.table import find_format
 from tasks.hardware import name_processor
-from tasks.inference.loading import load
-from tasks.models.checkpoint import load_checkpoint
+from tasks.inference.loading import load, load_description
 from tasks.profiling.latency import STEPS, default_image, find_device, measure_latency, summarize
 from tasks.profiling.summary import describe_model
 from tasks.report.numbers import number
@@ -20,7 +21,7 @@ from tasks.runs.folder import CHECKPOINTS, WEIGHTS
 from tasks.runs.reading import Run
 
 if TYPE_CHECKING:
-    from tasks.task import Model
+    from tasks.task import Usable
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ def find_weights(run: Run) -> Path | None:
     named = [str(run.config["checkpoint"])] if run.config.get("checkpoint") else []
     paths = [run.folder / name for name in (*FILES, *named)]  # an absolute name stays as it is
     paths += [Path(start["folder"]) / name for start in run.starts for name in named]
-    return next((path for path in paths if path.is_file()), None)
+    return next((path for path in paths if path.is_file() or (find_format(path) and path.exists())), None)
 
 
 def describe_models(runs: Sequence[Run]) -> tuple[list[dict[str, Any]], list[str]]:
@@ -44,7 +45,7 @@ def describe_models(runs: Sequence[Run]) -> tuple[list[dict[str, Any]], list[str
         model, path = run.model, find_weights(run)
         if not model and path is not None:
             try:
-                description = load_checkpoint(path)[0]
+                description = load_description(path)
                 model = describe_model(description, image=default_image(description))
             except InputError as error:
                 notes.append(f"size unknown: {error}")
@@ -53,9 +54,14 @@ def describe_models(runs: Sequence[Run]) -> tuple[list[dict[str, Any]], list[str
 
 
 def weigh_files(runs: Sequence[Run]) -> list[float | None]:
-    """Return the megabytes of each run's model.safetensors."""
-    paths = [run.folder / WEIGHTS for run in runs]
-    return [round(path.stat().st_size / MEGABYTE, 2) if path.is_file() else None for path in paths]
+    """Return the megabytes of each run's model.safetensors, or of the exported file that it evaluated."""
+    return [None if path is None else round(weigh(path) / MEGABYTE, 2) for path in map(find_small, runs)]
+
+
+def find_small(run: Run) -> Path | None:
+    """Return the file of a run that one would pass on: without an optimizer's state."""
+    path = find_weights(run)
+    return path if path is not None and (path.name == WEIGHTS or find_format(path) is not None) else None
 
 
 def time_models(runs: Sequence[Run]) -> tuple[list[ComparisonRow], dict[str, Any]]:
@@ -93,7 +99,7 @@ def spread_rows(name: str, milliseconds: np.ndarray) -> list[ComparisonRow]:
     ]
 
 
-def choose_image(run: Run, model: "Model") -> Size:
+def choose_image(run: Run, model: "Usable") -> Size:
     """Return the (height, width) that most images of a run's data have; a usual one where that is unknown."""
     if "image" not in run.model:
         return default_image(model.description)
@@ -101,12 +107,12 @@ def choose_image(run: Run, model: "Model") -> Size:
     return height, width
 
 
-def time_once(model: "Model", image: Size) -> list[float]:
+def time_once(model: "Usable", image: Size) -> list[float]:
     """Return the milliseconds of each step for one image, after one to warm up: the other models had the caches."""
     return measure_latency(model, image, warmup=1, repeats=1, threads=1).steps[0].tolist()
 
 
-def load_model(run: Run) -> "Model":
+def load_model(run: Run) -> "Usable":
     """Return a run's model.
 
     Raises:
@@ -115,4 +121,4 @@ def load_model(run: Run) -> "Model":
     path = find_weights(run)
     if path is None:
         raise InputError(f"{run.folder}: none of {', '.join(FILES)}; expected weights to time")
-    return load(path)
+    return load(path, threads=1)

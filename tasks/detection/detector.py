@@ -42,6 +42,11 @@ class Detector(nn.Module):
         self.head = head
         self.register_buffer("anchors", head.anchors(size), persistent=False)
 
+    @property
+    def ends(self) -> tuple[nn.Module, nn.Module]:
+        """Where the network begins and where it ends."""
+        return self.backbone, self.head
+
     def prepare(self, images: Tensor) -> Tensor:
         """Turn images (N, 3, *size), 0 to 255, into what the backbone takes: (N, 3, *size) float32."""
         return normalize(images, self.description.preprocessing)

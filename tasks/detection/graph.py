@@ -11,8 +11,10 @@ from tasks.detection.static_nms import find_kept, rank_in_class
 from tasks.formats.graph import PREPROCESSING, Graph, Stages
 from tasks.formats.rewriting import copy_of, rewrite
 from tasks.formats.settings import GraphSettings
+from tasks.models.postprocessing import Postprocessing
 
 RAW = ("class_logits", "deltas")
+CANDIDATES = 3  # pairs of anchor and class that go into suppression, for each detection that may come out
 FOUND = ("boxes", "scores", "labels")
 
 
@@ -28,6 +30,8 @@ class DetectorGraph(Graph):
         settings: what goes into the graph.
     """
 
+    raw = RAW
+
     def __init__(self, model: Detector, settings: GraphSettings) -> None:
         description = model.description
         super().__init__(settings, description.preprocessing, outputs=FOUND if settings.nms else RAW)
@@ -35,6 +39,7 @@ class DetectorGraph(Graph):
         self.backbone, self.head = own.backbone, own.head
         self.postprocessing, self.scores = own.postprocessing, description.arch.scores
         self.levels = dict.fromkeys(RAW, own.head.level_lengths(settings.size))
+        self.candidates = count_candidates(own.postprocessing, settings)
         self.register_buffer("anchors", own.head.anchors(settings.size), persistent=False)
         rewrite(self, self.example(), parts=settings.hswish == "parts")
 
@@ -53,7 +58,7 @@ class DetectorGraph(Graph):
         settings = self.postprocessing
         decoded = clip_boxes_to_image(decode(raw.deltas, self.anchors), self.settings.size)  # (N, A, 4)
         scores = read_scores(raw.class_logits, self.scores)  # (N, A, K)
-        k, m = scores.shape[2], min(self.settings.candidates, scores.shape[1] * scores.shape[2])
+        k, m = scores.shape[2], min(self.candidates, scores.shape[1] * scores.shape[2])
         # The best M pairs lie on the M anchors whose best class scores highest, so these are found first.
         anchors = scores.amax(2).topk(min(m, scores.shape[1]), dim=1).indices  # (N, M')
         scores = scores.gather(1, anchors[..., None].expand(-1, -1, k))  # (N, M', K)
@@ -69,3 +74,8 @@ class DetectorGraph(Graph):
         boxes = candidates.gather(1, place[..., None].expand(-1, -1, 4)) * used[..., None]  # (N, D, 4)
         chosen = labels.gather(1, place) * used - (1 - used)
         return {"decoded": decoded, "boxes": boxes, "scores": found, "labels": chosen.int()}
+
+
+def count_candidates(postprocessing: Postprocessing, settings: GraphSettings) -> int:
+    """Return how many pairs of anchor and class go into suppression, an image."""
+    return settings.candidates or CANDIDATES * postprocessing.max_detections

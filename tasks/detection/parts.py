@@ -18,6 +18,8 @@ from tasks.detection.anchor_fit import announce, check_anchors, follow_data
 from tasks.detection.assembly import BoxAssembly
 from tasks.detection.detector import Detector
 from tasks.detection.examination import check_files, examine, plot_labels
+from tasks.detection.exported import ExportedDetector, describe_decoding, describe_outputs
+from tasks.detection.graph import DetectorGraph
 from tasks.detection.limits import check_evaluation
 from tasks.detection.metrics import DetectionMetric
 from tasks.detection.module import DetectionModule
@@ -34,6 +36,8 @@ __all__ = [
     "announce",
     "check_evaluation",
     "check_files",
+    "describe_decoding",
+    "describe_outputs",
     "draw_pair",
     "draw_sample",
     "examine",
@@ -45,6 +49,8 @@ __all__ = [
 Tally = BoxTally
 RESULTS = {"coco": ("results.json", JsonResults), "csv": ("results.csv", CsvResults)}
 build = Detector
+build_graph = DetectorGraph
+use_exported = ExportedDetector
 open_reader = open_boxes
 resize = resize_whole = DetectionResize
 collate = collate_detection
@@ -85,13 +91,13 @@ def load_torchvision(name: str, find_weights: Callable[[], Path], classes: Class
     raise InputError(f"distill.teacher=torchvision:{name}: a segmenter for ssdlite; expected lraspp")
 
 
-def infer(model: Detector, images: Tensor) -> list[Detections]:
+def infer(model: Detector | ExportedDetector, images: Tensor) -> list[Detections]:
     """Return what an assembly takes, for each of the images (N, 3, H, W) uint8."""
     found: list[Detections] = model(images)
     return found
 
 
-def predict(model: Detector, images: Tensor, *, size: Size) -> list[Detections]:
+def predict(model: Detector | ExportedDetector, images: Tensor, *, size: Size) -> list[Detections]:
     """Do all that it takes from images (N, 3, H, W) uint8 to a result; `size` is what they had before."""
     return infer(model, images)
 

@@ -1,7 +1,7 @@
 """What an evaluation of a detector writes: numbers, results, plots, pictures."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning as L
 import numpy as np
@@ -12,6 +12,7 @@ from data.samples import space_evenly
 from tasks.detection.analysis import analyse
 from tasks.detection.confusion import confusion_matrix
 from tasks.detection.detector import Detector
+from tasks.detection.exported import ExportedDetector
 from tasks.detection.metrics import DetectionMetric
 from tasks.detection.module import DetectionModule
 from tasks.detection.plots import plot_errors, plot_precision_recall, plot_thresholds
@@ -38,10 +39,12 @@ class DetectionEvaluation:
         callbacks: that look on.
     """
 
-    def __init__(self, out: Path, model: Detector, reader: BoxReader, *, settings: EvaluationSettings) -> None:
+    def __init__(
+        self, out: Path, model: Detector | ExportedDetector, reader: BoxReader, *, settings: EvaluationSettings
+    ) -> None:
         self.out, self.model, self.reader, self.rule = out, model, reader, settings.threshold
         self.metric = DetectionMetric(reader)
-        self.module = DetectionModule(model, metric=self.metric)
+        self.module = DetectionModule(cast(Detector, model), metric=self.metric)  # what it is validated by, both have
         self.callbacks: list[L.Callback] = []
 
     def write(self) -> dict[str, Any]:

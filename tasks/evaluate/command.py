@@ -29,7 +29,7 @@ from tasks.task import check_serves, find_task
 from tasks.trainer import make_trainer
 
 if TYPE_CHECKING:
-    from tasks.task import Model, Reader
+    from tasks.task import Reader, Usable
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ def read_thresholds(path: Path, description: Description) -> tuple[float, ...]:
 
 def evaluate_to(
     out: Path,
-    model: "Model",
+    model: "Usable",
     *,
     reader: "Reader",
     batch_size: int,

@@ -1,13 +1,13 @@
 """The options of tasks.evaluate, conf/evaluate.yaml."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from data.config import DatasetConfig
-from data.errors import InputError
 from tasks.accelerators import Accelerator
+from tasks.dataset_choice import choose_dataset
 from tasks.evaluation_settings import TTA, EvaluationSettings, ThresholdRule
-from tasks.parsing import Partial, hidden, parse, spread
+from tasks.parsing import Partial, hidden, spread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,20 +51,5 @@ class EvaluateConfig:
         return EvaluationSettings(self.tta, self.threshold)
 
     def choose_dataset(self, own: DatasetConfig) -> DatasetConfig:
-        """Return the data set to evaluate on: another one, or the checkpoint's own with what was given changed.
-
-        Raises:
-            InputError: if the checkpoint's own is wanted, was drawn, and is gone.
-        """
-        changes = dict(self.dataset.changes)
-        name = str(changes.get("name") or own.name)
-        if name != own.name:
-            return parse(DatasetConfig, self.dataset.given, "dataset")
-        if "name" not in changes and name == "synthetic" and not Path(str(changes.get("root", own.root))).is_dir():
-            raise InputError(f"dataset: the scenes in {own.root} are gone; dataset=synthetic draws them")
-        typed = {option.partition("=")[0].lstrip("+") for option in self.typed}
-        if "dataset" in typed:  # named again: what its yaml says by default is no wish to differ from the checkpoint
-            changes = {key: value for key, value in changes.items() if f"dataset.{key}" in typed}
-        if "val" in changes:  # these say where the earlier split is
-            changes = {"val_share": None, "annotations": None, **changes}
-        return replace(own, **changes)  # type: ignore[arg-type]
+        """Return the data set to evaluate on: another one, or the checkpoint's own with what was given changed."""
+        return choose_dataset(own, self.dataset, typed_options=self.typed)

@@ -1,1 +1,1 @@
-"""python -m tasks.export: a checkpoint as a file of another format, compared with what it came from stage by stage."""
+"""python -m tasks.export: a checkpoint as files for devices, with all that proves and explains them."""

@@ -15,7 +15,7 @@ from tasks.export.matching import Found, align
 from tasks.export.verdicts import Judgement, Limit, choose_limit, judge
 from tasks.formats.graph import Graph, give_all
 from tasks.formats.session import Session
-from tasks.formats.table import Precision
+from tasks.formats.settings import Precision
 
 Results = dict[str, np.ndarray]  # of one batch, by stage
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from tasks.export.differences import Difference
-from tasks.formats.table import Precision
+from tasks.formats.settings import Precision
 
 Verdict = Literal["equal", "close", "unclear", "different"]
 

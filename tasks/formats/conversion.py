@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.formats.table import Precision
+from tasks.formats.settings import Precision
 
 
 @dataclass(frozen=True)

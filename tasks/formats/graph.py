@@ -23,7 +23,10 @@ class Graph(nn.Module):
         settings: what is in it.
         outputs: names of the stages that the file gives.
         levels: of stages (N, A, ...) that several layers give, one behind the other: how many of the A each gives.
+        raw: names of the stages that the head gives.
     """
+
+    raw: tuple[str, ...]
 
     def __init__(self, settings: GraphSettings, preprocessing: Preprocessing, *, outputs: tuple[str, ...]) -> None:
         super().__init__()

@@ -7,9 +7,8 @@ from data.sizes import Size
 
 Input = Literal["uint8", "float"]
 HSwish = Literal["native", "parts"]
+Precision = Literal["fp32", "fp16", "int8"]
 Argmax = Literal["full", "low", "none"]
-
-CANDIDATES = 300  # pairs of anchor and class that go into suppression, an image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +21,8 @@ class GraphSettings:
         input: "uint8", images (N, H, W, 3) as they are decoded, RGB; or "float", tensors (N, 3, H, W), normalised.
         hswish: "native", one operator; or "parts": h-swish and h-sigmoid by addition, clipping and multiplication.
         nms: of a detector: whether boxes are decoded and suppressed in the file.
-        candidates: of a detector: pairs of anchor and class that go into suppression, an image.
+        candidates: of a detector: pairs of anchor and class that go into suppression, an image; None for three times
+            the most detections.
         argmax: of a segmenter: "full", a class for each pixel of the input; "low", for each cell of the head's map,
             before it is enlarged; "none", the logits of these cells.
         scores: of a segmenter: whether the probability of that class is given too.
@@ -33,6 +33,6 @@ class GraphSettings:
     input: Input = "uint8"
     hswish: HSwish = "native"
     nms: bool = True
-    candidates: int = CANDIDATES
+    candidates: int | None = None
     argmax: Argmax = "full"
     scores: bool = False

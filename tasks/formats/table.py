@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from data.errors import InputError
+from tasks.formats.settings import Precision
+from tasks.formats.silence import silenced
 
 if TYPE_CHECKING:  # what these need is imported late
     from tasks.formats.conversion import Conversion
@@ -15,11 +17,11 @@ if TYPE_CHECKING:  # what these need is imported late
     from tasks.formats.operators import Operator
     from tasks.formats.session import Session
 
-Precision = Literal["fp32", "fp16", "int8"]
-
 
 class Code(Protocol):
-    """The functions in each format's file."""
+    """What is in each format's file."""
+
+    EXAMPLE: str  # Python that runs a file {file} on `values`, its input {input}, and leaves `outputs`, arrays by name
 
     def convert(self, graph: "Graph", path: Path, conversion: "Conversion") -> None:
         """Write a graph as a file; raises InputError if the format cannot hold it."""
@@ -58,6 +60,11 @@ class Format:
     whole: bool = True
 
     @property
+    def distributions(self) -> tuple[str, ...]:
+        """Names of the packages as they are installed."""
+        return tuple(package.replace("_", "-") for package in self.packages)
+
+    @property
     def code(self) -> Code:
         """The format's code.
 
@@ -70,6 +77,15 @@ class Format:
                 f"format={self.name}: {', '.join(missing)} is not installed; pip install 'bneck[{self.name}]' does it"
             )
         return cast(Code, import_module(f"tasks.formats.{self.name}"))
+
+    def convert(self, graph: "Graph", path: Path, conversion: "Conversion") -> None:
+        """Write a graph as a file, without a word of the converters on the screen.
+
+        Raises:
+            InputError: if a package is missing, or the format cannot hold the graph.
+        """
+        with silenced():
+            self.code.convert(graph, path, conversion)
 
     def list_files(self, path: Path) -> list[Path]:
         """Return the files that make up an exported file, itself first."""

@@ -6,20 +6,34 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from data.errors import InputError
+from tasks.formats.contract import CONTRACT, open_exported, read_contract
+from tasks.formats.table import find_format
 from tasks.models.checkpoint import load_checkpoint
 from tasks.models.description import Description
 from tasks.task import find_task
 
 if TYPE_CHECKING:
-    from tasks.task import Model
+    from tasks.task import Model, Usable
 
 
-def load(path: Path) -> "Model":
+def load_model(path: Path) -> "Model":
+    """Load a model with its layers and weights: all that `load` takes but exported files.
+
+    Raises:
+        InputError: as `load`, and for an exported file.
+    """
+    if find_format(path) is not None:
+        raise InputError(f"{path}: an exported file; expected a checkpoint: its layers and weights are needed")
+    return assemble(*load_checkpoint(path))
+
+
+def load(path: Path, *, threads: int | None = None) -> "Usable":
     """Load a model.
 
     Args:
         path: of a `.ckpt` or `.safetensors` file of this project or of torchvision's SSDLite or LR-ASPP; "coco" and
-            "voc" are the published weights of these two.
+            "voc" are the published weights of these two; or of a file that `tasks.export` wrote.
+        threads: of an exported file's runtime; None for as many as it takes.
 
     Returns:
         A detector or a segmenter, in evaluation mode, on the CPU.
@@ -27,7 +41,25 @@ def load(path: Path) -> "Model":
     Raises:
         InputError: if the file is missing, is no checkpoint of these kinds, or does not hold what it says.
     """
-    return assemble(*load_checkpoint(path))
+    if find_format(path) is None:
+        return load_model(path)
+    contract, session = open_exported(path, threads=threads)
+    parts = find_task(contract.description.arch.head).parts
+    try:
+        return parts.use_exported(contract.description, contract.graph, session)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def load_description(path: Path) -> Description:
+    """Read what a model is, without its weights where they stand apart.
+
+    Raises:
+        InputError: as `load`.
+    """
+    if find_format(path) is None:
+        return load_checkpoint(path)[0]
+    return read_contract(path.parent / CONTRACT).description
 
 
 def assemble(description: Description, weights: dict[str, Tensor]) -> "Model":

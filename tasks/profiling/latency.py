@@ -15,7 +15,7 @@ from tasks.models.description import Description
 from tasks.task import find_task
 
 if TYPE_CHECKING:
-    from tasks.task import Model, Sample
+    from tasks.task import Sample, Usable
 
 STEPS = ("pre-processing", "network", "post-processing")
 
@@ -59,7 +59,7 @@ class OneImage:
 
 
 @torch.inference_mode()
-def measure_latency(model: "Model", size: Size, *, warmup: int, repeats: int, threads: int | None) -> Latency:
+def measure_latency(model: "Usable", size: Size, *, warmup: int, repeats: int, threads: int | None) -> Latency:
     """Time a model on one image, again and again, through the code that evaluates it.
 
     Pre-processing resizes, normalises and pads the decoded image and brings it to the device; the network turns that
@@ -76,7 +76,7 @@ def measure_latency(model: "Model", size: Size, *, warmup: int, repeats: int, th
     data = Transformed(OneImage(parts.blank_sample(size)), parts.resize(entry.size, rule=entry.resize), seed=0)
     entered: list[Tensor] = []
     with limit_threads(threads) as used:
-        hook = model.backbone.register_forward_pre_hook(lambda _, images: entered.__setitem__(slice(None), images))
+        hook = model.ends[0].register_forward_pre_hook(lambda _, images: entered.__setitem__(slice(None), images))
         for _ in range(warmup):
             run_once(model, data, size)
         hook.remove()
@@ -90,7 +90,7 @@ def measure_latency(model: "Model", size: Size, *, warmup: int, repeats: int, th
     )
 
 
-def run_once(model: "Model", data: Transformed, size: Size) -> list[float]:
+def run_once(model: "Usable", data: Transformed, size: Size) -> list[float]:
     """Take the image through once: milliseconds of each of `STEPS`."""
     device, parts = find_device(model), find_task(model.description.arch.head).parts
     marks: list[float] = []
@@ -100,7 +100,8 @@ def run_once(model: "Model", data: Transformed, size: Size) -> list[float]:
             torch.accelerator.synchronize(device)
         marks.append(time.perf_counter())
 
-    hooks = model.backbone.register_forward_pre_hook(mark), model.head.register_forward_hook(mark)
+    first, last = model.ends
+    hooks = first.register_forward_pre_hook(mark), last.register_forward_hook(mark)
     mark()
     parts.predict(model, parts.collate([data[0, 0]]).images.to(device), size=size)
     mark()
@@ -109,9 +110,9 @@ def run_once(model: "Model", data: Transformed, size: Size) -> list[float]:
     return [1000 * (end - start) for start, end in pairwise(marks)]
 
 
-def find_device(model: "Model") -> torch.device:
-    """Return the device that a model's weights are on."""
-    return next(model.parameters()).device
+def find_device(model: "Usable") -> torch.device:
+    """Return the device that a model's weights are on; an exported file runs on the processor."""
+    return next((weight.device for weight in model.parameters()), torch.device("cpu"))
 
 
 def default_image(description: Description) -> Size:

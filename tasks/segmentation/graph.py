@@ -27,6 +27,8 @@ class SegmenterGraph(Graph):
         settings: what goes into the graph.
     """
 
+    raw = (LOGITS,)
+
     def __init__(self, model: Segmenter, settings: GraphSettings) -> None:
         description = model.description
         outputs = (LOGITS,) if settings.argmax == "none" else (LABELS, PROBABILITIES)[: 1 + settings.scores]

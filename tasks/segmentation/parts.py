@@ -23,6 +23,8 @@ from tasks.models.description import Description
 from tasks.optimization import Optimization
 from tasks.segmentation.assembly import MaskAssembly
 from tasks.segmentation.examination import check_files, examine, plot_labels
+from tasks.segmentation.exported import ExportedSegmenter, describe_decoding, describe_outputs
+from tasks.segmentation.graph import SegmenterGraph
 from tasks.segmentation.metrics import SegmentationMetric
 from tasks.segmentation.module import SegmentationModule
 from tasks.segmentation.options import SegmentationOptions
@@ -31,11 +33,22 @@ from tasks.segmentation.report import PREDICTIONS, SegmentationEvaluation
 from tasks.segmentation.results import LabelMasks, MaskTally
 from tasks.segmentation.segmenter import Segmenter
 
-__all__ = ["check_files", "draw_pair", "draw_sample", "examine", "list_classes", "plot_labels"]
+__all__ = [
+    "check_files",
+    "describe_decoding",
+    "describe_outputs",
+    "draw_pair",
+    "draw_sample",
+    "examine",
+    "list_classes",
+    "plot_labels",
+]
 
 Tally = MaskTally
 RESULTS = {"png": (PREDICTIONS, LabelMasks)}
 build = Segmenter
+build_graph = SegmenterGraph
+use_exported = ExportedSegmenter
 open_reader = open_masks
 resize = SegmentationResize
 resize_whole = WholeImage
@@ -99,12 +112,12 @@ def check_evaluation(description: Description, reader: MaskReader, *, report: Re
     """Report nothing: every labelled pixel counts."""
 
 
-def infer(model: Segmenter, images: Tensor) -> list[Tensor]:
+def infer(model: Segmenter | ExportedSegmenter, images: Tensor) -> list[Tensor]:
     """Return what an assembly takes, logits (K, H, W), for each of the images (N, 3, H, W) uint8."""
     return list(model.raw(images))
 
 
-def predict(model: Segmenter, images: Tensor, *, size: Size) -> Tensor:
+def predict(model: Segmenter | ExportedSegmenter, images: Tensor, *, size: Size) -> Tensor:
     """Do all that it takes from images (N, 3, H, W) uint8 to masks (N, *size)."""
     masks: Tensor = model(images, size=size)
     return masks

@@ -5,6 +5,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
+def find_padding(size: tuple[int, int], *, stride: int) -> tuple[int, int]:
+    """Return the rows below and the columns to the right that `pad_to_grid` adds to (height, width)."""
+    height, width = size
+    return (1 - height) % stride, (1 - width) % stride
+
+
 def pad_to_grid(images: Tensor, *, stride: int) -> Tensor:
     """Pad to sides of a multiple of the stride plus one, as TensorFlow pads 1024 x 2048 to 1025 x 2049.
 
@@ -18,8 +24,8 @@ def pad_to_grid(images: Tensor, *, stride: int) -> Tensor:
     Returns:
         (N, 3, H', W').
     """
-    height, width = images.shape[-2:]
-    return F.pad(images, (0, (1 - width) % stride, 0, (1 - height) % stride))
+    below, right = find_padding((images.shape[-2], images.shape[-1]), stride=stride)
+    return F.pad(images, (0, right, 0, below))
 
 
 def resize_logits(logits: Tensor, size: tuple[int, int]) -> Tensor:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning as L
 import numpy as np
@@ -20,6 +20,7 @@ from tasks.drawing.images import draw_legend, draw_mask, save_image, side_by_sid
 from tasks.evaluation_settings import EvaluationSettings
 from tasks.files import ANALYSIS, METRICS, write_json
 from tasks.segmentation.analysis import Inspection, describe_analysis
+from tasks.segmentation.exported import ExportedSegmenter
 from tasks.segmentation.metrics import SegmentationMetric
 from tasks.segmentation.module import SegmentationModule
 from tasks.segmentation.plots import plot_boundary, plot_iou
@@ -72,12 +73,15 @@ class SegmentationEvaluation:
         callbacks: that look on.
     """
 
-    def __init__(self, out: Path, model: Segmenter, reader: MaskReader, *, settings: EvaluationSettings) -> None:
+    def __init__(
+        self, out: Path, model: Segmenter | ExportedSegmenter, reader: MaskReader, *, settings: EvaluationSettings
+    ) -> None:
         self.out, self.reader = out, reader
         self.tta = None if settings.tta.trivial else settings.tta
         self.classes = model.description.classes
         self.metric = SegmentationMetric(self.classes)
-        self.module = SegmentationModule(model, metric=self.metric, tta=self.tta)
+        own = cast(Segmenter, model)  # what it is validated by, both have
+        self.module = SegmentationModule(own, metric=self.metric, tta=self.tta)
         self.inspection = Inspection(len(self.classes))
         self.callbacks: list[L.Callback] = [SavePredictions(out / PREDICTIONS, self.classes), self.inspection]
 

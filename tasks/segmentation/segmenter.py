@@ -33,6 +33,11 @@ class Segmenter(nn.Module):
         self.backbone = network.backbone
         self.head = network.head
 
+    @property
+    def ends(self) -> tuple[nn.Module, nn.Module]:
+        """Where the network begins and where it ends."""
+        return self.backbone, self.head
+
     def prepare(self, images: Tensor) -> Tensor:
         """Turn images (N, 3, H, W), 0 to 255, into what the backbone takes: (N, 3, H', W') float32, padded."""
         x = normalize(images, self.description.preprocessing)

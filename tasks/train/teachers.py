@@ -13,7 +13,7 @@ from data.sizes import Size
 from tasks.distillation.networks import load_timm
 from tasks.distillation.settings import Distillation
 from tasks.distillation.teacher import Teacher
-from tasks.inference.loading import load
+from tasks.inference.loading import load_model
 from tasks.models.description import Description
 from tasks.models.pretrained.identification import build_empty
 from tasks.task import find_task
@@ -112,7 +112,7 @@ def teach_with_checkpoint(settings: Distillation, student: Description) -> Teach
     if settings.weights is not None:
         raise InputError(f"distill.weights: {settings.weights!r}; {source} has its own, expected none")
     try:
-        model = load(Path(source))
+        model = load_model(Path(source))
         known, task = model.description, find_task(student.arch.head)
         if find_task(known.arch.head) is not task:
             raise InputError(f"{source} is of {known.arch.head}; expected a teacher for {student.arch.head}")

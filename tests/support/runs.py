@@ -12,6 +12,7 @@ from tasks.cli.options import keep_text, read_options
 from tasks.demo.config import DemoConfig
 from tasks.doctor.config import DoctorConfig
 from tasks.evaluate.config import EvaluateConfig
+from tasks.export.config import ExportConfig
 from tasks.models.description import Description
 from tasks.predict.config import PredictConfig
 from tasks.train.config import TrainConfig
@@ -22,10 +23,16 @@ KINDS: dict[str, Any] = {
     "demo": DemoConfig,
     "doctor": DoctorConfig,
     "evaluate": EvaluateConfig,
+    "export": ExportConfig,
     "predict": PredictConfig,
     "train": TrainConfig,
 }
-REQUIRED = {"demo": ("checkpoint=a",), "evaluate": ("checkpoint=a",), "predict": ("checkpoint=a", "source=b")}
+REQUIRED = {
+    "demo": ("checkpoint=a",),
+    "evaluate": ("checkpoint=a",),
+    "export": ("checkpoint=a",),
+    "predict": ("checkpoint=a", "source=b"),
+}
 
 
 def load_config(command: str, *overrides: str) -> Any:

@@ -1,0 +1,140 @@
+"""Every export format of a trained model: its metric through its own runtime, its size, its latency beside torchvision.
+
+Usage:
+    python -m benchmarks.deployment export NAME CHECKPOINT WORK [dataset.root=DIR dataset.val=test ...]
+    python -m benchmarks.deployment time NAME CHECKPOINT WORK    # writes benchmarks/results/deployment_NAME.json
+
+The first exports and evaluates each format in each precision, and notes at once what came out. The second times all
+these files in turns, on one thread, with torch by the same weights and torchvision's own model in eager mode.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torchvision.models.detection import ssdlite320_mobilenet_v3_large
+from torchvision.models.segmentation import lraspp_mobilenet_v3_large
+
+from benchmarks.timing import save, seconds
+from tasks.files import write_json
+from tasks.formats.contract import CONTRACT, read_contract
+from tasks.formats.table import FORMATS
+from tasks.hardware import limit_threads
+from tasks.inference.loading import load, load_model
+from tasks.task import find_task
+
+NOTES = "deployment.json"  # of a work folder: what was exported
+WARMUP, ROUNDS = 3, 15
+
+
+def run(module: str, *options: str) -> str:
+    """Run a command of the project: "" where it succeeds, else the last line that it said."""
+    done = subprocess.run([sys.executable, "-m", module, *options], capture_output=True, text=True, check=False)
+    said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+    return "" if done.returncode == 0 else f"status {done.returncode}: {said[-1] if said else ''}"
+
+
+def export_all(name: str, checkpoint: Path, work: Path, options: Sequence[str]) -> None:
+    """Export and evaluate each format in each precision; what is noted in the work folder already is left out."""
+    notes = json.loads((work / NOTES).read_text()) if (work / NOTES).is_file() else {"name": name, "rows": []}
+    done = {(row["format"], row["precision"]) for row in notes["rows"]}
+    notes["options"] = list(options)
+    if "checkpoint" not in notes:
+        notes["checkpoint"] = evaluate(checkpoint, work / "checkpoint", options)
+    for kind in FORMATS.values():
+        for precision in kind.precisions:
+            if (kind.name, precision) in done:
+                continue
+            row = export_one(kind.name, precision, checkpoint, work, options)
+            notes["rows"].append(row)
+            write_json(work / NOTES, notes)
+            print(json.dumps(row), flush=True)
+
+
+def export_one(kind: str, precision: str, checkpoint: Path, work: Path, options: Sequence[str]) -> dict[str, Any]:
+    """Export one file and evaluate it."""
+    folder = work / f"{kind}_{precision}"
+    row: dict[str, Any] = {"format": kind, "precision": precision, "folder": folder.name}
+    chosen = [f"checkpoint={checkpoint}", f"format={kind}", f"precision={precision}", f"out={folder}", *options]
+    row["failed"] = run("tasks.export", *chosen)
+    if (folder / CONTRACT).is_file():
+        ((path, file),) = read_contract(folder / CONTRACT).files.items()
+        row |= {"file": path, "megabytes": file.bytes / 1e6}
+        parity = folder / "parity.json"
+        row["parity"] = json.loads(parity.read_text())["passed"] if parity.is_file() else None
+        quantization = folder / "quantization.json"
+        if quantization.is_file():
+            said = json.loads(quantization.read_text())
+            row["integer_share"] = said["integer_share_of_multiply_adds"]
+            row["layers_in_float"] = said["attempts"][-1]["excluded"]
+        if FORMATS[kind].runs:
+            row["metric"] = evaluate(folder / path, work / f"{folder.name}_evaluated", options)
+    return row
+
+
+def evaluate(checkpoint: Path, out: Path, options: Sequence[str]) -> float | str:
+    """Return the metric of a checkpoint or an exported file; what went wrong where there is none."""
+    own = [option for option in options if option.startswith("dataset")]
+    failed = run("tasks.evaluate", f"checkpoint={checkpoint}", f"out={out}", "accelerator=cpu", *own)
+    if failed:
+        return failed
+    metrics = json.loads((out / "metrics.json").read_text())
+    return float(metrics.get("mAP", metrics.get("mIoU")))
+
+
+def time_all(name: str, checkpoint: Path, work: Path) -> None:
+    """Time all exported files, the checkpoint and torchvision's model in turns, one image, one thread."""
+    notes = json.loads((work / NOTES).read_text())
+    rows = [row for row in notes["rows"] if "file" in row and FORMATS[row["format"]].runs]
+    with limit_threads(1), torch.inference_mode():
+        model = load_model(checkpoint)
+        files = [load(work / row["folder"] / row["file"], threads=1) for row in rows]
+        size = files[0].settings.size
+        image = torch.randint(0, 256, (1, 3, *size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+        parts = find_task(model.description.arch.head).parts
+        runs: dict[str, Callable[[], object]] = {
+            "torchvision, eager": build_peer(model.description.arch.head, model.description.arch.num_classes, image),
+            "checkpoint, torch": lambda: parts.predict(model, image, size=size),
+        }
+        for row, file in zip(rows, files, strict=True):
+            runs[row["folder"]] = lambda file=file: parts.predict(file, image, size=size)  # type: ignore[misc]
+        times = np.array([[seconds(function) for function in runs.values()] for _ in range(WARMUP + ROUNDS)])[WARMUP:]
+    peer = times[:, 0]
+    notes["latency"] = {
+        key: {
+            "milliseconds": float(1000 * np.median(column)),
+            "quartiles": (1000 * np.percentile(column, (25, 75))).tolist(),
+            "share_of_torchvision": float(np.median(column / peer)),
+        }
+        for key, column in zip(runs, times.T, strict=True)
+    }
+    save(f"deployment_{name}", {**notes, "size": list(size), "rounds": ROUNDS})
+
+
+def build_peer(head: str, classes: int, image: torch.Tensor) -> Callable[[], object]:
+    """Return torchvision's model of a task in eager mode, with random weights, from uint8 to boxes or classes."""
+    torch.manual_seed(0)
+    if head == "ssdlite":
+        detector = ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=classes + 1).eval()
+        return lambda: detector([image[0].float() / 255])
+    segmenter = lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=classes).eval()
+    return lambda: segmenter((image.float() / 255 - 0.45) / 0.225)["out"].argmax(1)
+
+
+def main() -> None:
+    """Run what the command line says."""
+    action, name, checkpoint, work, *options = sys.argv[1:]
+    Path(work).mkdir(parents=True, exist_ok=True)
+    if action == "export":
+        export_all(name, Path(checkpoint), Path(work), options)
+    else:
+        time_all(name, Path(checkpoint), Path(work))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""Which data a command takes with a checkpoint: the checkpoint's own, changed or replaced by what was typed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from data.config import DatasetConfig
+from data.errors import InputError
+from tasks.parsing import Partial, parse
+
+
+def choose_dataset(
+    own: DatasetConfig, wanted: Partial[DatasetConfig], *, typed_options: tuple[str, ...]
+) -> DatasetConfig:
+    """Return the data set to use: another one, or the checkpoint's own with what was given changed.
+
+    Args:
+        own: that of the checkpoint.
+        wanted: changes to it, or another one.
+        typed_options: of the command line, as they were typed.
+
+    Raises:
+        InputError: if the checkpoint's own is wanted, was drawn, and is gone.
+    """
+    changes = dict(wanted.changes)
+    name = str(changes.get("name") or own.name)
+    if name != own.name:
+        return parse(DatasetConfig, wanted.given, "dataset")
+    if "name" not in changes and name == "synthetic" and not Path(str(changes.get("root", own.root))).is_dir():
+        raise InputError(f"dataset: the scenes in {own.root} are gone; dataset=synthetic draws them")
+    typed = {option.partition("=")[0].lstrip("+") for option in typed_options}
+    if "dataset" in typed:  # named again: what its yaml says by default is no wish to differ from the checkpoint
+        changes = {key: value for key, value in changes.items() if f"dataset.{key}" in typed}
+    if "val" in changes:  # these say where the earlier split is
+        changes = {"val_share": None, "annotations": None, **changes}
+    return replace(own, **changes)  # type: ignore[arg-type]

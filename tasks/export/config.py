@@ -1,0 +1,137 @@
+"""The options of tasks.export, conf/export.yaml."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from data.config import DatasetConfig
+from data.errors import InputError
+from data.sizes import Size, to_size
+from tasks.dataset_choice import choose_dataset
+from tasks.formats.settings import Argmax, GraphSettings, HSwish, Input, Precision
+from tasks.formats.table import Format, choose_formats
+from tasks.parsing import Partial, hidden
+from tasks.targets.rule import check_name
+from tasks.task import Task
+
+OPSETS = range(18, 24)  # what torch's exporter writes and onnxruntime reads
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The images that the ranges of tensors are read from.
+
+    Attributes:
+        images: how many.
+        seed: which ones.
+
+    Raises:
+        ValueError: if there are none.
+    """
+
+    images: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.images < 1:
+            raise ValueError(f"images: {self.images}; expected an integer from 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportConfig:
+    """One export; what each option means is said in the file.
+
+    Raises:
+        ValueError: naming the field, what it held and what is allowed.
+    """
+
+    checkpoint: Path
+    dataset: Partial[DatasetConfig]
+    format: str | Sequence[str]
+    precision: Precision
+    out: Path
+    size: Size | int | None
+    batch: int | None
+    input: Input
+    hswish: HSwish
+    nms: bool | None
+    candidates: int | None
+    argmax: Argmax | None
+    scores: bool | None
+    opset: int
+    deployment_target: str
+    images: int
+    source: str | None
+    calibration: Calibration
+    max_drop: float | None
+    max_latency: float | None
+    target: str | Sequence[str] | None
+    debug: bool = False
+    typed: tuple[str, ...] = hidden(())
+
+    def __post_init__(self) -> None:
+        for field in ("batch", "candidates", "images"):
+            value = getattr(self, field)
+            if value is not None and value < 1:
+                raise ValueError(f"{field}: {value}; expected an integer from 1")
+        for field in ("max_drop", "max_latency"):
+            value = getattr(self, field)
+            if value is not None and not value > 0:
+                raise ValueError(f"{field}: {value}; expected a number above 0")
+        if self.opset not in OPSETS:
+            raise ValueError(f"opset: {self.opset}; expected {OPSETS[0]} to {OPSETS[-1]}")
+        if self.size is not None:
+            to_size(self.size, "size")
+        for name in self.targets:
+            check_name(name)
+        self._check_formats()
+
+    def _check_formats(self) -> None:
+        named = [self.format] if isinstance(self.format, str) else self.format
+        for kind in self.formats:
+            if self.precision not in kind.precisions and "all" not in named:
+                raise ValueError(
+                    f"precision: {self.precision!r} with format={kind.name}; choose from {', '.join(kind.precisions)}"
+                )
+            if self.batch is None and not kind.free_batch:
+                raise ValueError(f"batch: null with format={kind.name}, which needs a number; expected an integer")
+
+    @property
+    def formats(self) -> list[Format]:
+        """The formats; of all, those that have the precision.
+
+        Raises:
+            InputError: if there is no such format.
+        """
+        named = [self.format] if isinstance(self.format, str) else list(self.format)
+        found = choose_formats(named)
+        return [kind for kind in found if self.precision in kind.precisions] if "all" in named else found
+
+    @property
+    def targets(self) -> list[str]:
+        """The boards whose documents the network is checked against."""
+        return [self.target] if isinstance(self.target, str) else list(self.target or ())
+
+    def choose_dataset(self, own: DatasetConfig) -> DatasetConfig:
+        """Return the data set to compare on: another one, or the checkpoint's own with what was given changed."""
+        return choose_dataset(own, self.dataset, typed_options=self.typed)
+
+    def choose_settings(self, task: Task, kind: Format, *, size: Size) -> GraphSettings:
+        """Return what goes into the file of a format.
+
+        Raises:
+            InputError: if an option is not for the task, or the format cannot hold what it asks for.
+        """
+        own = {name: getattr(self, name) for name in ("nms", "candidates", "argmax", "scores")}
+        given = {name: value for name, value in own.items() if value is not None}
+        for name in given:
+            if name not in task.export_options:
+                raise InputError(f"{name}: not an option of {task.kind}; choose from {', '.join(task.export_options)}")
+        if not kind.whole:
+            raw = dict(task.raw_output)
+            wanted = {name: value for name, value in given.items() if raw.get(name, value) != value}
+            if wanted:
+                name = next(iter(wanted))
+                raise InputError(f"{name}: {kind.title} cannot hold what follows the network; leave {name} out")
+            given |= raw
+        return GraphSettings(size=size, batch=self.batch, input=self.input, hswish=self.hswish, **given)

@@ -1,0 +1,82 @@
+"""What model.json tells programs that are not Bneck: what each tensor means, and how the outputs are decoded."""
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from tasks.formats.settings import GraphSettings
+from tasks.models.description import Description
+from tasks.task import find_task
+
+RESIZES = {
+    "area": "the mean over the area of each new pixel where the image shrinks (OpenCV's INTER_AREA), bilinear else",
+    "bilinear": "bilinear from the four nearest pixels, without antialiasing (OpenCV's INTER_LINEAR)",
+    "antialias": "bilinear with antialiasing (Pillow's BILINEAR)",
+}
+PACKAGES = ("bneck", "torch", "torchvision")
+
+
+def list_facts(
+    description: Description, settings: GraphSettings, *, checkpoint: Mapping[str, str], packages: tuple[str, ...]
+) -> dict[str, Any]:
+    """Return what model.json says beside the files.
+
+    Args:
+        description: of the model.
+        settings: what is in the files.
+        checkpoint: name and SHA-256 of the file that was exported.
+        packages: that the formats were written with.
+    """
+    parts = find_task(description.arch.head).parts
+    return {
+        "task": find_task(description.arch.head).kind,
+        "preprocessing": describe_input(description, settings),
+        "outputs": parts.describe_outputs(description, settings),
+        "decoding": parts.describe_decoding(description, settings),
+        "classes": list_classes(description),
+        "checkpoint": dict(checkpoint),
+        "versions": {"python": platform.python_version(), **list_versions((*PACKAGES, *packages))},
+    }
+
+
+def describe_input(description: Description, settings: GraphSettings) -> dict[str, Any]:
+    """Return how an image becomes the file's input."""
+    entry, whole = description.preprocessing, settings.input == "uint8"
+    return {
+        "size": list(settings.size),
+        "resize": entry.resize,
+        "resize_rule": RESIZES[entry.resize],
+        "colors": "RGB",
+        "layout": "NHWC" if whole else "NCHW",
+        "values": "0 to 255, as decoded" if whole else "(value / 255 - mean) / std",
+        "mean": list(entry.mean),
+        "std": list(entry.std),
+        "normalized_by": "the file" if whole else "the caller",
+    }
+
+
+def list_classes(description: Description) -> list[dict[str, Any]]:
+    """Return a row for each class, in the order of the indices that the files give."""
+    classes, thresholds = description.classes, description.thresholds
+    return [
+        {
+            "index": index,
+            "name": classes.names[index],
+            "id": classes.ids[index],
+            "color": list(classes.colors[index]),
+            "threshold": None if thresholds is None else thresholds[index],
+        }
+        for index in range(len(classes))
+    ]
+
+
+def list_versions(packages: tuple[str, ...]) -> dict[str, str]:
+    """Return the versions of installed packages."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

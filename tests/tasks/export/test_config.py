@@ -1,0 +1,64 @@
+import pytest
+
+from data.errors import InputError
+from tasks.formats.table import FORMATS
+from tasks.task import DETECTION, SEGMENTATION
+from tests.support.runs import load_config
+
+
+def load(*options):
+    return load_config("export", "checkpoint=model.safetensors", *options)
+
+
+def settings(task, name, *options):
+    return load(*options).choose_settings(task, FORMATS[name], size=(64, 96))
+
+
+def test_all_formats_are_those_that_have_the_precision():
+    assert [kind.name for kind in load("format=all").formats] == list(FORMATS)
+    integers = [kind.name for kind in load("format=all", "precision=int8").formats]
+    assert integers == [name for name, kind in FORMATS.items() if "int8" in kind.precisions]
+    assert [kind.name for kind in load("format=[litert,onnx]").formats] == ["litert", "onnx"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["format=tflite"],
+            "format: unknown 'tflite'; choose from onnx, openvino, executorch, litert, coreml, ncnn, all",
+        ),
+        (["format=coreml", "precision=int8"], "precision: 'int8' with format=coreml; choose from fp32, fp16"),
+        (["precision=int4"], "precision: unknown 'int4'; choose from fp32, fp16, int8"),
+        (["format=litert", "batch=null"], "batch: null with format=litert, which needs a number; expected an integer"),
+        (["batch=0"], "batch: 0; expected an integer from 1"),
+        (["opset=9"], "opset: 9; expected 18 to 23"),
+        (["max_drop=-1"], "max_drop: -1; expected a number above 0"),
+        (["size=8"], r"size: 8; expected N or \[height, width\], integers from 32"),
+        (["calibration.images=0"], "calibration.images: 0; expected an integer from 1"),
+        (["target=tpu"], "target: unknown 'tpu'; choose from coral, "),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_exported_is_refused_by_name(options, message):
+    with pytest.raises(InputError, match=message):
+        load(*options)
+
+
+def test_options_of_the_other_task_are_refused():
+    with pytest.raises(InputError, match="argmax: not an option of detection; choose from nms, candidates"):
+        settings(DETECTION, "onnx", "argmax=low")
+    with pytest.raises(InputError, match="nms: not an option of segmentation; choose from argmax, scores"):
+        settings(SEGMENTATION, "onnx", "nms=false")
+
+
+def test_what_a_format_cannot_hold_is_left_out_or_refused():
+    assert not settings(DETECTION, "ncnn").nms
+    assert settings(SEGMENTATION, "ncnn").argmax == "none"
+    with pytest.raises(InputError, match="nms: ncnn cannot hold what follows the network; leave nms out"):
+        settings(DETECTION, "ncnn", "nms=true")
+
+
+def test_what_is_not_said_is_the_whole_model():
+    assert settings(DETECTION, "onnx").nms
+    assert settings(SEGMENTATION, "onnx").argmax == "full"

@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import pytest
+
+from data.errors import InputError
+from tasks.export.quantization import Bounds, Trial, list_counts, search
+from tasks.export.sensitivity import Layer
+from tasks.formats.operators import Operator, integer_share
+
+LAYERS = [Layer(f"layer {rank}", 100, 10.0 + rank) for rank in range(10)]
+
+
+class Files:
+    """Files whose metric is .5, less .01 for each of the first three layers in integers."""
+
+    def __init__(self, *, dtype="int8"):
+        self.tried, self.dtype = [], dtype
+
+    def convert(self, exclude):
+        self.tried.append(exclude)
+
+    def score(self):
+        return 0.5 - 0.01 * sum(f"layer {rank}" not in self.tried[-1] for rank in range(3))
+
+    def list_operators(self):
+        floats = len(self.tried[-1])
+        return [
+            *[Operator("", "Conv", self.dtype, (), 100)] * (10 - floats),
+            *[Operator("", "Conv", "float32", (), 100)] * floats,
+            Operator("", "Add", "float32", ()),
+        ]
+
+    def search(self, *, time=None, **bounds):
+        trial = Trial(self.convert, self.score, time, self.list_operators)
+        bounds = Bounds(**{"drop": 1.0, "latency": None, **bounds})
+        return search(trial, LAYERS, metric="mAP", before=0.5, bounds=bounds, path=Path("model.onnx"))
+
+
+def test_layers_are_left_in_float_until_the_metric_holds():
+    files = Files()
+    found = files.search().to_dict()
+    assert [sorted(exclude) for exclude in files.tried] == [[], ["layer 0"], ["layer 0", "layer 1"]]
+    assert found["metric"] == pytest.approx({"name": "mAP", "before": 0.5, "after": 0.49, "drop_points": 1.0})
+    assert found["integer_share_of_multiply_adds"] == pytest.approx(0.8)
+    assert [layer["computes_in"] for layer in found["layers"]] == ["float"] * 2 + ["int8"] * 8
+
+
+def test_what_cannot_be_met_fails_with_the_table():
+    with pytest.raises(InputError, match=r"max_drop=0\.001 .*cannot be met; tried:\nlayers in float +mAP") as caught:
+        Files().search(drop=0.001, time=lambda: 9.0, latency=5.0)
+    assert str(caught.value).count("\n") == 5  # the head of the table, 0, 1, 2 and 4 layers
+
+
+def test_a_slow_file_is_not_taken():
+    times = iter([9.0, 4.0, 4.0])
+    assert len(Files().search(drop=None, time=lambda: next(times), latency=5.0).attempts) == 2
+
+
+def test_a_file_that_claims_integers_and_computes_in_float_fails():
+    with pytest.raises(InputError, match="0% of its multiply-adds are in integers, 100% expected"):
+        Files(dtype="float32").search()
+
+
+def test_attempts_double_up_to_half_of_the_layers():
+    assert list_counts(60) == [0, 1, 2, 4, 8, 16]
+    assert list_counts(2) == [0, 1]
+
+
+def test_the_share_counts_multiply_adds():
+    operators = [Operator("", "Conv", "int8", (), 30), Operator("", "Conv", "float32", (), 10)]
+    assert integer_share(operators) == 0.75
+    assert integer_share([]) == 0
