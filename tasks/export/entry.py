@@ -1,8 +1,8 @@
 """How images enter an exported file, as its contract says it, beside how they enter the model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -38,6 +38,18 @@ class Entry:
     mean: Triple
     std: Triple
     input: Input = "uint8"
+
+
+def read_entry(told: Mapping[str, Any]) -> Entry:
+    """Return what model.json says under "preprocessing", see `tasks.export.facts.describe_input`."""
+    return Entry(
+        size=tuple(told["size"]),
+        resize=told["resize"],
+        colors=told["colors"],
+        mean=tuple(told["mean"]),
+        std=tuple(told["std"]),
+        input="uint8" if told["normalized_by"] == "the file" else "float",
+    )
 
 
 def compare_entry(preprocessing: Preprocessing, entry: Entry, photos: Sequence[np.ndarray]) -> tuple[Stage, ...]:

@@ -1,5 +1,6 @@
 """What a contract says of images on their way into a file, beside how they enter the model."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,9 +8,12 @@ import pytest
 
 from data.resizing import resize_image
 from data.synthetic.scene import draw_scene
-from tasks.export.entry import STAGES, Entry, compare_entry
+from tasks.export.entry import STAGES, Entry, compare_entry, read_entry
+from tasks.export.facts import describe_input
+from tasks.formats.settings import GraphSettings
 from tasks.models.preprocessing import Preprocessing
 from tests.support.peers import load_photograph
+from tests.tasks.export.faults import KINDS
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 MODEL = Preprocessing((64, 96), mean=MEAN, std=STD, resize="antialias")
@@ -26,6 +30,14 @@ def test_a_right_contract_passes():
     assert tuple(stage.name for stage in stages) == STAGES
     assert [(stage.judgement.verdict, stage.own.largest) for stage in stages] == [("equal", 0.0)] * 3
     assert [round(stage.shift.largest, 6) for stage in stages] == [0.5, 0.5, round(0.5 / 255 / 0.224, 6)]
+
+
+@pytest.mark.parametrize("kind", ["uint8", "float"])
+def test_what_model_json_says_is_right(kind):
+    told = describe_input(replace(KINDS["ssdlite"][0], preprocessing=MODEL), GraphSettings(size=(64, 96), input=kind))
+    entry = read_entry(json.loads(json.dumps(told)))
+    assert entry == replace(RIGHT, input=kind)
+    assert all(stage.judgement.passed for stage in compare_entry(MODEL, entry, PHOTOS))
 
 
 @pytest.mark.parametrize(
