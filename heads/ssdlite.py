@@ -1,5 +1,6 @@
 """SSDLite (arXiv:1801.04381, section 6.2) as MobileNetV3 uses it (arXiv:1905.02244, section 6.3)."""
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -128,3 +129,8 @@ class SSDLite(nn.Module):
     def anchors(self, size: tuple[int, int]) -> Tensor:
         """Return the anchors (A, 4) for an input of `size`, xyxy in input pixels."""
         return build_anchors(size, strides=self.strides, layout=self.layout)
+
+    def level_lengths(self, size: tuple[int, int]) -> tuple[int, ...]:
+        """Return the number of anchors of each level, finest first, for an input of `size`."""
+        cells = (math.ceil(size[0] / stride) * math.ceil(size[1] / stride) for stride in self.strides)
+        return tuple(count * each for count, each in zip(cells, self.layout.per_cell, strict=True))

@@ -38,6 +38,7 @@ class DetectorGraph(Graph):
         own = copy_of(model)
         self.backbone, self.head = own.backbone, own.head
         self.postprocessing, self.scores = own.postprocessing, description.arch.scores
+        self.levels = dict.fromkeys(RAW, own.head.level_lengths(settings.size))
         self.candidates = count_candidates(own.postprocessing, settings)
         self.register_buffer("anchors", own.head.anchors(settings.size), persistent=False)
         rewrite(self, self.example(), parts=settings.hswish == "parts")

@@ -6,11 +6,14 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
+from backbones.mobilenetv3 import MobileNetV3
+from backbones.tables import TapPoint
 from tasks.formats.settings import GraphSettings
 from tasks.models.preprocessing import Preprocessing
 
 Stages = dict[str, Tensor]
 PREPROCESSING = "preprocessing"  # the stage that a network begins with
+ORDER = ("expand", "depthwise", "out")  # of a block's maps, first computed first
 
 
 class Graph(nn.Module):
@@ -19,6 +22,7 @@ class Graph(nn.Module):
     Attributes:
         settings: what is in it.
         outputs: names of the stages that the file gives.
+        levels: of stages (N, A, ...) that several layers give, one behind the other: how many of the A each gives.
         raw: names of the stages that the head gives.
         planes: whether pixels come as (N, 3, H, W) float32, 0 to 255, as formats without bytes take them.
     """
@@ -29,6 +33,7 @@ class Graph(nn.Module):
     def __init__(self, settings: GraphSettings, preprocessing: Preprocessing, *, outputs: tuple[str, ...]) -> None:
         super().__init__()
         self.settings, self.outputs = settings, outputs
+        self.levels: dict[str, tuple[int, ...]] = {}
         scale, shift = (torch.stack(values) for values in zip(*fold_normalization(preprocessing), strict=True))
         self.register_buffer("scale", by_channel(scale), persistent=False)
         self.register_buffer("shift", by_channel(shift), persistent=False)
@@ -79,10 +84,16 @@ def by_channel(values: Tensor) -> Tensor:
 
 
 def give_all(graph: Graph) -> Graph:
-    """Return a graph of the same layers whose outputs are all of its stages, for comparisons."""
-    other = copy.copy(graph)
+    """Return a copy of a graph whose outputs are all of its stages, for comparisons.
+
+    Of MobileNetV3 these are also "row_1", "row_2" and so on: what the rows of the paper's table give.
+    """
+    other = copy.deepcopy(graph)
+    backbone = other.get_submodule("backbone")
+    if isinstance(backbone, MobileNetV3):
+        backbone.tap_points = tap_rows(backbone.tap_points, rows=len(backbone.blocks))
     with torch.no_grad():
-        other.outputs = tuple(graph.stages(graph.example()))
+        other.outputs = tuple(other.stages(other.example()))
     return other
 
 
@@ -91,3 +102,12 @@ def take_planes(graph: Graph) -> Graph:
     other = copy.copy(graph)
     other.planes = graph.settings.input == "uint8"
     return other
+
+
+def tap_rows(points: dict[str, TapPoint], *, rows: int) -> dict[str, TapPoint]:
+    """Return taps and the outputs of all rows by name, in the order in which they are computed."""
+    every: dict[str, TapPoint] = {f"row_{number}": (number, "out") for number in range(1, rows + 1)}
+    taken = set(points.values())
+    named = points | {name: point for name, point in every.items() if point not in taken}
+    order = {point: (point[0], ORDER.index(point[1])) for point in named.values() if point[0] != "last"}
+    return dict(sorted(named.items(), key=lambda item: order.get(item[1], (rows + 1, 0))))

@@ -1,0 +1,95 @@
+"""When a stage of an exported file is as it should be."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from tasks.export.differences import Difference
+from tasks.formats.settings import Precision
+
+Verdict = Literal["equal", "close", "unclear", "different"]
+
+EQUAL = 0.01  # of what half a grey level changes: a difference of less is nothing that the input could show
+DIFFERENT = 1.001  # times that: rounding to whole grey levels is not more than half of one
+DECISIONS = ("boxes", "scores", "labels")  # stages behind a choice, the largest of many values
+
+
+class Decibels(NamedTuple):
+    """Signal-to-noise ratios of a stage: from `good` on it is close, under `least` it is different."""
+
+    good: float
+    least: float
+
+    def __str__(self) -> str:
+        return f"from {self.least:g} dB"
+
+
+class Ratio(NamedTuple):
+    """The most by which a stage may differ, as a share of its largest value."""
+
+    most: float
+
+    def __str__(self) -> str:
+        return f"up to {self.most:g}"
+
+
+Limit = Decibels | Ratio
+
+FP32 = Ratio(1e-5)
+# Two classes that score alike within rounding change places; none of the 786 432 pixels of eight of the demo's images.
+FP32_INDICES = Ratio(1e-4)
+
+# As measured on three trained models, SSDLite-Small 192 x 288, LR-ASPP-Small 256 x 384 and SSDLite-Large 320 x 320.
+# Right files in fp16 (of the small two, onnxruntime's converter): from 50 dB, decisions from 36; 40 dB is what half a
+# grey level does to the input. Right files in int8 (of all, onnxruntime's static quantisation of convolutions, unsigned
+# activations, signed weights by channel, 32 images): from 12 dB, decisions from 11. With the weights of one convolution
+# twice too large, one after the other: the stage of 191 falls to at most 8.5 dB, and none before it; 51, within
+# squeeze-and-excite and LR-ASPP's gate, which a hard sigmoid bounds, stay at 12 or more. They are left to the metric.
+VALUES = {"fp16": Decibels(45, 40), "int8": Decibels(16, 10)}
+CHOICES = {"fp16": Decibels(34, 25), "int8": Decibels(10, 5)}
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is said of a stage.
+
+    Attributes:
+        verdict: "equal", "different", or for rounded files "close", where that is clear.
+        passed: whether it is as it should be.
+        limit: that it is judged by.
+    """
+
+    verdict: Verdict
+    passed: bool
+    limit: Limit
+
+
+def judge(own: Difference, shift: Difference, limit: Limit) -> Judgement:
+    """Judge a stage by how the file differs from the model and how the model's own stage reacts to its input.
+
+    Without rounding, both the largest and the typical difference are compared with what half a grey level changes:
+    "equal" is at most a hundredth of it, "different" more than all of it; between them it is "unclear", and what
+    counts is the limit alone. Rounded files differ by more than that even if all is well: their limits are ratios of
+    signal to noise.
+
+    Args:
+        own: difference between file and model.
+        shift: difference between the model on images and on the same images changed by half a grey level.
+        limit: of the stage.
+    """
+    if isinstance(limit, Decibels):
+        ratio = own.decibels
+        verdict: Verdict = "close" if ratio >= limit.good else "unclear" if ratio >= limit.least else "different"
+        return Judgement(verdict, verdict != "different", limit)
+    pairs = ((own.largest, shift.largest), (own.typical, shift.typical))
+    if all(value <= EQUAL * change for value, change in pairs):
+        verdict = "equal"
+    else:
+        verdict = "different" if any(value > DIFFERENT * change for value, change in pairs) else "unclear"
+    return Judgement(verdict, verdict != "different" and own.relative(own.largest) <= DIFFERENT * limit.most, limit)
+
+
+def choose_limit(stage: str, precision: Precision) -> Limit:
+    """Return the limit of a stage in files of a precision."""
+    if precision == "fp32":
+        return FP32_INDICES if stage == "labels" else FP32
+    return (CHOICES if stage in DECISIONS else VALUES)[precision]
