@@ -27,13 +27,16 @@ let current = new AbortController(); // of the picture or the camera that is sho
  */
 export async function start(own) {
   engine = own;
+  byId("unstarted").remove();
+  document.body.classList.add("loading");
   byId("privacy").textContent = engine.privacy;
   try {
     model = await engine.describeModel();
   } catch (error) {
-    byId("about").hidden = true;
     say(error.message);
     return;
+  } finally {
+    document.body.classList.remove("loading");
   }
   document.title = `${model.name} · Bneck`;
   byId("model").textContent = model.name;
