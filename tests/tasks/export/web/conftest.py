@@ -11,7 +11,7 @@ import pytest
 
 from tasks.export.facts import list_facts
 from tasks.export.web.runtime import PACKAGE, VARIABLE, find_here
-from tasks.export.web.writing import write_page
+from tasks.export.web.writing import PAGE, write_page
 from tasks.formats.contract import Contract, describe_file, read_contract
 from tasks.formats.conversion import Conversion
 from tasks.formats.settings import GraphSettings
@@ -87,6 +87,15 @@ def serve() -> Iterator[Any]:
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture(scope="module")
+def scripts(browser: Any, serve: Any) -> Any:
+    """Open a browser where the page's scripts can be imported."""
+    page = browser.new_page()
+    page.goto(serve(PAGE))
+    yield page
+    page.close()
 
 
 @pytest.fixture(scope="module")

@@ -29,15 +29,6 @@ SIZES = [  # (height, width), and the new ones: smaller, by whole numbers or not
 ]
 
 
-@pytest.fixture(scope="module")
-def scripts(browser: Any, serve: Any) -> Any:
-    """Open a browser where the page's scripts can be imported."""
-    page = browser.new_page()
-    page.goto(serve(PAGE))
-    yield page
-    page.close()
-
-
 def as_the_file_takes_it(image: np.ndarray) -> np.ndarray:
     """Round to whole numbers as `tasks.formats.running` does."""
     return torch.tensor(np.array(image)).float().round().clamp(0, 255).byte().numpy()
