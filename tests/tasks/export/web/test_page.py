@@ -171,6 +171,7 @@ def test_a_model_that_is_damaged_is_said(browser: Any, site: SimpleNamespace) ->
     page.close()
 
 
+@pytest.mark.slow
 @detector
 def test_a_page_that_is_opened_as_a_file_asks_for_a_server(browser: Any, site: SimpleNamespace) -> None:
     page = browser.new_page()
