@@ -14,6 +14,7 @@ from tasks.demo.inference import MOST_PIXELS, Inference
 from tasks.demo.samples import find_samples, make_thumbnail
 from tasks.models.architecture import name_network
 from tasks.models.description import Description
+from tasks.page.files import read_files
 from tasks.predict.predictor import DRAWN_SCORE
 from tasks.task import find_task
 
@@ -85,8 +86,8 @@ def page_handlers() -> dict[str, Any]:
 
         return handler
 
-    files = [path for path in sorted(PAGE.iterdir()) if path.suffix in TYPES]
-    return {path.name.replace("index.html", ""): send(path.read_bytes(), TYPES[path.suffix]) for path in files}
+    files = {name: content for name, content in read_files(PAGE).items() if Path(name).suffix in TYPES}
+    return {name.replace("index.html", ""): send(content, TYPES[Path(name).suffix]) for name, content in files.items()}
 
 
 async def send_model(request: web.Request) -> web.Response:

@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from tasks.formats.settings import GraphSettings
+from tasks.models.architecture import name_network
 from tasks.models.description import Description
 from tasks.task import find_task
 
@@ -31,6 +32,7 @@ def list_facts(
     parts = find_task(description.arch.head).parts
     return {
         "task": find_task(description.arch.head).kind,
+        "name": name_network(description.arch.head, description.arch.backbone),
         "preprocessing": describe_input(description, settings),
         "outputs": parts.describe_outputs(description, settings),
         "decoding": parts.describe_decoding(description, settings),

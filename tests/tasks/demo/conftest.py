@@ -3,18 +3,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright import sync_api
 
 from data.config import DatasetConfig
 from tasks.demo.app import build_app
 from tasks.demo.inference import Inference
 from tasks.predict.predictor import Predictor
-from tests.tasks.demo.served import BROWSERS, THRESHOLDS, draw_image, encode, find_browser, save_model, serving
-
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
-)
+from tests.support.browser import running_browser
+from tests.support.pictured_models import THRESHOLDS, draw_image, encode, save_model
+from tests.tasks.demo.served import serving
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +22,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    path = find_browser()
-    if path is None:
-        pytest.skip(f"no browser: expected $BROWSER or one of {', '.join(BROWSERS)} in PATH")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS.split())
+    with running_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module", params=["ssdlite", "lraspp"])

@@ -18,7 +18,8 @@ from data.images import load_mask
 from tasks.demo import app as serving_app
 from tasks.demo import inference
 from tasks.predict.predictor import Predictor
-from tests.tasks.demo.served import CLASSES, ask, build, draw_image, encode, error_of, save_model
+from tests.support.pictured_models import CLASSES, draw_image, encode, save_model
+from tests.tasks.demo.served import ask, build, error_of
 
 
 def test_the_boxes_are_those_of_the_predictor(models: dict[str, Path]) -> None:

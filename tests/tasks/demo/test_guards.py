@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from tasks.predict.predictor import Predictor
-from tests.tasks.demo.served import ask, build, draw_image, encode
+from tests.support.pictured_models import draw_image, encode
+from tests.tasks.demo.served import ask, build
 
 
 @pytest.mark.parametrize(

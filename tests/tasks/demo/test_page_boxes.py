@@ -6,13 +6,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tests.tasks.demo.pages import canvas, choose, detector, see, slide
-from tests.tasks.demo.served import (
-    CLASSES,
-    THRESHOLDS,
-    draw_image,
-    encode,
-)
+from tests.support.browser import canvas, choose, see, slide
+from tests.support.pictured_models import CLASSES, THRESHOLDS, draw_image, encode
+from tests.tasks.demo.pages import detector
 
 
 def expected_boxes(site: Any, thresholds: tuple[float, ...]) -> list[int]:

@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.tasks.demo.pages import canvas, see
+from tests.support.browser import canvas, see
 
 
 def test_the_cameras_frames_come_one_at_a_time(page: Any) -> None:

@@ -9,12 +9,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from tests.tasks.demo.pages import canvas, choose, see, segmenter, slide
-from tests.tasks.demo.served import (
-    CLASSES,
-    draw_image,
-    encode,
-)
+from tests.support.browser import canvas, choose, see, slide
+from tests.support.pictured_models import CLASSES, draw_image, encode
+from tests.tasks.demo.pages import segmenter
 
 
 @segmenter

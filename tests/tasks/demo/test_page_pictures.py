@@ -9,12 +9,10 @@ from playwright import sync_api
 
 from tasks.demo.app import build_app
 from tasks.demo.inference import Inference
-from tests.tasks.demo.pages import canvas, choose, detector, see
-from tests.tasks.demo.served import (
-    draw_image,
-    encode,
-    serving,
-)
+from tests.support.browser import canvas, choose, see
+from tests.support.pictured_models import draw_image, encode
+from tests.tasks.demo.pages import detector
+from tests.tasks.demo.served import serving
 
 
 @detector

@@ -8,7 +8,8 @@ from PIL import Image
 from data.config import DatasetConfig
 from tasks.demo.samples import find_samples
 from tasks.predict.predictor import Predictor
-from tests.tasks.demo.served import ask, build, draw_image, encode, save_model
+from tests.support.pictured_models import draw_image, encode, save_model
+from tests.tasks.demo.served import ask, build
 
 
 def make_images(*paths: Path) -> None:

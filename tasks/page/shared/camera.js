@@ -1,7 +1,6 @@
 // Frames of a camera, one at a time: the next is taken when the last one is done with, so that none pile up.
 
 const LONGEST = 640; // pixels of a frame's longer side
-const QUALITY = 0.85; // of its JPEG file
 
 const REASONS = {
   NotAllowedError: "The browser does not let this page use the camera: allow it in the address bar and try again.",
@@ -38,7 +37,7 @@ export function closeCamera(video) {
   video.srcObject = null;
 }
 
-/** Return the picture that a camera shows now, as a canvas and as a JPEG file. */
+/** Return the picture that a camera shows now, as a canvas. */
 export async function takeFrame(video) {
   await new Promise(requestAnimationFrame); // which also rests while the page is hidden
   const scale = Math.min(1, LONGEST / Math.max(video.videoWidth, video.videoHeight));
@@ -46,8 +45,7 @@ export async function takeFrame(video) {
   canvas.width = Math.round(video.videoWidth * scale);
   canvas.height = Math.round(video.videoHeight * scale);
   canvas.getContext("2d").drawImage(video, 0, 0, canvas.width, canvas.height);
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", QUALITY));
-  return { canvas, blob };
+  return canvas;
 }
 
 /** Measures how many frames a second there were of late. */

@@ -11,7 +11,8 @@ const ROOM = 0.68; // share of the window's height for the picture
 export class Viewer {
   /**
    * An item, as the viewer shows it: name, source (what drawImage takes), width, height; where a camera gave it, rate in
-   * frames a second; once predicted, seconds and either detections or labels (a Uint8Array), pixels (of each class), mask.
+   * frames a second; once predicted, seconds and either detections (of each label, score, box) or labels (a Uint8Array) and
+   * pixels (how many of each class).
    */
   item = null;
   pointed = null;

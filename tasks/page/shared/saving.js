@@ -1,6 +1,7 @@
 // Files that the page saves: the picture as it is drawn, and what was found as JSON.
 
 import { draw } from "./drawing.js";
+import { encodeLabels } from "./encoding.js";
 
 const SMALL = 800; // pixels of the longer side
 
@@ -15,15 +16,19 @@ export async function savePicture(item, look) {
 }
 
 /** Save what is drawn, in pixels of the image. */
-export function saveJson(item, look, model, thresholds) {
-  const { names, shown, visible } = look;
+export async function saveJson(item, look, model, thresholds) {
+  const { names, colors, shown, visible } = look;
   const about = { image: item.name, width: item.width, height: item.height, checkpoint: model.checkpoint };
   const found = item.detections
     ? {
         thresholds: Object.fromEntries(names.map((name, index) => [name, thresholds[index]]).filter((_, index) => shown[index])),
         detections: visible.map(({ label, score, box }) => ({ class: names[label], score, box })),
       }
-    : { classes: names, pixels: Object.fromEntries(names.map((name, index) => [name, item.pixels[index]])), mask: item.mask };
+    : {
+        classes: names,
+        pixels: Object.fromEntries(names.map((name, index) => [name, item.pixels[index]])),
+        mask: await encodeLabels(item.labels, item.width, item.height, colors),
+      };
   save(new Blob([JSON.stringify({ ...about, ...found }, null, 1)], { type: "application/json" }), item.name, "json");
 }
 

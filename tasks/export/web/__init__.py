@@ -1,0 +1,1 @@
+"""format=web: a folder with a page that runs an exported model in the browser."""
