@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import litert_torch
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from torch import Tensor, nn
@@ -28,13 +27,18 @@ from tasks.formats.litert_file import (
     name_of,
     name_ports,
 )
-from tasks.formats.litert_quantization import halve, quantize
 from tasks.formats.operators import Operator
 from tasks.formats.ports import Port
-from tasks.formats.quiet import quiet
+from tasks.formats.silence import silenced
 
+EXAMPLE = """from ai_edge_litert.interpreter import Interpreter
+
+model = Interpreter("{file}")
+model.allocate_tensors()
+model.set_tensor(model.get_input_details()[0]["index"], values)
+model.invoke()
+outputs = {{port["name"]: model.get_tensor(port["index"]) for port in model.get_output_details()}}"""
 INPUT = "images"
-RAW = {"class_logits", "deltas", "logits"}  # what a network itself gives
 WEIGHED = (*CONVOLUTIONS, "FULLY_CONNECTED", "BATCH_MATMUL")  # what has multiply-adds
 
 
@@ -44,14 +48,15 @@ def convert(graph: Graph, path: Path, conversion: Conversion) -> None:
     Of one in integers the image is int8, each value less 128, and raw outputs are int8; labels are the integers that
     they are, boxes, scores and probabilities float32.
     """
+    from tasks.formats.litert_quantization import halve, quantize  # late, as `litert_torch`
+
     settings, pixels = conversion.quantization, graph.settings.input == "uint8"
-    with quiet():
-        if settings is None:
-            content = lower(enter_in_float(graph) if pixels else graph, graph.example())
-            content = halve(content) if conversion.precision == "fp16" else content
-        else:
-            content = lower(enter_in_integers(graph) if pixels else graph, graph.example().float())
-            content = quantize(content, settings, pixels=pixels, whole=not RAW.issuperset(graph.outputs))
+    if settings is None:
+        content = lower(enter_in_float(graph) if pixels else graph, graph.example())
+        content = halve(content) if conversion.precision == "fp16" else content
+    else:
+        content = lower(enter_in_integers(graph) if pixels else graph, graph.example().float())
+        content = quantize(content, settings, pixels=pixels, whole=not set(graph.raw).issuperset(graph.outputs))
     path.write_bytes(name_ports(content, INPUT, graph.outputs))
 
 
@@ -103,6 +108,8 @@ class Lowered(nn.Module):
 
 def lower(graph: Graph, example: Tensor) -> bytes:
     """Return a graph as the bytes of a LiteRT file of floats."""
+    import litert_torch  # late: it takes seconds, and files are run without it
+
     model = litert_torch.convert(Lowered(graph).eval(), (example,))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.tflite"
@@ -149,7 +156,7 @@ def open_session(path: Path, *, threads: int | None) -> LitertSession:
     """
     load(path)
     try:
-        with quiet():
+        with silenced():
             return LitertSession(path, threads=threads)
     except (RuntimeError, ValueError) as error:
         raise InputError(f"{path}: LiteRT cannot open it: {str(error).splitlines()[0][:300]}") from error

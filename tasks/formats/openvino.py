@@ -4,7 +4,6 @@ import math
 import re
 from pathlib import Path
 
-import nncf
 import numpy as np
 import openvino
 import torch
@@ -14,8 +13,12 @@ from tasks.formats.conversion import Conversion, Quantization
 from tasks.formats.graph import Graph
 from tasks.formats.operators import Operator
 from tasks.formats.ports import Port
-from tasks.formats.quiet import quiet
 
+EXAMPLE = """import openvino
+
+model = openvino.Core().compile_model("{file}", "CPU")
+found = model(values)
+outputs = {{port.any_name: found[port] for port in model.outputs}}"""
 INPUT = "images"
 NETWORK = ("backbone", "head")  # the modules of a graph that can be quantised; what is around them stays in float
 WEIGHED = {"Convolution": 1, "GroupConvolution": 2, "MatMul": 0}  # the first sides of a weight that are its channels
@@ -25,11 +28,10 @@ INTEGERS = ("i8", "u8")
 
 def convert(graph: Graph, path: Path, conversion: Conversion) -> None:
     """Write a graph as an OpenVINO file, with its weights in a `.bin` beside it."""
-    with quiet():
-        model = trace(graph)
-        if conversion.quantization is not None:
-            model = quantize(model, conversion.quantization)
-        openvino.save_model(model, str(path), compress_to_fp16=conversion.precision != "fp32")
+    model = trace(graph)
+    if conversion.quantization is not None:
+        model = quantize(model, conversion.quantization)
+    openvino.save_model(model, str(path), compress_to_fp16=conversion.precision == "fp16")
 
 
 def trace(graph: Graph) -> openvino.Model:
@@ -48,6 +50,8 @@ def trace(graph: Graph) -> openvino.Model:
 
 def quantize(model: openvino.Model, settings: Quantization) -> openvino.Model:
     """Turn a network into one of integers, by the ranges that its tensors take on the calibration images."""
+    import nncf  # late: it takes seconds, and files are run without it
+
     outside = rf"^(?!__module\.(?:{'|'.join(NETWORK)})[./])"
     excluded = [rf"^__module\.{re.escape(name)}[./]" for name in sorted(settings.exclude)]
     scope = nncf.IgnoredScope(patterns=[outside, *excluded], validate=False)
