@@ -14,10 +14,15 @@ STEPS = 12  # links of a chain of boxes, each of which would suppress the next
 def pairwise_iou(boxes: Tensor) -> Tensor:
     """Return the overlap of all pairs of boxes (N, M, 4), xyxy: (N, M, M), intersection over union."""
     x0, y0, x1, y1 = boxes.split(1, dim=2)  # (N, M, 1) each
-    width = (torch.minimum(x1, x1.mT) - torch.maximum(x0, x0.mT)).clamp(min=0)  # (N, M, M)
-    height = (torch.minimum(y1, y1.mT) - torch.maximum(y0, y0.mT)).clamp(min=0)
+    width = (torch.minimum(x1, turn(x1)) - torch.maximum(x0, turn(x0))).clamp(min=0)  # (N, M, M)
+    height = (torch.minimum(y1, turn(y1)) - torch.maximum(y0, turn(y0))).clamp(min=0)
     shared, area = width * height, (x1 - x0) * (y1 - y0)
-    return shared / (area + area.mT - shared).clamp(min=1e-9)
+    return shared / (area + turn(area) - shared).clamp(min=1e-9)
+
+
+def turn(column: Tensor) -> Tensor:
+    """Turn (N, M, 1) into (N, 1, M); OpenVINO knows no `mT`."""
+    return column.transpose(1, 2)
 
 
 def find_kept(boxes: Tensor, labels: Tensor, *, iou_threshold: float) -> Tensor:

@@ -1,0 +1,192 @@
+"""LiteRT: written by litert-torch, quantised by ai-edge-quantizer, run by LiteRT's interpreter."""
+
+import copy
+import math
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from data.errors import InputError
+from tasks.formats.conversion import Conversion
+from tasks.formats.graph import Graph
+from tasks.formats.litert_file import (
+    CONVOLUTIONS,
+    TYPES,
+    kind_of,
+    list_of,
+    load,
+    name_convolutions,
+    name_of,
+    name_ports,
+)
+from tasks.formats.operators import Operator
+from tasks.formats.ports import Port
+from tasks.formats.silence import silenced
+
+EXAMPLE = """from ai_edge_litert.interpreter import Interpreter
+
+model = Interpreter("{file}")
+model.allocate_tensors()
+model.set_tensor(model.get_input_details()[0]["index"], values)
+model.invoke()
+outputs = {{port["name"]: model.get_tensor(port["index"]) for port in model.get_output_details()}}"""
+INPUT = "images"
+WEIGHED = (*CONVOLUTIONS, "FULLY_CONNECTED", "BATCH_MATMUL")  # what has multiply-adds
+
+
+def convert(graph: Graph, path: Path, conversion: Conversion) -> None:
+    """Write a graph as a LiteRT file.
+
+    Of one in integers the image is int8, each value less 128, and raw outputs are int8; labels are the integers that
+    they are, boxes, scores and probabilities float32.
+    """
+    from tasks.formats.litert_quantization import halve, quantize  # late, as `litert_torch`
+
+    settings, pixels = conversion.quantization, graph.settings.input == "uint8"
+    if settings is None:
+        content = lower(enter_in_float(graph) if pixels else graph, graph.example())
+        content = halve(content) if conversion.precision == "fp16" else content
+    else:
+        content = lower(enter_in_integers(graph) if pixels else graph, graph.example().float())
+        content = quantize(content, settings, pixels=pixels, whole=not set(graph.raw).issuperset(graph.outputs))
+    path.write_bytes(name_ports(content, INPUT, graph.outputs))
+
+
+def enter_in_float(graph: Graph) -> Graph:
+    """Return a graph that normalises before channels come first, so that the converter need not move them at all."""
+    other = copy.copy(graph)
+    scale, shift = (values.reshape(3) for values in (graph.scale, graph.shift))
+    other.enter = lambda images: (images.float() * scale + shift).permute(0, 3, 1, 2)  # type: ignore[method-assign]
+    return other
+
+
+def enter_in_integers(graph: Graph) -> Graph:
+    """Return a graph that takes pixels as floats and normalises by a depthwise convolution, which integers do too."""
+    other = copy.deepcopy(graph)
+    normalize = nn.Conv2d(3, 3, 1, groups=3).requires_grad_(requires_grad=False)
+    normalize.weight.copy_(graph.scale.reshape(3, 1, 1, 1))
+    normalize.bias.copy_(graph.shift.reshape(3))  # type: ignore[union-attr]
+    other.normalize = normalize
+    other.enter = lambda images: normalize(images.permute(0, 3, 1, 2))  # type: ignore[method-assign]
+    return other
+
+
+class ChannelsLast(TorchFunctionMode):
+    """Reduces channels where LiteRT keeps them, on the last axis, so that the converter need not move them."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Call a function of torch."""
+        if func in (Tensor.argmax, Tensor.amax, Tensor.softmax) and args[0].dim() == 4 and args[1:] == (1,):
+            found = func(args[0].permute(0, 2, 3, 1), 3)
+            return found.permute(0, 3, 1, 2) if func is Tensor.softmax else found
+        return func(*args, **(kwargs or {}))
+
+
+class Lowered(nn.Module):
+    """A graph whose channels are reduced where LiteRT keeps them."""
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__()
+        self.whole = graph  # a module that is named `graph` breaks torch.export
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return the outputs of the graph."""
+        with ChannelsLast():
+            found: tuple[Tensor, ...] = self.whole(images)
+        return found
+
+
+def lower(graph: Graph, example: Tensor) -> bytes:
+    """Return a graph as the bytes of a LiteRT file of floats."""
+    import litert_torch  # late: it takes seconds, and files are run without it
+
+    model = litert_torch.convert(Lowered(graph).eval(), (example,))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.tflite"
+        model.export(str(path))
+        return name_convolutions(path.read_bytes(), graph)
+
+
+class LitertSession:
+    """A LiteRT file in the interpreter.
+
+    Attributes:
+        input: what it takes.
+        outputs: what it gives.
+    """
+
+    def __init__(self, path: Path, *, threads: int | None) -> None:
+        self.interpreter = Interpreter(str(path), num_threads=threads or os.cpu_count())
+        self.interpreter.allocate_tensors()
+        (source,), found = self.interpreter.get_input_details(), self.interpreter.get_output_details()
+        self.input, self.outputs = to_port(source), tuple(map(to_port, found))
+        self.places = source["index"], [output["index"] for output in found]
+
+    def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Run the file: outputs by name."""
+        source, places = self.places
+        self.interpreter.set_tensor(source, images)
+        self.interpreter.invoke()
+        found = map(self.interpreter.get_tensor, places)
+        return {port.name: values for port, values in zip(self.outputs, found, strict=True)}
+
+
+def to_port(details: dict[str, Any]) -> Port:
+    """Return what the interpreter says of an input or output."""
+    scale, zero_point = details["quantization"]
+    port = Port(details["name"], tuple(map(int, details["shape"])), np.dtype(details["dtype"]).name)
+    return replace(port, scale=float(scale), zero_point=int(zero_point)) if scale else port
+
+
+def open_session(path: Path, *, threads: int | None) -> LitertSession:
+    """Open a file in the interpreter.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    load(path)
+    try:
+        with silenced():
+            return LitertSession(path, threads=threads)
+    except (RuntimeError, ValueError) as error:
+        raise InputError(f"{path}: LiteRT cannot open it: {str(error).splitlines()[0][:300]}") from error
+
+
+def list_operators(path: Path) -> list[Operator]:
+    """Return the operators of a file, in the order of their execution.
+
+    A convolution computes in integers where image, weight and what it gives are int8.
+    """
+    model = load(path)
+    tensors = model.subgraphs[0].tensors
+    found = []
+    for operator in model.subgraphs[0].operators:
+        kind, given = kind_of(model, operator), tensors[operator.outputs[0]]
+        taken = [tensors[index] for index in list_of(operator.inputs) if index >= 0]
+        dtypes = [TYPES.get(tensor.type, "") for tensor in (given, *taken[:2])]
+        dtype = dtypes[0]
+        if kind in WEIGHED:
+            dtype = "int8" if set(dtypes) == {"int8"} else "float32"
+        shapes = [list_of(tensor.shape) for tensor in taken[:2]]
+        shape = tuple(list_of(given.shape))
+        found.append(Operator(name_of(given), kind, dtype, shape, count_madds(kind, shapes, shape)))
+    return found
+
+
+def count_madds(kind: str, taken: list[list[int]], given: tuple[int, ...]) -> int:
+    """Count the multiply-adds of a convolution or product for one image, from the shapes that it takes and gives."""
+    if kind not in WEIGHED:
+        return 0
+    # Each output value takes one product for each weight of its channel; of a product, for each value of a row.
+    own = {"CONV_2D": taken[1][1:], "DEPTHWISE_CONV_2D": taken[1][1:3]}.get(kind, taken[0][-1:])
+    return math.prod((*own, *given[1:]))
