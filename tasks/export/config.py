@@ -9,11 +9,13 @@ from data.errors import InputError
 from data.sizes import Size, to_size
 from tasks.dataset_choice import choose_dataset
 from tasks.formats.settings import Argmax, GraphSettings, HSwish, Input, Precision
-from tasks.formats.table import Format, choose_formats
+from tasks.formats.table import FORMATS, Format
 from tasks.parsing import Partial, hidden
 from tasks.targets.rule import check_name
 from tasks.task import Task
 
+ALL, WEB = "all", "web"  # every format; a page that runs the model
+PAGE_FORMAT = "onnx"  # which the page runs
 OPSETS = range(18, 24)  # what torch's exporter writes and onnxruntime reads
 
 
@@ -35,6 +37,17 @@ class Calibration:
     def __post_init__(self) -> None:
         if self.images < 1:
             raise ValueError(f"images: {self.images}; expected an integer from 1")
+
+
+@dataclass(frozen=True)
+class WebOptions:
+    """What a page needs beside the model.
+
+    Attributes:
+        runtime: folder of onnxruntime-web's files; None: it is looked for, and fetched through npm.
+    """
+
+    runtime: Path | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +79,7 @@ class ExportConfig:
     max_drop: float | None
     max_latency: float | None
     target: str | Sequence[str] | None
+    web: WebOptions
     debug: bool = False
     typed: tuple[str, ...] = hidden(())
 
@@ -87,9 +101,8 @@ class ExportConfig:
         self._check_formats()
 
     def _check_formats(self) -> None:
-        named = [self.format] if isinstance(self.format, str) else self.format
         for kind in self.formats:
-            if self.precision not in kind.precisions and "all" not in named:
+            if self.precision not in kind.precisions:
                 raise ValueError(
                     f"precision: {self.precision!r} with format={kind.name}; choose from {', '.join(kind.precisions)}"
                 )
@@ -97,15 +110,34 @@ class ExportConfig:
                 raise ValueError(f"batch: null with format={kind.name}, which needs a number; expected an integer")
 
     @property
+    def names(self) -> list[str]:
+        """The formats, as they were named."""
+        return [self.format] if isinstance(self.format, str) else list(self.format)
+
+    def wants(self, name: str) -> bool:
+        """Tell whether a format was named, by itself or with all."""
+        return name in self.names or ALL in self.names
+
+    @property
+    def page(self) -> bool:
+        """Whether a page is wanted that runs the model."""
+        return WEB in self.names
+
+    @property
     def formats(self) -> list[Format]:
-        """The formats; of all, those that have the precision.
+        """The formats that files are converted to; of all, those that have the precision.
 
         Raises:
             InputError: if there is no such format.
         """
-        named = [self.format] if isinstance(self.format, str) else list(self.format)
-        found = choose_formats(named)
-        return [kind for kind in found if self.precision in kind.precisions] if "all" in named else found
+        choices = (*FORMATS, WEB, ALL)
+        unknown = [repr(name) for name in self.names if name not in choices]
+        if unknown or not self.names:
+            raise InputError(f"format: unknown {', '.join(unknown) or 'none'}; choose from {', '.join(choices)}")
+        under = [PAGE_FORMAT if name == WEB else name for name in self.names]
+        if ALL in under:
+            return [kind for kind in FORMATS.values() if self.precision in kind.precisions]
+        return [FORMATS[name] for name in dict.fromkeys(under)]
 
     @property
     def targets(self) -> list[str]:

@@ -66,6 +66,6 @@ def write_example(contract: Contract, kind: Format, path: Path, file: ExportedFi
         lines.append(f'values = values.astype("{file.input.dtype}")')
     if (contract.graph.batch or 1) > 1:
         lines.append(f"values = values.repeat({contract.graph.batch}, axis=0)  # the file takes as many at once")
-    example = kind.code.EXAMPLE.format(file=path.name, input=file.input.name)
-    names = ", ".join(repr(port.name) for port in file.outputs)
-    return "\n".join([*lines, "", example.rstrip(), f"for name in ({names},):", "    print(name, outputs[name].shape)"])
+    names = [port.name for port in file.outputs]
+    example = kind.code.EXAMPLE.format(file=path.name, input=file.input.name, outputs=names)
+    return "\n".join([*lines, "", example.rstrip(), f"for name in {names}:", "    print(name, outputs[name].shape)"])

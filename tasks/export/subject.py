@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.errors import InputError
 from data.resizing import find_size, resize_image
 from data.samples import space_evenly
 from data.sizes import Size, to_size
@@ -61,12 +60,10 @@ class Subject:
         resized = resize_image(photo, self.size, rule=self.description.preprocessing.resize)
         return np.rint(resized).clip(0, 255).astype(np.uint8)
 
-    def calibrate(self, *, count: int, seed: int) -> list[np.ndarray]:
-        """Return images of the training split, (*size, 3) uint8, drawn without replacement."""
-        if self.train is None:
-            raise InputError("precision=int8: needs the data set, for calibration and metric; leave source out")
-        order = np.random.default_rng(seed).permutation(len(self.train))[:count]
-        return [self.resize(self.train[int(index)].image) for index in order]
+    def calibrate(self, reader: "Reader", *, count: int, seed: int) -> list[np.ndarray]:
+        """Return images of a reader, (*size, 3) uint8, drawn without replacement."""
+        order = np.random.default_rng(seed).permutation(len(reader))[:count]
+        return [self.resize(reader[int(index)].image) for index in order]
 
 
 def load_subject(config: ExportConfig) -> Subject:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from data.errors import InputError
 from tasks.files import write_json
 from tasks.formats.ports import Port
 from tasks.formats.session import Session
-from tasks.formats.settings import GraphSettings
+from tasks.formats.settings import GraphSettings, Precision
 from tasks.formats.table import FORMATS, Format, find_format
 from tasks.models.description import Description, read_description
 from tasks.parsing import parse
@@ -67,6 +67,12 @@ class Contract:
             "graph": asdict(self.graph),
             "model": self.description.to_dict(),
         }
+
+    def describe(self, kind: Format, path: Path, *, precision: Precision) -> "Contract":
+        """Return the contract of a file that was just written, and of no other."""
+        session = kind.open_check(path)
+        file = describe_file(path, kind, precision=precision, input=session.input, outputs=session.outputs)
+        return replace(self, files={path.name: file})
 
     def write(self, folder: Path) -> None:
         """Write model.json."""

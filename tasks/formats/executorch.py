@@ -13,8 +13,16 @@ from tasks.formats.executorch_names import INPUT, NAMES
 from tasks.formats.graph import Graph
 from tasks.formats.operators import Operator
 from tasks.formats.ports import Port
-from tasks.formats.quiet import quiet
+from tasks.formats.silence import silenced
 
+EXAMPLE = """\
+import torch
+from executorch.runtime import Runtime
+
+method = Runtime.get().load_program("{file}").load_method("forward")
+names = {outputs}
+outputs = dict(zip(names, method.execute([torch.from_numpy(values)])))
+"""
 TYPES = {0: "uint8", 1: "int8", 2: "int16", 3: "int32", 4: "int64", 5: "float16", 6: "float32"}  # torch's ScalarType
 MAGIC = slice(4, 8)  # of a flatbuffer: the name of its layout
 LAYOUT = b"ET12"
@@ -24,7 +32,7 @@ HEADER_NAME = b"eh00"
 
 def convert(graph: Graph, path: Path, conversion: Conversion) -> None:
     """Write a graph as an ExecuTorch program, its weights inside."""
-    with quiet():
+    with silenced():
         from tasks.formats.executorch_lowering import lower  # seconds of imports, which warn
 
         content = lower(graph, conversion)
@@ -43,7 +51,7 @@ class ExecuTorchSession:
 
     def __init__(self, path: Path, *, threads: int | None) -> None:
         # The runtime writes of threads and processors to Python's own stream, wherever that leads.
-        with quiet(), redirect_stderr(StringIO()):
+        with silenced(), redirect_stderr(StringIO()):
             from executorch.extension.pybindings import portable_lib
             from executorch.runtime import Runtime, Verification
 
@@ -109,7 +117,7 @@ def check_whole(path: Path) -> bytes:
 def list_operators(path: Path) -> list[Operator]:
     """Return the operators of a file in the order of their execution, those inside XNNPACK's parts in their place."""
     content = check_whole(path)
-    with quiet():
+    with silenced():
         from tasks.formats.executorch_operators import read_operators
 
         try:

@@ -63,7 +63,7 @@ def convert(graph: Graph, path: Path, conversion: Conversion) -> None:
 def enter_in_float(graph: Graph) -> Graph:
     """Return a graph that normalises before channels come first, so that the converter need not move them at all."""
     other = copy.copy(graph)
-    scale, shift = (values.reshape(3) for values in (graph.scale, graph.shift))
+    scale, shift = (values.flatten().expand(3) for values in (graph.scale, graph.shift))
     other.enter = lambda images: (images.float() * scale + shift).permute(0, 3, 1, 2)  # type: ignore[method-assign]
     return other
 
@@ -72,8 +72,8 @@ def enter_in_integers(graph: Graph) -> Graph:
     """Return a graph that takes pixels as floats and normalises by a depthwise convolution, which integers do too."""
     other = copy.deepcopy(graph)
     normalize = nn.Conv2d(3, 3, 1, groups=3).requires_grad_(requires_grad=False)
-    normalize.weight.copy_(graph.scale.reshape(3, 1, 1, 1))
-    normalize.bias.copy_(graph.shift.reshape(3))  # type: ignore[union-attr]
+    normalize.weight.copy_(graph.scale.reshape(-1, 1, 1, 1).expand(3, 1, 1, 1))
+    normalize.bias.copy_(graph.shift.flatten().expand(3))  # type: ignore[union-attr]
     other.normalize = normalize
     other.enter = lambda images: normalize(images.permute(0, 3, 1, 2))  # type: ignore[method-assign]
     return other

@@ -1,6 +1,5 @@
 """The formats that a model is exported to: a row each, and a file of the same name with its code."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -21,7 +20,7 @@ if TYPE_CHECKING:  # what these need is imported late
 class Code(Protocol):
     """What is in each format's file."""
 
-    EXAMPLE: str  # Python that runs a file {file} on `values`, its input {input}, and leaves `outputs`, arrays by name
+    EXAMPLE: str  # Python that runs {file} on `values`, its {input}, and leaves `outputs`, its {outputs} by name
 
     def convert(self, graph: "Graph", path: Path, conversion: "Conversion") -> None:
         """Write a graph as a file; raises InputError if the format cannot hold it."""
@@ -156,15 +155,3 @@ FORMATS = {
 def find_format(path: Path) -> Format | None:
     """Return the format of a file, by its suffix; None for checkpoints and all else."""
     return next((row for row in FORMATS.values() if path.name.endswith(row.suffix)), None)
-
-
-def choose_formats(names: Sequence[str]) -> list[Format]:
-    """Return formats by name; "all" for all of them.
-
-    Raises:
-        InputError: if there is no such format.
-    """
-    unknown = [name for name in names if name not in (*FORMATS, "all")]
-    if unknown:
-        raise InputError(f"format: unknown {unknown[0]!r}; choose from {', '.join(FORMATS)}, all")
-    return list(FORMATS.values()) if "all" in names else [FORMATS[name] for name in names]
