@@ -15,6 +15,7 @@ from tasks.formats.conversion import Conversion
 from tasks.formats.graph import Graph
 from tasks.formats.operators import Operator
 from tasks.formats.ports import Port
+from tasks.formats.trained_rounding import check_precision, fix_scales, is_rounded
 
 INPUT = "images"
 QUIET = 3  # onnxruntime's level of errors
@@ -22,6 +23,9 @@ QUIET = 3  # onnxruntime's level of errors
 
 def convert(graph: Graph, path: Path, conversion: Conversion) -> None:
     """Write a graph as an ONNX file, its weights inside."""
+    check_precision(graph, conversion.precision)
+    if is_rounded(graph):
+        graph = fix_scales(graph, signed=False)
     free = graph.settings.batch is None
     shapes = ({0: torch.export.Dim("batch", min=1, max=1024)},) if free else None
     with warnings.catch_warnings():
