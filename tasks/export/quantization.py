@@ -13,7 +13,7 @@ from tasks.formats.operators import Operator, integer_share
 logger = logging.getLogger(__name__)
 
 ROUNDING = 1e-9  # points: a drop is a difference of two numbers
-TOLERANCE = 0.9  # of the share that should be integer: the counts of layers and of a file's operators differ a little
+TOLERANCE = 0.9  # of the multiply-adds that should be in integers: a runtime may keep small layers in float
 
 
 class Attempt(NamedTuple):
@@ -112,11 +112,11 @@ def search(
     attempts: list[Attempt] = []
     for count in list_counts(len(layers)):
         trial.convert(frozenset(layer.name for layer in layers[:count]))
-        share = integer_share(trial.list_operators())
-        check_integer(layers[count:], layers, share, path=path)
+        operators = trial.list_operators()
+        check_integer(layers[count:], operators, path=path)
         after = trial.score()
         latency = trial.time() if trial.time else None
-        attempts.append(Attempt(count, after, 100 * (before - after), latency, share))
+        attempts.append(Attempt(count, after, 100 * (before - after), latency, integer_share(operators)))
         logger.info("%s: %s", path.name, render(attempts[-1:], metric).splitlines()[-1])
         if bounds.allow(attempts[-1]):
             return Quantized(metric, before, layers, attempts)
@@ -132,17 +132,18 @@ def list_counts(layers: int) -> list[int]:
     return counts
 
 
-def check_integer(quantized: Sequence[Layer], layers: Sequence[Layer], share: float, *, path: Path) -> None:
+def check_integer(quantized: Sequence[Layer], operators: Sequence[Operator], *, path: Path) -> None:
     """Check that a file computes in integers what it should.
 
     Raises:
-        InputError: with both shares.
+        InputError: with both numbers of multiply-adds.
     """
-    expected = sum(layer.madds for layer in quantized) / sum(layer.madds for layer in layers)
-    if share < TOLERANCE * expected:
+    found = sum(operator.madds for operator in operators if "int" in operator.dtype)
+    expected = sum(layer.madds for layer in quantized)
+    if found < TOLERANCE * expected:
         raise InputError(
-            f"{path}: {share:.0%} of its multiply-adds are in integers, {expected:.0%} expected: it claims int8 and "
-            "computes in float"
+            f"{path}: {found / 1e6:.1f} million multiply-adds are in integers, {expected / 1e6:.1f} million expected: it "
+            "claims int8 and computes in float"
         )
 
 

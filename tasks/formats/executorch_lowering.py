@@ -16,6 +16,7 @@ from data.errors import InputError
 from tasks.formats.conversion import Conversion, Quantization
 from tasks.formats.executorch_names import NAMES
 from tasks.formats.graph import Graph
+from tasks.formats.trained_rounding import check_precision, fix_scales, is_rounded
 
 NETWORK = ("backbone", "head")  # what is computed in another type than float32
 DEQUANTIZATIONS = (torch.ops.quantized_decomposed.dequantize_per_tensor.default,)
@@ -32,9 +33,12 @@ def lower(graph: Graph, conversion: Conversion) -> bytes:
         raise InputError("batch: null; an ExecuTorch program has a fixed one: expected an integer from 1")
     if conversion.precision == "fp16":
         graph = halve(graph)
+    check_precision(graph, conversion.precision)
     program = export(graph, graph.example())
     if conversion.precision == "int8":
-        program = quantize(program, graph, conversion.quantization)
+        whole = fix(graph) if is_rounded(graph) else quantize(program, conversion.quantization)
+        split_readers(whole)
+        program = export(whole, graph.example())
     lowered = to_edge_transform_and_lower(
         program, partitioner=[XnnpackPartitioner()], constant_methods={NAMES: ",".join(graph.outputs)}
     )
@@ -62,8 +66,13 @@ def to_float(output: Tensor | tuple[Tensor, ...]) -> Tensor | tuple[Tensor, ...]
     return output.float() if isinstance(output, Tensor) else type(output)(*(value.float() for value in output))
 
 
-def quantize(program: ExportedProgram, graph: Graph, quantization: Quantization | None) -> ExportedProgram:
-    """Return a program whose network computes in integers: weights by channel, the rest by tensor.
+def fix(graph: Graph) -> GraphModule:
+    """Return the operators of a graph whose network learnt to compute in integers."""
+    return export(fix_scales(graph, signed=True), graph.example()).module()
+
+
+def quantize(program: ExportedProgram, quantization: Quantization | None) -> GraphModule:
+    """Return the operators of a program whose network computes in integers: weights by channel, the rest by tensor.
 
     Raises:
         InputError: if nothing shows the range of each tensor.
@@ -76,9 +85,7 @@ def quantize(program: ExportedProgram, graph: Graph, quantization: Quantization 
     with torch.no_grad():
         for images in quantization.calibration:
             prepared(torch.from_numpy(images))
-    converted = convert_pt2e(prepared)
-    split_readers(converted)
-    return export(converted, graph.example())
+    return convert_pt2e(prepared)
 
 
 def split_readers(module: GraphModule) -> None:

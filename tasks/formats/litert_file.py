@@ -127,9 +127,9 @@ def name_ports(content: bytes, source: str, outputs: tuple[str, ...]) -> bytes:
     graph.tensors[graph.inputs[0]].name = source.encode()
     for name, index in zip(outputs, graph.outputs, strict=True):
         graph.tensors[index].name = name.encode()
-    ports = {index: name for name, index in zip(outputs, graph.outputs, strict=True)}
     for signature in model.signatureDefs or []:
         signature.inputs[0].name = source.encode()
-        for port in signature.outputs:
-            port.name = ports[port.tensorIndex].encode()
+        # The quantiser does not follow up which tensors these are.
+        for port, name, index in zip(signature.outputs, outputs, graph.outputs, strict=True):
+            port.name, port.tensorIndex = name.encode(), index
     return pack(model)

@@ -17,6 +17,7 @@ from tasks.formats.onnx_layers import name_nodes
 from tasks.formats.onnx_quantization import quantize
 from tasks.formats.onnx_reading import check_self_contained, list_operators
 from tasks.formats.ports import Port
+from tasks.formats.trained_rounding import check_precision, fix_scales, is_rounded
 
 __all__ = ["convert", "list_operators", "open_session"]
 
@@ -41,9 +42,11 @@ def convert(graph: Graph, path: Path, conversion: Conversion) -> None:
     first, last = OPSETS
     if not first <= conversion.opset <= last:
         raise InputError(f"opset: {conversion.opset}; expected an integer from {first} to {last}")
-    model = trace(graph, conversion.opset)
+    check_precision(graph, conversion.precision)
+    learnt = is_rounded(graph)
+    model = trace(fix_scales(graph, signed=False) if learnt else graph, conversion.opset)
     name_nodes(model)
-    if conversion.precision == "int8":
+    if conversion.precision == "int8" and not learnt:
         if conversion.quantization is None:
             raise ValueError("int8 needs a quantization")
         quantize(model, path, conversion.quantization)

@@ -7,10 +7,9 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.fusion import fuse_conv_bn_eval
-from torch.utils.hooks import RemovableHandle
 
 from heads.lraspp import POOL_KERNEL, POOL_STRIDE, GlobalPool, WindowPool
+from tasks.models.folding import fold_norms
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -74,53 +73,25 @@ def rewrite(model: nn.Module, example: Tensor, *, parts: bool) -> None:
         example: that it takes: pooling becomes that of maps of this size.
         parts: whether h-swish and h-sigmoid are written in parts.
     """
+    fold_norms(model, example)
     pooled: dict[nn.Module, tuple[int, int]] = {}
-    norms: dict[nn.Module, tuple[nn.Conv2d, nn.BatchNorm2d]] = {}
-    givers: dict[int, tuple[Tensor, nn.Conv2d]] = {}  # by the identity of what they gave, which is kept alive
-
-    def note_conv(layer: nn.Conv2d, _: tuple[Tensor, ...], output: Tensor) -> None:
-        givers[id(output)] = (output, layer)
-
-    def note_norm(layer: nn.BatchNorm2d, inputs: tuple[Tensor, ...]) -> None:
-        if id(inputs[0]) in givers:
-            norms[layer] = (givers[id(inputs[0])][1], layer)
 
     def note_pool(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         pooled[layer] = (inputs[0].shape[2], inputs[0].shape[3])
 
-    hooks: list[RemovableHandle] = []
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d):
-            hooks.append(module.register_forward_hook(note_conv))
-        elif isinstance(module, nn.BatchNorm2d):
-            hooks.append(module.register_forward_pre_hook(note_norm))
-        elif isinstance(module, WindowPool):
-            hooks.append(module.register_forward_pre_hook(note_pool))
-    with torch.no_grad():
-        model(example)
+    pools = [module for module in model.modules() if isinstance(module, WindowPool)]
+    hooks = [module.register_forward_pre_hook(note_pool) for module in pools]
+    if pools:
+        with torch.no_grad():
+            model(example)
     for hook in hooks:
         hook.remove()
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
-            if child in norms:
-                fold(*norms[child])
-                setattr(parent, name, what_follows(child))
-            elif child in pooled:
+            if child in pooled:
                 setattr(parent, name, choose_pool(*pooled[child]))
             elif parts and type(child) in PARTS:
                 setattr(parent, name, PARTS[type(child)]())
-
-
-def fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
-    """Fold the batch norm behind a convolution into its weight and bias."""
-    fused = fuse_conv_bn_eval(conv, norm)
-    conv.weight, conv.bias = fused.weight, fused.bias
-
-
-def what_follows(norm: nn.Module) -> nn.Module:
-    """Return what is left of a norm that was folded: timm's have an activation of their own."""
-    rest = [getattr(norm, name) for name in ("drop", "act") if isinstance(getattr(norm, name, None), nn.Module)]
-    return nn.Sequential(*rest) if rest else nn.Identity()
 
 
 def choose_pool(height: int, width: int) -> nn.Module:

@@ -33,6 +33,7 @@ class Arch:
         scores: of SSDLite: how its class logits are read: "softmax" or "sigmoid".
         filters: of LR-ASPP and R-ASPP: width of the branches.
         aspp: of LR-ASPP: "tensorflow" or "torchvision" (MobileNetV3): skip, gate, resizing, and which rows are dilated.
+        quantized: whether norms are folded and convolutions round to 8 bits, see `tasks.models.quantization`.
 
     Raises:
         ValueError: naming the field, what it held and what is allowed.
@@ -54,6 +55,7 @@ class Arch:
     scores: str = "softmax"
     filters: int = 128
     aspp: str = "tensorflow"
+    quantized: bool = False
 
     def __post_init__(self) -> None:
         choices: dict[str, tuple[object, ...]] = {

@@ -17,6 +17,7 @@ from heads.lraspp import LRASPP
 from heads.raspp import RASPP
 from heads.ssdlite import RawDetections, SSDLite
 from tasks.models.architecture import Arch
+from tasks.models.quantization import quantize
 
 HIDDEN = {"large": 1280, "small": 1024}  # of the classifier
 
@@ -132,4 +133,7 @@ def build_model(arch: Arch, *, extra: tuple[str, ...] = ()) -> Model:
         backbone = build_backbone(arch, extra)
     except ModuleNotFoundError as error:
         raise InputError(f"model.backbone: {arch.backbone} {error}") from error
-    return Model(backbone, BUILDERS[arch.head][1](arch, backbone.taps))
+    model = Model(backbone, BUILDERS[arch.head][1](arch, backbone.taps))
+    if arch.quantized:
+        quantize(model)
+    return model

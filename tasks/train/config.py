@@ -11,6 +11,7 @@ from tasks.parsing import hidden, spread
 from tasks.recipe import Recipe
 
 FINDABLE = ("lr", "batch_size")
+QUANTIZATIONS = ("int8",)
 LOGGERS = ("csv", "tensorboard", "wandb", "mlflow", "none")
 
 
@@ -77,6 +78,7 @@ class TrainConfig:
         resume: folder of an earlier run to go on with.
         weights: to start from: a published name, or a file.
         freeze: of these: "none", "backbone" or the number of the last frozen row.
+        quantize: "int8": train these weights on, rounded as a file in integers will hold them; None for float.
         seed: of everything random.
         logger: where numbers go.
         overfit: how many training images to overfit; None for a real run.
@@ -98,6 +100,7 @@ class TrainConfig:
     resume: Path | None = None
     weights: str | None = None
     freeze: str = "none"
+    quantize: str | None = None
     logger: str | tuple[str, ...] = "tensorboard"
     overfit: int | None = None
     find: str | None = None
@@ -121,6 +124,21 @@ class TrainConfig:
             raise ValueError(f"logger: {list(self.loggers)}; expected none alone, or no none")
         if self.weights is None and self.freeze != "none":
             raise ValueError(f"freeze={self.freeze}: no weights given, it would freeze random ones; give weights=")
+        if self.quantize is not None:
+            self._check_quantize()
+
+    def _check_quantize(self) -> None:
+        if self.quantize not in QUANTIZATIONS:
+            raise ValueError(f"quantize: unknown {self.quantize!r}; choose from {', '.join(QUANTIZATIONS)}, or null")
+        if self.weights is None:
+            raise ValueError(
+                f"quantize={self.quantize}: no weights given, it goes on from trained ones; "
+                "give weights=RUN/model.safetensors"
+            )
+        if self.trainer.compile:
+            raise ValueError(
+                f"quantize={self.quantize} trainer.compile=true: rounding cannot be compiled; expected false"
+            )
 
     @property
     def loggers(self) -> tuple[str, ...]:

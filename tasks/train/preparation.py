@@ -21,6 +21,7 @@ from tasks.models.pretrained.identification import Weights
 from tasks.models.pretrained.loading import TAKEN_OVER, adopt, load_weights, read_weights
 from tasks.train.config import TrainConfig
 from tasks.train.freezing import freeze_model
+from tasks.train.rounding import choose_rounding
 from tasks.train.teachers import load_teacher
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def prepare_start(config: TrainConfig, reader: "Reader", *, last: Path | None) -
         raise InputError(f"model.shapes: weights={config.weights} has a head with shapes of its own; expected null")
     if weights is not None:
         description = adopt(weights, description)
+        weights, description = choose_rounding(config, weights, description)
     return Start(follow(config, description), description, weights)
 
 

@@ -26,7 +26,7 @@ def test_all_formats_are_those_that_have_the_precision():
     [
         (
             ["format=tflite"],
-            "format: unknown 'tflite'; choose from onnx, openvino, executorch, litert, coreml, ncnn, all",
+            "format: unknown 'tflite'; choose from onnx, openvino, executorch, litert, coreml, ncnn, web, all",
         ),
         (["format=coreml", "precision=int8"], "precision: 'int8' with format=coreml; choose from fp32, fp16"),
         (["precision=int4"], "precision: unknown 'int4'; choose from fp32, fp16, int8"),
