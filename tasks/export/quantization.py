@@ -142,8 +142,8 @@ def check_integer(quantized: Sequence[Layer], operators: Sequence[Operator], *, 
     expected = sum(layer.madds for layer in quantized)
     if found < TOLERANCE * expected:
         raise InputError(
-            f"{path}: {found / 1e6:.1f} million multiply-adds are in integers, {expected / 1e6:.1f} million expected: it "
-            "claims int8 and computes in float"
+            f"{path}: {found / 1e6:.1f} million multiply-adds are in integers, {expected / 1e6:.1f} million expected: "
+            "it claims int8 and computes in float"
         )
 
 

@@ -10,6 +10,9 @@ Verdict = Literal["equal", "close", "unclear", "different"]
 
 EQUAL = 0.01  # of what half a grey level changes: a difference of less is nothing that the input could show
 DIFFERENT = 1.001  # times that: rounding to whole grey levels is not more than half of one
+DEAD = (
+    1e-6  # of a stage's largest value, or less, is what half a grey level changes: the stage says nothing of the input
+)
 DECISIONS = ("boxes", "scores", "labels")  # stages behind a choice, the largest of many values
 
 
@@ -18,6 +21,9 @@ class Decibels(NamedTuple):
 
     good: float
     least: float
+    dead: (
+        float  # the most by which a stage may differ that does not react to the input, as a share of its largest value
+    )
 
     def __str__(self) -> str:
         return f"from {self.least:g} dB"
@@ -44,8 +50,8 @@ FP32_INDICES = Ratio(1e-4)
 # activations, signed weights by channel, 32 images): from 12 dB, decisions from 11. With the weights of one convolution
 # twice too large, one after the other: the stage of 191 falls to at most 8.5 dB, and none before it; 51, within
 # squeeze-and-excite and LR-ASPP's gate, which a hard sigmoid bounds, stay at 12 or more. They are left to the metric.
-VALUES = {"fp16": Decibels(45, 40), "int8": Decibels(16, 10)}
-CHOICES = {"fp16": Decibels(34, 25), "int8": Decibels(10, 5)}
+VALUES = {"fp16": Decibels(45, 40, 0.01), "int8": Decibels(16, 10, 0.05)}
+CHOICES = {"fp16": Decibels(34, 25, 0.01), "int8": Decibels(10, 5, 0.05)}
 
 
 @dataclass(frozen=True)
@@ -69,13 +75,17 @@ def judge(own: Difference, shift: Difference, limit: Limit) -> Judgement:
     Without rounding, both the largest and the typical difference are compared with what half a grey level changes:
     "equal" is at most a hundredth of it, "different" more than all of it; between them it is "unclear", and what
     counts is the limit alone. Rounded files differ by more than that even if all is well: their limits are ratios of
-    signal to noise.
+    signal to noise. A stage that does not react to the input, as in a network that has not learnt, has neither to be
+    compared with: there the share of its largest value counts.
 
     Args:
         own: difference between file and model.
         shift: difference between the model on images and on the same images changed by half a grey level.
         limit: of the stage.
     """
+    if shift.relative(shift.largest) <= DEAD and own.largest > 0:
+        most = DIFFERENT * limit.most if isinstance(limit, Ratio) else limit.dead
+        return Judgement("unclear", own.relative(own.largest) <= most, limit)
     if isinstance(limit, Decibels):
         ratio = own.decibels
         verdict: Verdict = "close" if ratio >= limit.good else "unclear" if ratio >= limit.least else "different"

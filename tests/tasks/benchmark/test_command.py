@@ -87,7 +87,7 @@ def test_a_configuration_is_counted_and_timed(
     assert all(0 < spread["lower"] <= spread["median"] <= spread["upper"] for spread in found["latency_ms"].values())
     printed = capsys.readouterr().out
     assert "weights: random" in printed
-    assert f"torch threads: {torch.get_num_threads()}" in printed
+    assert f"threads: {torch.get_num_threads()}, torch, float32" in printed
     assert "2 runs after 1 to warm up" in printed
 
 

@@ -57,9 +57,7 @@ def test_a_slow_file_is_not_taken():
 
 
 def test_a_file_that_claims_integers_and_computes_in_float_fails():
-    with pytest.raises(
-        InputError, match="model.onnx: 0.0 million multiply-adds are in integers, 1.0 million expected: it claims int8"
-    ):
+    with pytest.raises(InputError, match=r"0\.0 million multiply-adds are in integers, 1\.0 million expected"):
         Files(dtype="float32").search()
 
 

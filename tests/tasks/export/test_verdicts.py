@@ -46,7 +46,7 @@ def test_a_stage_that_reacts_wildly_still_has_its_limit():
 )
 def test_rounded_files_are_judged_by_signal_to_noise(noise, verdict, passed):
     own = differ_by(noise, -noise, noise)  # of a spread of 816: 38, 12 and 6 decibels
-    judgement = judge(own, differ_by(1, 1, 1), Decibels(16, 10))
+    judgement = judge(own, differ_by(1, 1, 1), Decibels(16, 10, 0.05))
     assert (judgement.verdict, judgement.passed) == (verdict, passed)
 
 
@@ -56,3 +56,13 @@ def test_limits_follow_precision_and_stage():
     assert str(choose_limit("C5", "int8")) == "from 10 dB"
     assert str(choose_limit("boxes", "int8")) == "from 5 dB"
     assert str(choose_limit("logits", "fp16")) == "from 40 dB"
+
+
+@pytest.mark.parametrize(("value", "passed"), [(1e-7, True), (1e-3, False)])
+def test_a_stage_that_does_not_react_to_the_input_is_judged_by_its_size(value, passed):
+    own, still = Difference(), Difference()
+    own.add(np.ones(4), np.ones(4) + value)
+    still.add(np.ones(4), np.ones(4))
+    judged = judge(own, still, choose_limit("C5", "fp32"))
+    assert judged.verdict == "unclear"
+    assert judged.passed == passed
