@@ -33,7 +33,7 @@ def test_a_difference_is_judged_by_what_half_a_grey_level_changes(own, verdict, 
 def test_a_stage_that_hardly_reacts_passes_by_its_limit_alone():
     judgement = judge(differ_by(1e-4, 0, 0), differ_by(1e-3, 1e-3, 1e-3), FP32)
     assert (judgement.verdict, judgement.passed) == ("unclear", True)
-    assert judge(differ_by(1e-2, 0, 0), differ_by(1e-3, 0, 0), FP32).verdict == "different"
+    assert judge(differ_by(1e-2, 0, 0), differ_by(2e-3, 0, 0), FP32).verdict == "different"
 
 
 def test_a_stage_that_reacts_wildly_still_has_its_limit():
