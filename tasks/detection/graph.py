@@ -64,7 +64,8 @@ class DetectorGraph(Graph):
         scores = scores.gather(1, anchors[..., None].expand(-1, -1, k))  # (N, M', K)
         best, pair = scores.flatten(1).topk(m, dim=1)  # (N, M)
         row = pair.div(k, rounding_mode="trunc")  # `//` and `%` would also look for negative numbers
-        anchors, labels = anchors.gather(1, row), (pair - row * k).float()  # (N, M)
+        # In floats, which hold these integers: quantisers take a factor of integers for one of floats.
+        anchors, labels = anchors.gather(1, row), pair.float() - row.float() * k  # (N, M)
         candidates = decoded.gather(1, anchors[..., None].expand(-1, -1, 4))  # (N, M, 4)
         valid = (best > settings.score_threshold).float()
         if settings.per_class is not None:
