@@ -1,9 +1,11 @@
 import os
+import sys
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the processes that tests start
 
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,11 @@ import torch
 
 if TYPE_CHECKING:
     from tests.support.trained import Trained
+
+if find_spec("absl"):  # comes with export packages; its handler closes the stream that it took, but for the system's
+    from absl import logging as absl_logging
+
+    absl_logging.get_absl_handler().python_handler.setStream(sys.__stderr__)
 
 torch.set_num_threads(1)  # the tensors are small: a second thread costs more than it brings
 
