@@ -25,8 +25,9 @@ def choose_dataset(
     name = str(changes.get("name") or own.name)
     if name != own.name:
         return parse(DatasetConfig, wanted.given, "dataset")
-    if "name" not in changes and name == "synthetic" and not Path(str(changes.get("root", own.root))).is_dir():
-        raise InputError(f"dataset: the scenes in {own.root} are gone; dataset=synthetic draws them")
+    root = str(changes.get("root", own.root))
+    if "name" not in changes and name == "synthetic" and not Path(root).is_dir():
+        raise InputError(f"dataset: the scenes in {root} are gone; dataset=synthetic draws them")
     typed = {option.partition("=")[0].lstrip("+") for option in typed_options}
     if "dataset" in typed:  # named again: what its yaml says by default is no wish to differ from the checkpoint
         changes = {key: value for key, value in changes.items() if f"dataset.{key}" in typed}

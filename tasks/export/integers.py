@@ -19,6 +19,7 @@ from tasks.formats.graph import Graph
 from tasks.formats.running import write_input
 from tasks.formats.settings import GraphSettings
 from tasks.formats.table import Format
+from tasks.formats.trained_rounding import is_rounded
 from tasks.inference.loading import load
 from tasks.inference.scoring import score
 from tasks.profiling.latency import measure_latency, summarize
@@ -96,7 +97,15 @@ def quantize(
         list_operators=lambda: kind.code.list_operators(path),
     )
     bounds = Bounds(config.max_drop, config.max_latency)
-    found = search(trial, judge.layers, metric=subject.task.metric, before=judge.before, bounds=bounds, path=path)
+    found = search(
+        trial,
+        judge.layers,
+        metric=subject.task.metric,
+        before=judge.before,
+        bounds=bounds,
+        path=path,
+        most=0 if is_rounded(graph) else len(judge.layers) // 2,
+    )
     return found, conversion
 
 

@@ -94,7 +94,7 @@ def describe_layer(layer: Layer, rank: int, excluded: int) -> dict[str, Any]:
 
 
 def search(
-    trial: Trial, layers: Sequence[Layer], *, metric: str, before: float, bounds: Bounds, path: Path
+    trial: Trial, layers: Sequence[Layer], *, metric: str, before: float, bounds: Bounds, path: Path, most: int
 ) -> Quantized:
     """Leave more and more layers in float, those that suffer most first, until the file keeps within the bounds.
 
@@ -105,12 +105,13 @@ def search(
         before: the checkpoint's own, 0 to 1.
         bounds: what the file may cost.
         path: of the file, for messages.
+        most: layers that may stay in float; none where their scales were learnt in training.
 
     Raises:
         InputError: with the attempts, if none keeps within the bounds; or if the file does not compute in integers.
     """
     attempts: list[Attempt] = []
-    for count in list_counts(len(layers)):
+    for count in list_counts(most):
         trial.convert(frozenset(layer.name for layer in layers[:count]))
         operators = trial.list_operators()
         check_integer(layers[count:], operators, path=path)
@@ -124,10 +125,10 @@ def search(
     raise InputError(f"{path}: {limits} cannot be met; tried:\n{render(attempts, metric)}")
 
 
-def list_counts(layers: int) -> list[int]:
-    """Return how many layers are left in float, attempt by attempt: none, 1, 2, 4 ... half of all."""
+def list_counts(most: int) -> list[int]:
+    """Return how many layers are left in float, attempt by attempt: none, 1, 2, 4 ... at most so many."""
     counts = [0]
-    while (count := max(1, 2 * counts[-1])) <= layers // 2:
+    while (count := max(1, 2 * counts[-1])) <= most:
         counts.append(count)
     return counts
 

@@ -48,6 +48,7 @@ class Format:
         precisions: that it has.
         runs: whether its files run on this kind of machine.
         free_batch: whether the number of images can be left open.
+        learnt: whether it can hold scales that a network learnt in training (`quantize=int8`).
         whole: whether decoding and suppression, or the best class of each pixel, can be in the file.
     """
 
@@ -59,6 +60,7 @@ class Format:
     parts: tuple[str, ...] = ()
     runs: bool = True
     free_batch: bool = False
+    learnt: bool = False
     whole: bool = True
 
     @property
@@ -114,6 +116,7 @@ FORMATS = {
             packages=("onnx", "onnxscript", "onnxruntime"),
             precisions=("fp32", "fp16", "int8"),
             free_batch=True,
+            learnt=True,
         ),
         Format(
             "openvino",
@@ -130,6 +133,7 @@ FORMATS = {
             ".pte",
             packages=("executorch", "torchao"),
             precisions=("fp32", "fp16", "int8"),
+            learnt=True,
         ),
         Format(
             "litert",
