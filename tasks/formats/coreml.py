@@ -111,8 +111,9 @@ def describe_output(name: str, values: Tensor) -> ct.TensorType:
 def keep_integers(program: ExportedProgram) -> ExportedProgram:
     """Return a program whose whole quotients are integers again: coremltools makes numbers of them."""
     operators = torch.ops.aten
+    quotients = (operators.floor_divide.default, operators.div.Tensor_mode, operators.div.Scalar_mode)
     for node in program.graph.nodes:
-        if node.target is operators.floor_divide.default and not node.meta["val"].is_floating_point():
+        if node.target in quotients and not node.meta["val"].is_floating_point():
             with program.graph.inserting_after(node):
                 whole = program.graph.call_function(operators._to_copy.default, (node,), {"dtype": torch.int32})
             whole.meta = dict(node.meta)

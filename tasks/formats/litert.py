@@ -22,6 +22,7 @@ from tasks.formats.litert_file import (
     TYPES,
     kind_of,
     list_of,
+    list_outputs,
     load,
     name_convolutions,
     name_of,
@@ -125,11 +126,13 @@ class LitertSession:
         outputs: what it gives.
     """
 
-    def __init__(self, path: Path, *, threads: int | None) -> None:
+    def __init__(self, path: Path, names: list[str], *, threads: int | None) -> None:
         self.interpreter = Interpreter(str(path), num_threads=threads or os.cpu_count())
         self.interpreter.allocate_tensors()
         (source,), found = self.interpreter.get_input_details(), self.interpreter.get_output_details()
-        self.input, self.outputs = to_port(source), tuple(map(to_port, found))
+        self.input = to_port(source)
+        # Not by the tensors' own names: one that leaves as it came in has that of the input.
+        self.outputs = tuple(replace(to_port(port), name=name) for port, name in zip(found, names, strict=True))
         self.places = source["index"], [output["index"] for output in found]
 
     def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
@@ -154,10 +157,10 @@ def open_session(path: Path, *, threads: int | None) -> LitertSession:
     Raises:
         InputError: if it cannot be read.
     """
-    load(path)
+    names = list_outputs(load(path))
     try:
         with silenced():
-            return LitertSession(path, threads=threads)
+            return LitertSession(path, names, threads=threads)
     except (RuntimeError, ValueError) as error:
         raise InputError(f"{path}: LiteRT cannot open it: {str(error).splitlines()[0][:300]}") from error
 

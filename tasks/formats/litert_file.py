@@ -124,12 +124,21 @@ def name_ports(content: bytes, source: str, outputs: tuple[str, ...]) -> bytes:
     """Name the input and the outputs, as tensors and in the signature."""
     model = parse(content)
     graph = model.subgraphs[0]
-    graph.tensors[graph.inputs[0]].name = source.encode()
     for name, index in zip(outputs, graph.outputs, strict=True):
         graph.tensors[index].name = name.encode()
+    graph.tensors[graph.inputs[0]].name = source.encode()
     for signature in model.signatureDefs or []:
         signature.inputs[0].name = source.encode()
         # The quantiser does not follow up which tensors these are.
         for port, name, index in zip(signature.outputs, outputs, graph.outputs, strict=True):
             port.name, port.tensorIndex = name.encode(), index
     return pack(model)
+
+
+def list_outputs(model: Model) -> list[str]:
+    """Return the names of a file's outputs: those of its signature, or of the tensors where it has none."""
+    graph = model.subgraphs[0]
+    signatures = model.signatureDefs or []
+    if signatures:
+        return [bytes(port.name).decode("utf-8", "replace") for port in signatures[0].outputs]
+    return [name_of(graph.tensors[index]) for index in graph.outputs]

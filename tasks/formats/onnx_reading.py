@@ -90,11 +90,19 @@ def find_integer(model: onnx.ModelProto) -> set[str]:
     found = set()
     for node in model.graph.node:
         taken = node.input[: INTEGER.get(node.op_type, 0)]
-        given = [taker.op_type for taker in takers.get(node.output[0], [])]
+        given = [taker.op_type for taker in find_takers_behind(node, takers)]
         entered = [givers[name].op_type if name in givers else "" for name in taken]
         if entered and {*entered} == {"DequantizeLinear"} and {*given} == {"QuantizeLinear"}:
             found.add(node.output[0])
     return found - outputs
+
+
+def find_takers_behind(node: onnx.NodeProto, takers: dict[str, list[onnx.NodeProto]]) -> list[onnx.NodeProto]:
+    """Return what takes the first output of a node; behind a rectifier, which the range of unsigned integers makes."""
+    found = takers.get(node.output[0], [])
+    if len(found) == 1 and found[0].op_type in ("Relu", "Clip"):
+        return takers.get(found[0].output[0], [])
+    return found
 
 
 def read_shapes(model: onnx.ModelProto) -> tuple[dict[str, Shape], dict[str, str]]:

@@ -5,7 +5,8 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from tempfile import TemporaryFile
 
 
@@ -16,7 +17,8 @@ def silenced() -> Iterator[None]:
     sys.stderr.flush()
     kept = os.dup(1), os.dup(2)
     level = logging.root.manager.disable
-    with TemporaryFile() as heard, warnings.catch_warnings():
+    lines = StringIO()  # of writers that look up Python's own streams, whatever these are
+    with TemporaryFile() as heard, warnings.catch_warnings(), redirect_stdout(lines), redirect_stderr(lines):
         warnings.simplefilter("ignore")
         logging.disable(logging.ERROR)
         os.dup2(heard.fileno(), 1)
