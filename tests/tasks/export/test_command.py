@@ -21,7 +21,7 @@ def export_run(run, out, *options):
     return export(load_config("export", f"checkpoint={run.folder / 'model.safetensors'}", f"out={out}", *options))
 
 
-@pytest.fixture(scope="module", params=["ssdlite", "lraspp"])
+@pytest.fixture(scope="module", params=["ssdlite", pytest.param("lraspp", marks=pytest.mark.slow)])
 def exported(request, tmp_path_factory, trained):
     """Export a small run of each task as ONNX: the run, and the file."""
     run = trained(request.param)
