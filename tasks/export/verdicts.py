@@ -50,8 +50,9 @@ FP32_INDICES = Ratio(1e-4)
 # activations, signed weights by channel, 32 images): from 12 dB, decisions from 11. With the weights of one convolution
 # twice too large, one after the other: the stage of 191 falls to at most 8.5 dB, and none before it; 51, within
 # squeeze-and-excite and LR-ASPP's gate, which a hard sigmoid bounds, stay at 12 or more. They are left to the metric.
-VALUES = {"fp16": Decibels(45, 40, 0.01), "int8": Decibels(16, 10, 0.05)}
-CHOICES = {"fp16": Decibels(34, 25, 0.01), "int8": Decibels(10, 5, 0.05)}
+# Where a device computes fp16 files in bfloat16, as OpenVINO does on processors that have it, right ones fall to 28 dB.
+VALUES = {"fp16": Decibels(40, 25, 0.01), "int8": Decibels(16, 10, 0.05)}
+CHOICES = {"fp16": Decibels(34, 20, 0.01), "int8": Decibels(10, 5, 0.05)}
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def test_limits_follow_precision_and_stage():
     assert str(choose_limit("labels", "fp32")) == "up to 0.0001"
     assert str(choose_limit("C5", "int8")) == "from 10 dB"
     assert str(choose_limit("boxes", "int8")) == "from 5 dB"
-    assert str(choose_limit("logits", "fp16")) == "from 40 dB"
+    assert str(choose_limit("logits", "fp16")) == "from 25 dB"
 
 
 @pytest.mark.parametrize(("value", "passed"), [(1e-7, True), (1e-3, False)])
