@@ -42,6 +42,7 @@ def write_readme(folder: Path, contract: Contract, kind: Format, path: Path) -> 
         write_example(contract, kind, path, file).rstrip(),
         "```",
         "",
+        *([*kind.code.advise(path), ""] if kind.advises else []),
         "Or with Bneck: `python -m tasks.predict checkpoint=" + path.name + " source=photo.png`, and `tasks.evaluate`,",
         "`tasks.benchmark` and `tasks.demo` alike. Where the model comes from stands in PROVENANCE.md.",
         "",

@@ -17,6 +17,7 @@ from tasks.formats.onnx_layers import name_nodes
 from tasks.formats.onnx_quantization import quantize
 from tasks.formats.onnx_reading import check_self_contained, list_operators
 from tasks.formats.ports import Port
+from tasks.formats.tensorrt import check_tensorrt, write_trtexec
 from tasks.formats.trained_rounding import check_precision, fix_scales, is_rounded
 
 __all__ = ["convert", "list_operators", "open_session"]
@@ -119,3 +120,12 @@ def open_session(path: Path, *, threads: int | None) -> OnnxSession:
         return OnnxSession(path, threads=threads)
     except Exception as error:  # onnxruntime's own have no common base
         raise InputError(f"{path}: onnxruntime cannot open it: {str(error).splitlines()[0][:300]}") from error
+
+
+def advise(path: Path) -> list[str]:
+    """Say how TensorRT goes on from a file: checked against what its parser is documented to take, not by it."""
+    findings = check_tensorrt(path)
+    if findings:
+        return ["TensorRT's parser is documented not to take this file:", "", *(f"- {finding}" for finding in findings)]
+    line = write_trtexec(path).replace(f"{path.parent}/", "")
+    return [f"For TensorRT (checked against its parser's documents, not by it): `{line}`"]

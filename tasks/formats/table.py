@@ -31,6 +31,9 @@ class Code(Protocol):
     def open_check(self, path: Path) -> "Session":
         """Open a file of a format that does not run here, to be compared; no other format has this."""
 
+    def advise(self, path: Path) -> list[str]:
+        """Say how other tools go on from a file, line by line; not every format has this."""
+
     def list_operators(self, path: Path) -> "list[Operator]":
         """Return the operators of a file, in the order of their execution."""
 
@@ -49,6 +52,7 @@ class Format:
         runs: whether its files run on this kind of machine.
         free_batch: whether the number of images can be left open.
         learnt: whether it can hold scales that a network learnt in training (`quantize=int8`).
+        advises: whether its code can say how other tools go on from a file.
         whole: whether decoding and suppression, or the best class of each pixel, can be in the file.
     """
 
@@ -61,6 +65,7 @@ class Format:
     runs: bool = True
     free_batch: bool = False
     learnt: bool = False
+    advises: bool = False
     whole: bool = True
 
     @property
@@ -117,6 +122,7 @@ FORMATS = {
             precisions=("fp32", "fp16", "int8"),
             free_batch=True,
             learnt=True,
+            advises=True,
         ),
         Format(
             "openvino",

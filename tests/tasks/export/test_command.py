@@ -67,6 +67,11 @@ def test_the_readme_runs_the_file_without_bneck(exported, tmp_path):
     assert done.stdout.splitlines() == [f"{port.name} {port.shape}" for port in session.outputs]
 
 
+def test_the_readme_tells_how_tensorrt_goes_on(exported):
+    _, path = exported
+    assert "`trtexec --onnx=model.onnx --saveEngine=model.engine" in (path.parent / "README.md").read_text()
+
+
 def test_golden_vectors_are_what_the_file_gives(exported):
     _, path = exported
     index = json.loads((path.parent / FOLDER / "golden.json").read_text())["tensors"]
