@@ -43,7 +43,7 @@ def export_all(name: str, checkpoint: Path, work: Path, options: Sequence[str]) 
     """Export and evaluate each format in each precision; what is noted in the work folder already is left out."""
     notes = json.loads((work / NOTES).read_text()) if (work / NOTES).is_file() else {"name": name, "rows": []}
     done = {(row["format"], row["precision"]) for row in notes["rows"]}
-    notes["options"] = list(options)
+    notes["options"] = ["dataset.root=DIR" if option.startswith("dataset.root=") else option for option in options]
     if "checkpoint" not in notes:
         notes["checkpoint"] = evaluate(checkpoint, work / "checkpoint", options)
     for kind in FORMATS.values():
@@ -61,7 +61,7 @@ def export_one(kind: str, precision: str, checkpoint: Path, work: Path, options:
     folder = work / f"{kind}_{precision}"
     row: dict[str, Any] = {"format": kind, "precision": precision, "folder": folder.name}
     chosen = [f"checkpoint={checkpoint}", f"format={kind}", f"precision={precision}", f"out={folder}", *options]
-    row["failed"] = run("tasks.export", *chosen)
+    row["failed"] = run("tasks.export", *chosen).replace(f"{work}/", "")
     if (folder / CONTRACT).is_file():
         ((path, file),) = read_contract(folder / CONTRACT).files.items()
         row |= {"file": path, "megabytes": file.bytes / 1e6}
