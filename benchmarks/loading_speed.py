@@ -34,7 +34,7 @@ from tasks.train.preparation import build_loader
 from tests.support.runs import describe, load_config
 
 if TYPE_CHECKING:
-    from tasks.task import Reader
+    from tasks.parts import Reader
 
 DATA = {"coco128": ("ssdlite", "train2017"), "bccd": ("ssdlite", "train"), "camvid": ("lraspp", "train")}
 BATCHES, REPEATS = 6, 7

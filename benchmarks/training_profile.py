@@ -30,7 +30,7 @@ from tasks.train.preparation import Start, build_loader, build_module
 from tests.support.runs import describe, load_config
 
 if TYPE_CHECKING:
-    from tasks.task import Model
+    from tasks.parts import Model
 
 DATA = {"bccd": "ssdlite", "camvid": "lraspp"}
 REPEATS = 5

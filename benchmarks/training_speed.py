@@ -41,7 +41,7 @@ from tasks.trainer import make_trainer
 from tests.support.runs import describe, load_config
 
 if TYPE_CHECKING:
-    from tasks.task import Reader
+    from tasks.parts import Reader
 
 WARMUP, STEPS = 3, 12
 OPTIONS = {

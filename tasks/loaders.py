@@ -15,7 +15,7 @@ from tasks.recipe import Recipe
 from tasks.task import Task, check_serves, find_task
 
 if TYPE_CHECKING:
-    from tasks.task import Reader
+    from tasks.parts import Reader
 
 
 def open_split(

@@ -12,7 +12,8 @@ from tasks.models.options import InputOptions
 from tasks.models.preprocessing import Preprocessing
 from tasks.optimization import SCHEDULES
 from tasks.parsing import spread
-from tasks.task import Options, Task, find_task
+from tasks.parts import Options
+from tasks.task import Task, find_task
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ from tasks.profiling.counting import CONVENTIONS, count_madds, count_parameters,
 from tasks.profiling.latency import STEPS, default_image, measure_latency, summarize
 
 if TYPE_CHECKING:
-    from tasks.task import Usable
+    from tasks.parts import Usable
 
 logger = logging.getLogger(__name__)
 

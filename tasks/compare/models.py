@@ -21,7 +21,7 @@ from tasks.runs.folder import CHECKPOINTS, WEIGHTS
 from tasks.runs.reading import Run
 
 if TYPE_CHECKING:
-    from tasks.task import Usable
+    from tasks.parts import Usable
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""A detector's part in every command, under the names that each task has for it; see `tasks.task.Parts`."""
+"""A detector's part in every command, under the names that each task has for it; see `tasks.parts.Parts`."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -18,7 +18,7 @@ from tasks.examination.examined import Examined
 from tasks.files import write_json
 
 if TYPE_CHECKING:
-    from tasks.task import Reader
+    from tasks.parts import Reader
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from tasks.drawing.images import PAPER, add_title, draw_legend, resize, side_by_
 from tasks.task import Task
 
 if TYPE_CHECKING:
-    from tasks.task import Reader
+    from tasks.parts import Reader
 
 SAMPLES = 20  # on a sheet
 COLUMNS = 4

@@ -22,7 +22,7 @@ from tasks.models.description import Description
 from tasks.task import Task
 
 if TYPE_CHECKING:
-    from tasks.task import Reader
+    from tasks.parts import Reader
 
 ROLES: tuple[Role, ...] = ("train", "val")
 

@@ -29,7 +29,7 @@ from tasks.task import check_serves, find_task
 from tasks.trainer import make_trainer
 
 if TYPE_CHECKING:
-    from tasks.task import Reader, Usable
+    from tasks.parts import Reader, Usable
 
 logger = logging.getLogger(__name__)
 

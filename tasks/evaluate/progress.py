@@ -9,7 +9,7 @@ import lightning as L
 from tasks.cli.display import Display, format_time
 
 if TYPE_CHECKING:
-    from tasks.task import Batch
+    from tasks.parts import Batch
 
 logger = logging.getLogger(__name__)
 

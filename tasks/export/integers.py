@@ -25,7 +25,7 @@ from tasks.inference.scoring import score
 from tasks.profiling.latency import measure_latency, summarize
 
 if TYPE_CHECKING:
-    from tasks.task import Reader
+    from tasks.parts import Reader
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from tasks.runs.recording import usual_size
 from tasks.task import Task, find_task
 
 if TYPE_CHECKING:
-    from tasks.task import Model, Reader
+    from tasks.parts import Model, Reader
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from tasks.models.description import Description
 from tasks.task import find_task
 
 if TYPE_CHECKING:
-    from tasks.task import Model, Usable
+    from tasks.parts import Model, Usable
 
 
 def load_model(path: Path) -> "Model":

@@ -10,7 +10,7 @@ from tasks.task import find_task
 from tasks.trainer import make_trainer
 
 if TYPE_CHECKING:
-    from tasks.task import Reader, Usable
+    from tasks.parts import Reader, Usable
 
 BATCH = 8  # images at once, where all have one size
 

@@ -13,13 +13,13 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from data.errors import InputError
 from tasks.cli.folders import check_new
 from tasks.files import write_json
+from tasks.parts import Writer
 from tasks.predict.config import PredictConfig
 from tasks.predict.predictor import Predictor
 from tasks.predict.writers import Pictures, Videos
-from tasks.task import Writer
 
 if TYPE_CHECKING:
-    from tasks.task import Prediction
+    from tasks.parts import Prediction
 
 logger = logging.getLogger(__name__)
 

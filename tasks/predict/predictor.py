@@ -24,12 +24,13 @@ from data.streams.sources import Read, Source, check_array, open_source
 from data.streams.tiling import Tile, cut_tiles
 from tasks.hardware import choose_device
 from tasks.inference.loading import load
+from tasks.parts import Assembly
 from tasks.predict.config import check_share
 from tasks.predict.prefetch import run_ahead
-from tasks.task import Assembly, find_task
+from tasks.task import find_task
 
 if TYPE_CHECKING:
-    from tasks.task import Prediction
+    from tasks.parts import Prediction
 
 logger = logging.getLogger(__name__)
 

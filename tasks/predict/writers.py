@@ -8,7 +8,7 @@ from data.streams.videos import VideoFile
 from tasks.drawing.images import save_image
 
 if TYPE_CHECKING:
-    from tasks.task import Prediction
+    from tasks.parts import Prediction
 
 
 class Pictures:

@@ -15,7 +15,7 @@ from tasks.models.description import Description
 from tasks.task import find_task
 
 if TYPE_CHECKING:
-    from tasks.task import Sample, Usable
+    from tasks.parts import Sample, Usable
 
 STEPS = ("pre-processing", "network", "post-processing")
 

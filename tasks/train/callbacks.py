@@ -14,7 +14,7 @@ from tasks.models.pretrained.state_files import KEY
 from tasks.train.freezing import list_frozen
 
 if TYPE_CHECKING:
-    from tasks.task import Batch
+    from tasks.parts import Batch
 
 logger = logging.getLogger(__name__)
 

@@ -36,7 +36,7 @@ from tasks.train.summary import find_image, log_summary, next_commands, option, 
 from tasks.train.trainers import build_trainer, check_trainer
 
 if TYPE_CHECKING:
-    from tasks.task import Module, Reader
+    from tasks.parts import Module, Reader
 
 logger = logging.getLogger(__name__)
 

@@ -32,7 +32,7 @@ from tasks.train.trainers import choose_precision
 from tasks.trainer import make_trainer
 
 if TYPE_CHECKING:
-    from tasks.task import Batch, Module, Reader
+    from tasks.parts import Batch, Module, Reader
 
 logger = logging.getLogger(__name__)
 

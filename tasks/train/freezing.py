@@ -9,7 +9,7 @@ from backbones.mobilenetv3 import MobileNetV3
 from data.errors import InputError
 
 if TYPE_CHECKING:
-    from tasks.task import Model
+    from tasks.parts import Model
 
 NONE, BACKBONE = "none", "backbone"
 BLOCK = re.compile(r"blocks\.\d+\.\d+")  # timm's names

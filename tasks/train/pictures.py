@@ -12,7 +12,7 @@ from data.samples import space_evenly
 from tasks.task import find_task
 
 if TYPE_CHECKING:
-    from tasks.task import Model
+    from tasks.parts import Model
 
 COUNT = 6  # images, spread over the evaluation data
 LONGEST = 480  # pixels of an image's longer side as it is logged

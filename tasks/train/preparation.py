@@ -25,7 +25,7 @@ from tasks.train.rounding import choose_rounding
 from tasks.train.teachers import load_teacher
 
 if TYPE_CHECKING:
-    from tasks.task import Module, Reader
+    from tasks.parts import Module, Reader
 
 logger = logging.getLogger(__name__)
 

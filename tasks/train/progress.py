@@ -13,7 +13,7 @@ from tasks.cli.display import Display, format_time
 from tasks.evaluate.progress import EVALUATION
 
 if TYPE_CHECKING:
-    from tasks.task import Batch
+    from tasks.parts import Batch
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from tasks.cli.display import format_time
 from tasks.runs.folder import WEIGHTS
 
 if TYPE_CHECKING:
-    from tasks.task import Reader
+    from tasks.parts import Reader
 
 logger = logging.getLogger(__name__)
 

@@ -14,9 +14,10 @@ from tasks.detection.module import DetectionModule
 from tasks.distillation.settings import Distillation
 from tasks.models.architecture import HEADS
 from tasks.parsing import flatten, to_plain
+from tasks.parts import Parts
 from tasks.predict.config import PredictConfig
 from tasks.segmentation.module import SegmentationModule
-from tasks.task import DETECTION, KINDS, SEGMENTATION, TASKS, Parts, Task, check_serves, find_task
+from tasks.task import DETECTION, KINDS, SEGMENTATION, TASKS, Task, check_serves, find_task
 from tests.support.runs import CONF, load_config
 
 FUNCTIONS = sorted(name for name, value in vars(Parts).items() if isfunction(value) and not name.startswith("_"))
