@@ -1,5 +1,6 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and known by their hashes."""
 
+import hashlib
 import json
 import math
 from pathlib import Path
@@ -21,3 +22,9 @@ def write_json(path: Path, values: object) -> None:
 def to_number(value: float) -> float | None:
     """Return a number as JSON takes it: None for NaN."""
     return None if math.isnan(value) else float(value)
+
+
+def hash_file(path: Path, kind: str = "sha256") -> str:
+    """Return the hash of a file's content, of hashlib's `kind`, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, kind).hexdigest()

@@ -2,12 +2,12 @@
 
 import platform
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from tasks.formats.settings import GraphSettings
 from tasks.models.architecture import name_network
 from tasks.models.description import Description
+from tasks.runs.environment import list_packages
 from tasks.task import find_task
 
 RESIZES = {
@@ -38,7 +38,7 @@ def list_facts(
         "decoding": parts.describe_decoding(description, settings),
         "classes": list_classes(description),
         "checkpoint": dict(checkpoint),
-        "versions": {"python": platform.python_version(), **list_versions((*PACKAGES, *packages))},
+        "versions": {"python": platform.python_version(), **list_packages((*PACKAGES, *packages))},
     }
 
 
@@ -71,14 +71,3 @@ def list_classes(description: Description) -> list[dict[str, Any]]:
         }
         for index in range(len(classes))
     ]
-
-
-def list_versions(packages: tuple[str, ...]) -> dict[str, str]:
-    """Return the versions of installed packages."""
-    found = {}
-    for package in packages:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found

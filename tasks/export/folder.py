@@ -19,8 +19,8 @@ from tasks.export.parity_page import write_parity_page, write_table
 from tasks.export.provenance import write_provenance
 from tasks.export.readme import write_readme
 from tasks.export.subject import Subject
-from tasks.files import write_json
-from tasks.formats.contract import Contract, hash_file
+from tasks.files import hash_file, write_json
+from tasks.formats.contract import Contract
 from tasks.formats.conversion import Conversion
 from tasks.formats.graph import Graph, give_all
 from tasks.formats.operators import write_operators

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import InputError
-from tasks.files import write_json
+from tasks.files import hash_file, write_json
 from tasks.formats.ports import Port
 from tasks.formats.session import Session
 from tasks.formats.settings import GraphSettings, Precision
@@ -120,14 +120,13 @@ def read_values(path: Path) -> dict[str, Any]:
     return values
 
 
-def hash_file(path: Path) -> str:
+def hash_export(path: Path) -> str:
     """Return the SHA-256 of a file, or of a folder's files with their names."""
-    if path.is_dir():
-        inner = sorted(file for file in path.rglob("*") if file.is_file())
-        lines = [f"{hash_file(file)}  {file.relative_to(path).as_posix()}\n" for file in inner]
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    if not path.is_dir():
+        return hash_file(path)
+    inner = sorted(file for file in path.rglob("*") if file.is_file())
+    lines = [f"{hash_file(file)}  {file.relative_to(path).as_posix()}\n" for file in inner]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def weigh(path: Path) -> int:
@@ -139,7 +138,7 @@ def weigh(path: Path) -> int:
 def describe_file(path: Path, kind: Format, *, precision: str, input: Port, outputs: tuple[Port, ...]) -> ExportedFile:
     """Describe a file that was just written."""
     parts = kind.list_files(path)
-    hashes = {part.name: hash_file(part) for part in parts}
+    hashes = {part.name: hash_export(part) for part in parts}
     return ExportedFile(kind.name, precision, sum(map(weigh, parts)), hashes, input, outputs)
 
 
@@ -175,7 +174,7 @@ def check_unchanged(path: Path, kind: Format, file: ExportedFile) -> None:
     for part in kind.list_files(path):
         if not part.exists():
             raise InputError(f"{part}: no such file; {path.name} needs it")
-        if hash_file(part) != file.sha256.get(part.name):
+        if hash_export(part) != file.sha256.get(part.name):
             raise InputError(
                 f"{part}: not the file that {CONTRACT} beside it was written for (their SHA-256 differ); export it anew"
             )

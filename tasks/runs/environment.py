@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -108,10 +109,10 @@ def ask_git(root: Path, *words: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=GIT_PATIENCE).stdout.strip()
 
 
-def list_packages() -> dict[str, str]:
-    """Return the versions of the packages that matter, those that are installed."""
+def list_packages(names: Iterable[str] = PACKAGES) -> dict[str, str]:
+    """Return the versions of packages, those that are installed."""
     versions = {}
-    for name in PACKAGES:
+    for name in names:
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

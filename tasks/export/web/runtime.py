@@ -6,7 +6,6 @@ Usage:
 prints the folder that they are in.
 """
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 from data.errors import InputError
+from tasks.files import hash_file
 
 VERSION = "1.30.0"
 PACKAGE = f"onnxruntime-web@{VERSION}"
@@ -78,7 +78,7 @@ def find_files(folder: Path, option: str) -> Path:
 
 def is_complete(folder: Path) -> bool:
     """Tell whether a folder holds the files, each as it should be."""
-    return all((folder / name).is_file() and digest(folder / name, "sha256") == own for name, own in FILES.items())
+    return all((folder / name).is_file() and hash_file(folder / name) == own for name, own in FILES.items())
 
 
 def fetch(cache: Path) -> Path:
@@ -113,7 +113,7 @@ def unpack(tarball: Path, cache: Path) -> None:
     Raises:
         InputError: if it is another package, or does not hold them.
     """
-    if digest(tarball, "sha512") != TARBALL:
+    if hash_file(tarball, "sha512") != TARBALL:
         raise InputError(f"{tarball.name}: not {PACKAGE} as it was published (its SHA-512 differs); nothing was kept")
     cache.mkdir(parents=True, exist_ok=True)
     with tarfile.open(tarball) as archive:
@@ -125,12 +125,6 @@ def unpack(tarball: Path, cache: Path) -> None:
             with source, part.open("wb") as target:
                 shutil.copyfileobj(source, target)
             part.replace(cache / name)
-
-
-def digest(path: Path, kind: str) -> str:
-    """Return the hash of a file, of hashlib's `kind`."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, kind).hexdigest()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ import pytest
 from data.errors import InputError
 from tasks.export.web.runtime import FILES
 from tasks.export.web.writing import PAGE, check_shown, write_page
-from tasks.formats.contract import Contract, ExportedFile, hash_file, open_exported
+from tasks.files import hash_file
+from tasks.formats.contract import Contract, ExportedFile, open_exported
 from tasks.formats.ports import Port
 from tasks.formats.settings import GraphSettings
 from tasks.page.files import SHARED
