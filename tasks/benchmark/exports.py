@@ -5,15 +5,13 @@ import platform
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from data.errors import InputError
 from data.sizes import Size
 from tasks.benchmark.paper_tables import markdown
 from tasks.formats.contract import CONTRACT, ExportedFile, read_contract
 from tasks.formats.table import FORMATS
 from tasks.inference.loading import load
-from tasks.profiling.latency import Spread, default_image, measure_latency, summarize
+from tasks.profiling.latency import Spread, default_image, measure_in_turns, summarize
 
 logger = logging.getLogger(__name__)
 
@@ -59,13 +57,9 @@ def measure_exports(
     candidates = find_exports(folder)
     models = [load(candidate.path, threads=threads) for candidate in candidates]
     size = image or default_image(models[0].description)
-    logger.info("timing %d exported on an image of %d x %d, %d rounds", len(models), *size, repeats)
-    rounds = []
-    for number in range(warmup + repeats):
-        times = [measure_latency(model, size, warmup=1, repeats=1, threads=threads).steps[0].sum() for model in models]
-        if number >= warmup:
-            rounds.append(times)
-    spreads = [summarize(column) for column in np.array(rounds).T]
+    logger.info("timing %d of them on an image of %d x %d, %d rounds", len(models), *size, repeats)
+    steps = measure_in_turns(models, size, warmup=warmup, repeats=repeats, threads=threads)
+    spreads = [summarize(times) for times in steps.sum(axis=2).T]
     rows = [
         {
             "file": str(candidate.path.relative_to(folder)),

@@ -14,7 +14,7 @@ from tasks.formats.contract import weigh
 from tasks.formats.table import find_format
 from tasks.hardware import name_processor
 from tasks.inference.loading import load, load_description
-from tasks.profiling.latency import STEPS, default_image, find_device, measure_latency, summarize
+from tasks.profiling.latency import STEPS, default_image, find_device, measure_in_turns, summarize
 from tasks.profiling.summary import describe_model
 from tasks.report.numbers import number
 from tasks.runs.folder import CHECKPOINTS, WEIGHTS
@@ -76,8 +76,7 @@ def time_models(runs: Sequence[Run]) -> tuple[list[ComparisonRow], dict[str, Any
     models = [load_model(run) for run in runs]
     image = choose_image(runs[0], models[0])
     logger.info("timing %d models on an image of %d x %d, %d rounds", len(runs), *image, ROUNDS)
-    rounds = [[time_once(model, image) for model in models] for _ in range(ROUNDS)]
-    steps = np.array(rounds)  # (rounds, runs, steps)
+    steps = measure_in_turns(models, image, warmup=0, repeats=ROUNDS, threads=1)
     parts = {"latency, ms": steps.sum(axis=2), "network alone, ms": steps[:, :, STEPS.index("network")]}
     rows = [row for name, milliseconds in parts.items() for row in spread_rows(name, milliseconds)]
     return rows, {
@@ -105,11 +104,6 @@ def choose_image(run: Run, model: "Usable") -> Size:
         return default_image(model.description)
     height, width = run.model["image"]
     return height, width
-
-
-def time_once(model: "Usable", image: Size) -> list[float]:
-    """Return the milliseconds of each step for one image, after one to warm up: the other models had the caches."""
-    return measure_latency(model, image, warmup=1, repeats=1, threads=1).steps[0].tolist()
 
 
 def load_model(run: Run) -> "Usable":

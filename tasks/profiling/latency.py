@@ -1,6 +1,7 @@
 """How long one image takes on this machine, from decoded pixels to boxes or a mask, step by step."""
 
 import time
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -88,6 +89,30 @@ def measure_latency(model: "Usable", size: Size, *, warmup: int, repeats: int, t
         threads=used,
         steps=np.array(steps),
     )
+
+
+def measure_in_turns(
+    models: "Sequence[Usable]", size: Size, *, warmup: int, repeats: int, threads: int | None
+) -> np.ndarray:
+    """Time several models on one image, one after the other in each round, so that what else runs hits all alike.
+
+    Each takes the image twice in its turn, of which the second counts: the others had the caches.
+
+    Args:
+        models: in evaluation mode, each on its device.
+        size: (height, width) of the decoded image in pixels.
+        warmup: rounds that are not timed.
+        repeats: rounds that are.
+        threads: of torch; None leaves them as they are.
+
+    Returns:
+        (repeats, models, 3), milliseconds of each of `STEPS`.
+    """
+    rounds = [
+        [measure_latency(model, size, warmup=1, repeats=1, threads=threads).steps[0] for model in models]
+        for _ in range(warmup + repeats)
+    ]
+    return np.array(rounds[warmup:])
 
 
 def run_once(model: "Usable", data: Transformed, size: Size) -> list[float]:
