@@ -57,7 +57,7 @@ def measure_exports(
     candidates = find_exports(folder)
     models = [load(candidate.path, threads=threads) for candidate in candidates]
     size = image or default_image(models[0].description)
-    logger.info("timing %d of them on an image of %d x %d, %d rounds", len(models), *size, repeats)
+    logger.info("files to time: %d, in turns, on an image of %d x %d, %d rounds", len(models), *size, repeats)
     steps = measure_in_turns(models, size, warmup=warmup, repeats=repeats, threads=threads)
     spreads = [summarize(times) for times in steps.sum(axis=2).T]
     rows = [

@@ -4,14 +4,14 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from data.sizes import Size
 from heads.box_coder import CENTER_WEIGHT, MAX_LOG_RATIO, SIDE_WEIGHT
 from heads.ssdlite import RawDetections, SSDLite
 from tasks.detection.graph import RAW, count_candidates
 from tasks.detection.postprocess import Detections, postprocess
-from tasks.formats.running import ExportedNetwork
+from tasks.formats.running import ExportedModel
 from tasks.formats.session import Session
 from tasks.formats.settings import GraphSettings
 from tasks.models.description import Description
@@ -19,7 +19,7 @@ from tasks.models.network import build_model
 from tasks.models.postprocessing import Postprocessing
 
 
-class ExportedDetector(nn.Module):
+class ExportedDetector(ExportedModel):
     """An exported detector: what `tasks.detection.detector.Detector` gives, from a file.
 
     Args:
@@ -28,7 +28,6 @@ class ExportedDetector(nn.Module):
         session: the file, opened.
 
     Attributes:
-        description: the same.
         size: (height, width) in pixels of the images that it takes.
 
     Raises:
@@ -36,18 +35,12 @@ class ExportedDetector(nn.Module):
     """
 
     def __init__(self, description: Description, settings: GraphSettings, session: Session) -> None:
-        super().__init__()
+        super().__init__(description, settings, session)
         if description.postprocessing is None:
             raise ValueError("a detector needs postprocessing; expected some")
-        self.description, self.size, self.settings = description, settings.size, settings
+        self.size = settings.size
         self.postprocessing = description.postprocessing
-        self.network = ExportedNetwork(session, settings, description.preprocessing)
         self.anchors = None if settings.nms else find_anchors(description, settings.size)
-
-    @property
-    def ends(self) -> tuple[nn.Module, nn.Module]:
-        """Where the network begins and where it ends."""
-        return self.network, self.network
 
     def forward(self, images: Tensor) -> list[Detections]:
         """Find objects in images (N, 3, *size), 0 to 255; boxes in pixels of `size`."""

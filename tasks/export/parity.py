@@ -14,7 +14,7 @@ from tasks.export.differences import Difference, join_levels
 from tasks.export.matching import Found, align
 from tasks.export.verdicts import Judgement, Limit, choose_limit, judge
 from tasks.formats.graph import Graph, give_all
-from tasks.formats.session import Session
+from tasks.formats.session import Session, compute
 from tasks.formats.settings import Precision
 
 Results = dict[str, np.ndarray]  # of one batch, by stage
@@ -155,8 +155,7 @@ def run_file(session: Session, graph: Graph, images: Tensor) -> Results:
     Raises:
         InputError: if it lacks one.
     """
-    found = session(session.input.store(present(graph, images).numpy()))
-    given = {port.name: port.read(found[port.name]) for port in session.outputs}
+    given = compute(session, present(graph, images).numpy())
     missing = [name for name in graph.outputs if name not in given]
     if missing:
         raise InputError(f"parity: the file does not give {missing[0]!r}; expected all of {', '.join(graph.outputs)}")

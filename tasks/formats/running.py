@@ -5,10 +5,36 @@ import torch
 from torch import Tensor, nn
 
 from data.errors import InputError
-from tasks.formats.session import Session
+from tasks.formats.session import Session, compute
 from tasks.formats.settings import GraphSettings
+from tasks.models.description import Description
 from tasks.models.normalization import normalize
 from tasks.models.preprocessing import Preprocessing
+
+
+class ExportedModel(nn.Module):
+    """What all exported models in use have.
+
+    Args:
+        description: of the model.
+        settings: what is in the file.
+        session: the file, opened.
+
+    Attributes:
+        description: the same.
+        settings: the same.
+        network: the file as a module.
+    """
+
+    def __init__(self, description: Description, settings: GraphSettings, session: Session) -> None:
+        super().__init__()
+        self.description, self.settings = description, settings
+        self.network = ExportedNetwork(session, settings, description.preprocessing)
+
+    @property
+    def ends(self) -> tuple[nn.Module, nn.Module]:
+        """Where the network begins and where it ends."""
+        return self.network, self.network
 
 
 class ExportedNetwork(nn.Module):
@@ -47,8 +73,7 @@ class ExportedNetwork(nn.Module):
         n = len(values)
         if n < count:
             values = np.concatenate([values, np.repeat(values[-1:], count - n, axis=0)])
-        found = self.session(self.session.input.store(values))
-        return {port.name: port.read(found[port.name])[:n] for port in self.session.outputs}
+        return {name: found[:n] for name, found in compute(self.session, values).items()}
 
 
 def write_input(images: Tensor, settings: GraphSettings, preprocessing: Preprocessing) -> np.ndarray:

@@ -3,14 +3,13 @@
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from data.sizes import Size
 from heads.lraspp import resize
 from heads.lraspp_conventions import CONVENTIONS
-from tasks.formats.running import ExportedNetwork
-from tasks.formats.session import Session
+from tasks.formats.running import ExportedModel
 from tasks.formats.settings import GraphSettings
 from tasks.models.description import Description
 from tasks.models.network import build_model
@@ -18,34 +17,15 @@ from tasks.segmentation.graph import LABELS, LOGITS
 from tasks.segmentation.postprocess import find_padding, postprocess
 
 
-class ExportedSegmenter(nn.Module):
-    """An exported segmenter: what `tasks.segmentation.segmenter.Segmenter` gives, from a file.
-
-    Args:
-        description: of the model.
-        settings: what is in the file.
-        session: the file, opened.
-
-    Attributes:
-        description: the same.
-    """
-
-    def __init__(self, description: Description, settings: GraphSettings, session: Session) -> None:
-        super().__init__()
-        self.description, self.settings = description, settings
-        self.network = ExportedNetwork(session, settings, description.preprocessing)
-
-    @property
-    def ends(self) -> tuple[nn.Module, nn.Module]:
-        """Where the network begins and where it ends."""
-        return self.network, self.network
+class ExportedSegmenter(ExportedModel):
+    """An exported segmenter: what `tasks.segmentation.segmenter.Segmenter` gives, from a file."""
 
     def raw(self, images: Tensor) -> Tensor:
         """Return logits (N, K, H, W) float32; where the file gives classes, 1 for a pixel's class and 0 for others."""
         found = self.network(images)
-        if "logits" in found:
-            return self.enlarge(found["logits"].float())
-        classes = F.one_hot(found["labels"].long(), self.description.arch.num_classes)  # (N, h, w, K)
+        if LOGITS in found:
+            return self.enlarge(found[LOGITS].float())
+        classes = F.one_hot(found[LABELS].long(), self.description.arch.num_classes)  # (N, h, w, K)
         votes = classes.permute(0, 3, 1, 2).float()  # (N, K, h, w)
         return votes if self.settings.argmax == "full" else self.enlarge(votes)
 
