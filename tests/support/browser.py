@@ -37,6 +37,24 @@ def running_browser() -> Iterator[Any]:
         browser.close()
 
 
+@contextmanager
+def watched_page(browser: Any, address: str, *, requests: int) -> Iterator[Any]:
+    """Open a page; it makes so many requests at least, all of them to its server, and no script fails."""
+    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    page = context.new_page()
+    asked: list[str] = []
+    errors: list[str] = []
+    context.on("request", lambda request: asked.append(request.url))  # a worker's too
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(address)
+    page.locator("#about:not(:empty)").wait_for()
+    yield page
+    context.close()
+    assert len(asked) >= requests
+    assert not [url for url in asked if not url.startswith((f"{address}/", "blob:", "data:"))]
+    assert not errors
+
+
 def choose(page: Any, *contents: bytes, name: str = "photo.png", kind: str = "image/png") -> None:
     files = [{"name": name, "mimeType": kind, "buffer": content} for content in contents]
     page.set_input_files("#files", files)

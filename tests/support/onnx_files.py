@@ -71,12 +71,6 @@ def draw_inputs(graph: Graph, count: int = 4) -> list[np.ndarray]:
     return [values.numpy() for values in drawn]
 
 
-def run_torch(graph: Graph, images: np.ndarray) -> dict[str, np.ndarray]:
-    """Return what the graph gives in torch."""
-    with torch.no_grad():
-        return dict(zip(graph.outputs, (values.numpy() for values in graph(torch.from_numpy(images))), strict=True))
-
-
 def differ(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> dict[str, float]:
     """Return the largest difference of each output, over its largest value."""
     return {

@@ -8,7 +8,7 @@ from data.config import DatasetConfig
 from tasks.demo.app import build_app
 from tasks.demo.inference import Inference
 from tasks.predict.predictor import Predictor
-from tests.support.browser import running_browser
+from tests.support.browser import running_browser, watched_page
 from tests.support.pictured_models import THRESHOLDS, draw_image, encode, save_model
 from tests.tasks.demo.served import serving
 
@@ -42,17 +42,5 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 def page(browser: Any, site: Any) -> Iterator[Any]:
-    """Open the page; every request that it makes must go to its server, and no script may fail."""
-    context = browser.new_context(viewport={"width": 1200, "height": 900})
-    page = context.new_page()
-    requests: list[str] = []
-    errors: list[str] = []
-    page.on("request", lambda request: requests.append(request.url))
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(site[1])
-    page.locator("#about:not(:empty)").wait_for()
-    yield page
-    context.close()
-    assert len(requests) > 8
-    assert not [url for url in requests if not url.startswith((f"{site[1]}/", "blob:", "data:"))]
-    assert not errors
+    with watched_page(browser, site[1], requests=9) as page:
+        yield page

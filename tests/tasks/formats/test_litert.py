@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 
 pytest.importorskip("litert_torch")
 pytest.importorskip("ai_edge_quantizer")
@@ -9,31 +8,19 @@ from data.errors import InputError
 from tasks.formats.conversion import Conversion, Quantization
 from tasks.formats.graph import give_all
 from tasks.formats.operators import integer_share
-from tasks.formats.settings import GraphSettings
 from tasks.formats.table import FORMATS
-from tasks.task import find_task
-from tests.support.exports import SIZE, random_images, small_model
+from tests.support.exports import random_images
+from tests.support.graphs import make_graph, run_eager
 
 pytestmark = pytest.mark.slow
 LITERT = FORMATS["litert"]
-
-
-def build(task, **settings):
-    """Return the graph of a small model."""
-    return find_task(task).parts.build_graph(small_model(task), GraphSettings(size=SIZE, **settings))
-
-
-@torch.no_grad()
-def run_torch(graph, images):
-    """Return the outputs of a graph by name."""
-    return {name: value.numpy() for name, value in zip(graph.outputs, graph(torch.from_numpy(images)), strict=True)}
 
 
 @pytest.fixture(scope="module")
 def segmenter(tmp_path_factory):
     """Write a segmenter."""
     path = tmp_path_factory.mktemp("litert") / "model.tflite"
-    LITERT.convert(build("lraspp"), path, Conversion())
+    LITERT.convert(make_graph("lraspp"), path, Conversion())
     return path
 
 
@@ -41,7 +28,7 @@ def write_int8(task, path, *exclude, **settings):
     """Write a small model of integers."""
     images = [image[None] for image in random_images(4)]
     quantization = Quantization(images, frozenset(exclude))
-    LITERT.convert(build(task, **settings), path, Conversion("int8", quantization=quantization))
+    LITERT.convert(make_graph(task, **settings), path, Conversion("int8", quantization=quantization))
     return LITERT.code.list_operators(path)
 
 
@@ -57,11 +44,11 @@ def write_int8(task, path, *exclude, **settings):
     ids=str,
 )
 def test_every_stage_is_torchs(task, settings, tmp_path):
-    graph = give_all(build(task, **settings))
+    graph = give_all(make_graph(task, **settings))
     LITERT.convert(graph, tmp_path / "model.tflite", Conversion())
     session = LITERT.code.open_session(tmp_path / "model.tflite", threads=1)
     images = graph.example().numpy()
-    found, expected = session(images), run_torch(graph, images)
+    found, expected = session(images), run_eager(graph, images)
     assert (session.input.name, session.input.shape) == ("images", images.shape)
     assert list(found) == list(graph.outputs)
     for name, value in expected.items():
@@ -93,23 +80,23 @@ def test_raw_outputs_in_integers_say_what_they_stand_for(tmp_path):
     session, images = LITERT.code.open_session(tmp_path / "model.tflite", threads=1), random_images(1)
     (port,) = session.outputs
     found = port.read(session(session.input.store(images))["logits"])
-    expected = run_torch(build("lraspp", argmax="none"), images)["logits"]
+    expected = run_eager(make_graph("lraspp", argmax="none"), images)["logits"]
     assert (port.name, port.dtype) == ("logits", "int8")
     assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.9
 
 
 def test_half_precision_is_half_the_size(segmenter, tmp_path):
-    LITERT.convert(build("lraspp"), tmp_path / "model.tflite", Conversion("fp16"))
+    LITERT.convert(make_graph("lraspp"), tmp_path / "model.tflite", Conversion("fp16"))
     images = random_images(1)
     found = LITERT.code.open_session(tmp_path / "model.tflite", threads=1)(images)["labels"]
-    assert (found == run_torch(build("lraspp"), images)["labels"]).mean() > 0.95
+    assert (found == run_eager(make_graph("lraspp"), images)["labels"]).mean() > 0.95
     assert (tmp_path / "model.tflite").stat().st_size < 0.6 * segmenter.stat().st_size
 
 
 def test_multiply_adds_are_those_that_are_counted_on_the_model(segmenter):
     from torch.utils.flop_counter import FlopCounterMode
 
-    graph = build("lraspp")
+    graph = make_graph("lraspp")
     with FlopCounterMode(display=False) as counter:
         graph(graph.example())
     assert sum(item.madds for item in LITERT.code.list_operators(segmenter)) == counter.get_total_flops() // 2

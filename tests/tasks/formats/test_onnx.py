@@ -7,7 +7,8 @@ import pytest
 from data.errors import InputError
 from tasks.formats.conversion import Conversion
 from tasks.formats.onnx import convert, open_session
-from tests.support.onnx_files import KINDS, Exporter, build_graph, differ, draw_inputs, run_torch
+from tests.support.graphs import run_eager
+from tests.support.onnx_files import KINDS, Exporter, build_graph, differ, draw_inputs
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -15,7 +16,7 @@ def test_each_kind_of_file_computes_what_torch_does(kind: str, exported: Exporte
     graph, path = exported(kind)
     session = open_session(path, threads=1)
     for images in draw_inputs(graph, 2):
-        expected = run_torch(graph, images)
+        expected = run_eager(graph, images)
         found = session(images)
         assert {name: values.dtype for name, values in found.items()} == {n: v.dtype for n, v in expected.items()}
         assert max(differ(found, expected).values()) < 1e-5

@@ -9,7 +9,8 @@ from tasks.formats.onnx import open_session
 from tasks.formats.onnx_half import halve
 from tasks.formats.onnx_layers import is_network
 from tasks.formats.onnx_reading import read_shapes
-from tests.support.onnx_files import Exporter, differ, draw_inputs, run_torch
+from tests.support.graphs import run_eager
+from tests.support.onnx_files import Exporter, differ, draw_inputs
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_a_file_in_float16_keeps_its_ports_and_computes_nearly_the_same(
     assert (session.input, session.outputs) == (before.input, before.outputs)
     assert (tmp_path / "half.onnx").stat().st_size < 0.52 * whole.stat().st_size
     images = draw_inputs(graph)[0]
-    found, expected = session(images), run_torch(graph, images)
+    found, expected = session(images), run_eager(graph, images)
     assert 0 < differ(found, expected)["scores"] < 0.02
     assert (found["labels"] == expected["labels"]).mean() > 0.98
 

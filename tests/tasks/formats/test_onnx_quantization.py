@@ -13,7 +13,8 @@ from tasks.formats.onnx import open_session
 from tasks.formats.onnx_quantization import quantize
 from tasks.formats.onnx_reading import list_operators
 from tasks.formats.operators import integer_share
-from tests.support.onnx_files import Exporter, draw_inputs, run_torch
+from tests.support.graphs import run_eager
+from tests.support.onnx_files import Exporter, draw_inputs
 
 FLOAT = frozenset({"backbone.stem.conv", "backbone.blocks.3.se"})
 
@@ -57,7 +58,7 @@ def test_a_quantised_file_is_near_the_whole_one_smaller_and_in_integers(exported
     assert integer_share(list_operators(path)) > 0.99
     assert path.stat().st_size < 0.35 * whole.stat().st_size
     images = draw_inputs(graph)[0]
-    found, expected = session(images)["logits"], run_torch(graph, images)["logits"]
+    found, expected = session(images)["logits"], run_eager(graph, images)["logits"]
     assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.95
 
 

@@ -2,7 +2,6 @@ import shutil
 
 import numpy as np
 import pytest
-import torch
 
 pytest.importorskip("openvino")
 pytest.importorskip("nncf")
@@ -11,18 +10,12 @@ from data.errors import InputError
 from tasks.formats.conversion import Conversion, Quantization
 from tasks.formats.graph import give_all
 from tasks.formats.operators import integer_share
-from tasks.formats.settings import GraphSettings
 from tasks.formats.table import FORMATS
-from tasks.task import find_task
-from tests.support.exports import SIZE, random_images, small_model
+from tests.support.exports import random_images
+from tests.support.graphs import make_graph, run_eager
 
 pytestmark = pytest.mark.slow
 OPENVINO = FORMATS["openvino"]
-
-
-def build(task, **settings):
-    """Return the graph of a small model."""
-    return find_task(task).parts.build_graph(small_model(task), GraphSettings(size=SIZE, **settings))
 
 
 def relative(found, expected):
@@ -31,24 +24,18 @@ def relative(found, expected):
     return np.abs(found - expected).max() / np.abs(expected).max()
 
 
-@torch.no_grad()
-def run_torch(graph, images):
-    """Return the outputs of a graph by name."""
-    return {name: value.numpy() for name, value in zip(graph.outputs, graph(torch.from_numpy(images)), strict=True)}
-
-
 @pytest.fixture(scope="module")
 def detector(tmp_path_factory):
     """Write a detector."""
     path = tmp_path_factory.mktemp("openvino") / "model.xml"
-    OPENVINO.convert(build("ssdlite"), path, Conversion())
+    OPENVINO.convert(make_graph("ssdlite"), path, Conversion())
     return path
 
 
 def write_int8(task, path, *exclude):
     """Write a small model of integers."""
     images = [image[None] for image in random_images(4)]
-    OPENVINO.convert(build(task), path, Conversion("int8", quantization=Quantization(images, frozenset(exclude))))
+    OPENVINO.convert(make_graph(task), path, Conversion("int8", quantization=Quantization(images, frozenset(exclude))))
     return OPENVINO.code.list_operators(path)
 
 
@@ -65,11 +52,11 @@ def write_int8(task, path, *exclude):
     ids=str,
 )
 def test_every_stage_is_torchs(task, settings, tmp_path):
-    graph = give_all(build(task, **settings))
+    graph = give_all(make_graph(task, **settings))
     OPENVINO.convert(graph, tmp_path / "model.xml", Conversion())
     session = OPENVINO.code.open_session(tmp_path / "model.xml", threads=1)
     images = graph.example().numpy()
-    found, expected = session(images), run_torch(graph, images)
+    found, expected = session(images), run_eager(graph, images)
     assert session.input.name == "images"
     assert session.input.fits(images.shape)
     assert list(found) == list(graph.outputs)
@@ -77,10 +64,10 @@ def test_every_stage_is_torchs(task, settings, tmp_path):
 
 
 def test_half_precision_keeps_boxes_near(detector, tmp_path):
-    OPENVINO.convert(build("ssdlite", nms=False), tmp_path / "model.xml", Conversion("fp16"))
+    OPENVINO.convert(make_graph("ssdlite", nms=False), tmp_path / "model.xml", Conversion("fp16"))
     images = random_images(1)
     found = OPENVINO.code.open_session(tmp_path / "model.xml", threads=1)(images)
-    assert relative(found["deltas"], run_torch(build("ssdlite", nms=False), images)["deltas"]) < 0.05
+    assert relative(found["deltas"], run_eager(make_graph("ssdlite", nms=False), images)["deltas"]) < 0.05
     assert (tmp_path / "model.bin").stat().st_size < 0.6 * detector.with_suffix(".bin").stat().st_size
 
 
@@ -102,7 +89,7 @@ def test_an_excluded_layer_stays_in_float(tmp_path):
 def test_multiply_adds_are_those_that_are_counted_on_the_model(detector):
     from torch.utils.flop_counter import FlopCounterMode
 
-    graph = build("ssdlite", nms=False)
+    graph = make_graph("ssdlite", nms=False)
     with FlopCounterMode(display=False) as counter:
         graph(graph.example())
     convolutions = [item for item in OPENVINO.code.list_operators(detector) if "Convolution" in item.type]

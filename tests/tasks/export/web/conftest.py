@@ -18,7 +18,7 @@ from tasks.formats.settings import GraphSettings
 from tasks.formats.table import FORMATS
 from tasks.inference.loading import load_model
 from tasks.task import find_task
-from tests.support.browser import running_browser
+from tests.support.browser import running_browser, watched_page
 from tests.support.once import make_once
 from tests.support.pictured_models import THRESHOLDS, save_model
 
@@ -113,17 +113,5 @@ def site(request: Any, browser: Any, runtime: Path, export: Any, serve: Any, tmp
 
 @pytest.fixture
 def page(browser: Any, site: SimpleNamespace) -> Iterator[Any]:
-    """Open the page; every request that it makes must go to its server, and no script may fail."""
-    context = browser.new_context(viewport={"width": 1200, "height": 900})
-    page = context.new_page()
-    requests: list[str] = []
-    errors: list[str] = []
-    context.on("request", lambda request: requests.append(request.url))
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(site.address)
-    page.locator("#about:not(:empty)").wait_for()
-    yield page
-    context.close()
-    assert len(requests) > 15
-    assert not [url for url in requests if not url.startswith((f"{site.address}/", "blob:", "data:"))]
-    assert not errors
+    with watched_page(browser, site.address, requests=16) as page:
+        yield page
