@@ -2,15 +2,17 @@ from pathlib import Path
 
 import pytest
 
-from tasks.train.command import train
-from tests.support.runs import load_config
+from tests.support.demos import train_demo
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
-    ("experiment", "metric", "least"), [("demo_ssdlite", "mAP", 0.57), ("demo_lraspp", "mIoU", 0.64)]
+    ("experiment", "metric", "least"),
+    [
+        pytest.param("demo_ssdlite", "mAP", 0.57, marks=pytest.mark.xdist_group("demo_ssdlite")),
+        pytest.param("demo_lraspp", "mIoU", 0.64, marks=pytest.mark.xdist_group("demo_lraspp")),
+    ],
 )
-def test_the_demo_learns_its_scenes(experiment: str, metric: str, least: float, tmp_path: Path) -> None:
-    places = [f"dataset.root={tmp_path / 'synthetic'}", f"out={tmp_path / 'run'}", "trainer.progress_bar=false"]
-    assert train(load_config("train", f"experiment={experiment}", *places))[metric] >= least
+def test_the_demo_learns_its_scenes(experiment: str, metric: str, least: float, shared: Path) -> None:
+    assert train_demo(experiment, shared).metrics[metric] >= least
