@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+from torchao.quantization.pt2e.quantizer import QuantizationAnnotation
+from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
 from data.errors import InputError
 from tasks.formats.conversion import Conversion, Quantization
@@ -20,7 +22,7 @@ from tasks.formats.trained_rounding import check_precision, fix_scales, is_round
 
 NETWORK = ("backbone", "head")  # what is computed in another type than float32
 DEQUANTIZATIONS = (torch.ops.quantized_decomposed.dequantize_per_tensor.default,)
-JOINS = (torch.ops.aten.cat.default,)  # would give all levels of a detector one scale
+JOINS = (torch.ops.aten.cat.default,)
 
 
 def lower(graph: Graph, conversion: Conversion) -> bytes:
@@ -79,13 +81,28 @@ def quantize(program: ExportedProgram, quantization: Quantization | None) -> Gra
     """
     if quantization is None or not quantization.calibration:
         raise InputError("precision=int8: no images to calibrate with; expected at least one")
-    quantizer = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
+    quantizer = NetworkQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
     quantizer.set_filter_function(choose_nodes(quantization.exclude))
     prepared = prepare_pt2e(program.module(), quantizer)
     with torch.no_grad():
         for images in quantization.calibration:
             prepared(torch.from_numpy(images))
     return convert_pt2e(prepared)
+
+
+class NetworkQuantizer(XNNPACKQuantizer):
+    """XNNPACK's own, which joins nothing in integers.
+
+    ExecuTorch 1.5.1 gives the inputs of every concatenation one scale, and asks no filter: all levels of a detector
+    would get that of the widest one, and the corners of its boxes steps of more than a pixel.
+    """
+
+    def annotate(self, model: GraphModule) -> GraphModule:
+        """Say of each node what is quantised, in place."""
+        for node in model.graph.nodes:
+            if node.target in JOINS:
+                node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(_annotated=True)  # as it is: nothing
+        return super().annotate(model)
 
 
 def split_readers(module: GraphModule) -> None:
@@ -110,6 +127,6 @@ def choose_nodes(exclude: frozenset[str]) -> Callable[[Node], bool]:
             return True
         owners = [name for name, _ in node.meta.get("nn_module_stack", {}).values()]
         network = any(name.split(".")[0] in NETWORK for name in owners)
-        return network and exclude.isdisjoint(owners) and node.target not in JOINS
+        return network and exclude.isdisjoint(owners)
 
     return chosen

@@ -160,3 +160,19 @@ def test_broken_and_foreign_files_are_refused_by_name(tmp_path):
     files = [str(tmp_path / f"{name}.pte") for name in broken]
     done = subprocess.run([sys.executable, "-c", HOSTILE, *files], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-500:]
+
+
+def test_no_level_takes_the_scale_of_another_and_boxes_are_decoded_in_float(tmp_path):
+    from tasks.formats.executorch_lowering import JOINS, export, quantize
+
+    graph = build("ssdlite", tmp_path)
+    module = quantize(export(graph, graph.example()), Quantization(photos(2)))
+    levels, corners = [], []
+    for join in (node for node in module.graph.nodes if node.target in JOINS):
+        of_head = any(name == "head" for name, _ in join.meta["nn_module_stack"].values())
+        (levels if of_head else corners).append([str(given.target) for given in join.args[0]])
+        scales = {given.args[1] for given in join.args[0]}
+        assert not of_head or len(scales) == len(join.args[0])
+    assert len(levels) == 2
+    assert len(corners) == 1
+    assert not any("quantize" in given for given in corners[0])
