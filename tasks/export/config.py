@@ -16,6 +16,7 @@ from tasks.task import Task
 
 ALL, WEB = "all", "web"  # every format; a page that runs the model
 PAGE_FORMAT = "onnx"  # which the page runs
+INTEGER_OPTIONS = ("calibration.images", "calibration.seed", "max_drop", "max_latency")
 OPSETS = range(18, 24)  # what torch's exporter writes and onnxruntime reads
 
 
@@ -99,6 +100,7 @@ class ExportConfig:
         for name in self.targets:
             check_name(name)
         self._check_formats()
+        self._check_typed()
 
     def _check_formats(self) -> None:
         for kind in self.formats:
@@ -108,6 +110,23 @@ class ExportConfig:
                 )
             if self.batch is None and not kind.free_batch:
                 raise ValueError(f"batch: null with format={kind.name}, which needs a number; expected an integer")
+
+    def _check_typed(self) -> None:  # one that nothing takes would change nothing, without a word
+        typed = {option.partition("=")[0].lstrip("+") for option in self.typed}
+        takers = {
+            name: f"format={kind.name}"
+            for kind in FORMATS.values()
+            if kind not in self.formats
+            for name in kind.options
+        }
+        if self.precision != "int8":
+            takers |= dict.fromkeys(INTEGER_OPTIONS, "precision=int8")
+        if not self.page:
+            takers["web.runtime"] = f"format={WEB}"
+        if self.nms is False:
+            takers["candidates"] = "nms=true"
+        for name in sorted(typed & takers.keys()):
+            raise InputError(f"{name}: an option of {takers[name]}; leave it out")
 
     @property
     def names(self) -> list[str]:
@@ -121,7 +140,7 @@ class ExportConfig:
     @property
     def page(self) -> bool:
         """Whether a page is wanted that runs the model."""
-        return WEB in self.names
+        return self.wants(WEB)
 
     @property
     def formats(self) -> list[Format]:

@@ -54,6 +54,7 @@ class Format:
         learnt: whether it can hold scales that a network learnt in training (`quantize=int8`).
         advises: whether its code can say how other tools go on from a file.
         whole: whether decoding and suppression, or the best class of each pixel, can be in the file.
+        options: those of tasks.export that are this format's own.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Format:
     learnt: bool = False
     advises: bool = False
     whole: bool = True
+    options: tuple[str, ...] = ()
 
     @property
     def distributions(self) -> tuple[str, ...]:
@@ -92,8 +94,10 @@ class Format:
         """Write a graph as a file, without a word of the converters on the screen.
 
         Raises:
-            InputError: if a package is missing, or the format cannot hold the graph.
+            InputError: if a package is missing, the format cannot hold the graph, or it has no layer that is named.
         """
+        if conversion.quantization is not None:
+            check_layers(conversion.quantization.exclude, graph)
         with silenced():
             self.code.convert(graph, path, conversion)
 
@@ -123,6 +127,7 @@ FORMATS = {
             free_batch=True,
             learnt=True,
             advises=True,
+            options=("opset",),
         ),
         Format(
             "openvino",
@@ -148,7 +153,15 @@ FORMATS = {
             packages=("litert_torch", "ai_edge_litert", "ai_edge_quantizer"),
             precisions=("fp32", "fp16", "int8"),
         ),
-        Format("coreml", "Core ML", ".mlpackage", packages=("coremltools",), precisions=("fp32", "fp16"), runs=False),
+        Format(
+            "coreml",
+            "Core ML",
+            ".mlpackage",
+            packages=("coremltools",),
+            precisions=("fp32", "fp16"),
+            runs=False,
+            options=("deployment_target",),
+        ),
         Format(
             "ncnn",
             "ncnn",
@@ -160,6 +173,18 @@ FORMATS = {
         ),
     )
 }
+
+
+def check_layers(names: frozenset[str], graph: "Graph") -> None:
+    """Check that layers that are to stay in float are layers of a graph.
+
+    Raises:
+        InputError: naming the first that is not.
+    """
+    known = {name for name, _ in graph.named_modules()}
+    unknown = sorted(names - known)
+    if unknown:
+        raise InputError(f"exclude: no layer {unknown[0]!r}; expected such as 'backbone.stem.conv'")
 
 
 def find_format(path: Path) -> Format | None:

@@ -33,16 +33,30 @@ def test_all_formats_are_those_that_have_the_precision():
         (["format=litert", "batch=null"], "batch: null with format=litert, which needs a number; expected an integer"),
         (["batch=0"], "batch: 0; expected an integer from 1"),
         (["opset=9"], "opset: 9; expected 18 to 23"),
-        (["max_drop=-1"], "max_drop: -1; expected a number above 0"),
+        (["precision=int8", "max_drop=-1"], "max_drop: -1; expected a number above 0"),
         (["size=8"], r"size: 8; expected N or \[height, width\], integers from 32"),
         (["calibration.images=0"], "calibration.images: 0; expected an integer from 1"),
         (["target=tpu"], "target: unknown 'tpu'; choose from coral, "),
+        (["format=litert", "opset=20"], "opset: an option of format=onnx; leave it out"),
+        (
+            ["format=[onnx,ncnn]", "deployment_target=iOS17"],
+            "deployment_target: an option of format=coreml; leave it out",
+        ),
+        (["max_drop=2"], "max_drop: an option of precision=int8; leave it out"),
+        (["precision=fp16", "calibration.images=9"], "calibration.images: an option of precision=int8; leave it out"),
+        (["web.runtime=somewhere"], "web.runtime: an option of format=web; leave it out"),
+        (["nms=false", "candidates=9"], "candidates: an option of nms=true; leave it out"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_what_cannot_be_exported_is_refused_by_name(options, message):
     with pytest.raises(InputError, match=message):
         load(*options)
+
+
+def test_an_option_is_taken_where_one_of_the_formats_has_it():
+    assert load("format=[coreml,onnx]", "opset=20", "deployment_target=iOS17").opset == 20
+    assert load("format=all", "opset=20", "web.runtime=somewhere").page
 
 
 def test_options_of_the_other_task_are_refused():

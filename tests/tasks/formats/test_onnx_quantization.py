@@ -76,18 +76,6 @@ def test_weights_are_signed_with_a_scale_for_each_channel_and_activations_unsign
             assert (weights[node.input[1]].shape, weights[node.input[2]].dtype) == ((), np.uint8)
 
 
-@pytest.mark.parametrize(
-    ("exclude", "message"),
-    [
-        ("backbone.blocks.77", "exclude: no layer 'backbone.blocks.77'; expected such as backbone.stem.conv"),
-        ("backbone.st", "exclude: no layer 'backbone.st'"),
-    ],
-)
-def test_a_layer_that_is_not_there_is_named(exclude: str, message: str, exported: Exporter, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=message):
-        quantized(exported, "labels", tmp_path / "int8.onnx", frozenset({exclude}))
-
-
 def test_excluding_all_is_refused(exported: Exporter, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="names all layers"):
         quantized(exported, "labels", tmp_path / "int8.onnx", frozenset({"backbone", "head"}))
