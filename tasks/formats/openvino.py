@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import openvino
 import torch
+from openvino._offline_transformations import compress_quantize_weights_transformation
 
 from data.errors import InputError
 from tasks.formats.conversion import Conversion, Quantization
 from tasks.formats.graph import Graph
 from tasks.formats.operators import Operator
 from tasks.formats.ports import Port
+from tasks.formats.trained_rounding import check_precision, fake_scales, is_rounded
 
 EXAMPLE = """import openvino
 
@@ -27,10 +29,19 @@ INTEGERS = ("i8", "u8")
 
 
 def convert(graph: Graph, path: Path, conversion: Conversion) -> None:
-    """Write a graph as an OpenVINO file, with its weights in a `.bin` beside it."""
-    model = trace(graph)
-    if conversion.quantization is not None:
-        model = quantize(model, conversion.quantization)
+    """Write a graph as an OpenVINO file, with its weights in a `.bin` beside it.
+
+    Raises:
+        InputError: if its network learnt to compute in integers and is to be written in floats.
+    """
+    check_precision(graph, conversion.precision)
+    if is_rounded(graph):
+        model = trace(fake_scales(graph))
+        compress_quantize_weights_transformation(model)  # weights become integers
+    else:
+        model = trace(graph)
+        if conversion.quantization is not None:
+            model = quantize(model, conversion.quantization)
     openvino.save_model(model, str(path), compress_to_fp16=conversion.precision == "fp16")
 
 

@@ -137,6 +137,7 @@ FORMATS = {
             packages=("openvino", "nncf"),
             precisions=("fp32", "fp16", "int8"),
             free_batch=True,
+            learnt=True,
         ),
         Format(
             "executorch",

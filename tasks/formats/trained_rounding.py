@@ -1,10 +1,13 @@
 """Scales that a network learnt in training (`quantize=int8`), written into its graph: no calibration is needed."""
 
 import copy
+from collections import OrderedDict
+from collections.abc import Callable
 
 import torch
 import torch.ao.quantization.fx._decomposed  # defines the operators below
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import register_parametrization
 
 from data.errors import InputError
 from tasks.formats.graph import Graph
@@ -54,6 +57,41 @@ class FixedConv(nn.Module):
         return y
 
 
+class FakeActivation(nn.Module):
+    """`RoundedActivation` by torch's fake quantisation."""
+
+    def __init__(self, layer: RoundedActivation) -> None:
+        super().__init__()
+        scale, zero = layer.grid()
+        self.step = (scale.item(), int(zero), 0, LEVELS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Round x."""
+        return torch.fake_quantize_per_tensor_affine(x, *self.step)
+
+
+class FakeWeight(nn.Module):
+    """Rounds the weight of a `RoundedConv` by torch's fake quantisation."""
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("scales", weight_scales(weight))
+        self.register_buffer("zeros", torch.zeros_like(self.scales, dtype=torch.int32))
+
+    scales: Tensor
+    zeros: Tensor
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """Round a weight (C, ...)."""
+        return torch.fake_quantize_per_channel_affine(weight, self.scales, self.zeros, 0, -WEIGHT_LIMIT, WEIGHT_LIMIT)
+
+
+def fake_conv(layer: RoundedConv) -> nn.Module:
+    """Return `RoundedConv` by torch's fake quantisation."""
+    register_parametrization(layer.conv, "weight", FakeWeight(layer.conv.weight))
+    return nn.Sequential(OrderedDict(before=layer.before, conv=layer.conv, after=layer.after))
+
+
 def is_rounded(graph: Graph) -> bool:
     """Tell whether a graph's network was trained with `quantize=int8`."""
     return any(isinstance(layer, RoundedConv) for layer in graph.modules())
@@ -76,13 +114,25 @@ def fix_scales(graph: Graph, *, signed: bool) -> Graph:
         graph: of a network trained with `quantize=int8`.
         signed: whether activations are int8, as XNNPACK has them, or uint8, as onnxruntime has; the steps are the same.
     """
+    return replace_rounded(graph, lambda layer: FixedActivation(layer, signed=signed), FixedConv)
+
+
+def fake_scales(graph: Graph) -> Graph:
+    """Return a copy of a graph whose network rounds as it learnt to, by torch's own operators and fixed scales."""
+    return replace_rounded(graph, FakeActivation, fake_conv)
+
+
+def replace_rounded(
+    graph: Graph,
+    activation: Callable[[RoundedActivation], nn.Module],
+    conv: Callable[[RoundedConv], nn.Module],
+) -> Graph:
+    """Return a copy of a graph with other layers in the place of those that round."""
     other = copy.deepcopy(graph)
-    for parent in list(other.modules()):
-        for name, child in list(parent.named_children()):
-            if isinstance(child, RoundedActivation):
-                setattr(parent, name, FixedActivation(child, signed=signed))
-    for parent in list(other.modules()):
-        for name, child in list(parent.named_children()):
-            if isinstance(child, RoundedConv):
-                setattr(parent, name, FixedConv(child))
+    new: dict[type[nn.Module], Callable[..., nn.Module]] = {RoundedActivation: activation, RoundedConv: conv}
+    for kind in new:  # activations first, for some are in convolutions
+        for parent in list(other.modules()):
+            for name, child in list(parent.named_children()):
+                if type(child) is kind:
+                    setattr(parent, name, new[kind](child))
     return other
