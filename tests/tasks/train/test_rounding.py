@@ -6,6 +6,7 @@ import torch
 
 from data.errors import InputError
 from tasks.detection.graph import DetectorGraph
+from tasks.export.folder import check_learnt
 from tasks.formats.conversion import Conversion
 from tasks.formats.operators import integer_share
 from tasks.formats.settings import GraphSettings
@@ -57,6 +58,16 @@ def test_what_was_trained_in_integers_is_written_in_them(task, name, tmp_path):
         wrong = np.abs(found[output] - expected.numpy()).mean()
         assert wrong < 0.05 * expected.abs().mean(), output
     assert integer_share(code.list_operators(path)) == 1
+
+
+@pytest.mark.slow
+def test_a_format_without_a_place_for_learnt_scales_is_refused(tmp_path):
+    graph = DetectorGraph(load(rounded_run("ssdlite", tmp_path)), GraphSettings(size=(64, 96)))
+    message = (
+        "format=litert: has no place for the scales that quantize=int8 learnt in training; choose from onnx, openvino"
+    )
+    with pytest.raises(InputError, match=message):
+        check_learnt(FORMATS["litert"], graph)
 
 
 @pytest.mark.slow
