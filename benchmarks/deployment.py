@@ -60,7 +60,8 @@ def export_one(kind: str, precision: str, checkpoint: Path, work: Path, options:
     """Export one file and evaluate it."""
     folder = work / f"{kind}_{precision}"
     row: dict[str, Any] = {"format": kind, "precision": precision, "folder": folder.name}
-    chosen = [f"checkpoint={checkpoint}", f"format={kind}", f"precision={precision}", f"out={folder}", *options]
+    own = [option for option in options if precision == "int8" or not option.startswith("calibration")]
+    chosen = [f"checkpoint={checkpoint}", f"format={kind}", f"precision={precision}", f"out={folder}", *own]
     row["failed"] = run("tasks.export", *chosen).replace(f"{work}/", "")
     if (folder / CONTRACT).is_file():
         ((path, file),) = read_contract(folder / CONTRACT).files.items()
