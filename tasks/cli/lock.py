@@ -41,7 +41,9 @@ def _take(folder: Path, option: str) -> int:
     """Open the file and lock it; one that its owner has just removed is made anew."""
     path = folder / LOCK
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise InputError(f"{option}: {path} is no plain file; expected none, or the one that a process left")
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         try:
             owner = OWNER.fullmatch(os.read(handle, 400).decode(errors="replace"))
             if not _is_free(handle, owner):

@@ -110,6 +110,16 @@ def test_where_a_disk_knows_no_locks_the_owner_that_is_named_decides(
         pass
 
 
+@pytest.mark.parametrize("plant", [lambda path: path.symlink_to("letter"), os.mkfifo, Path.mkdir])
+def test_a_lock_that_is_no_plain_file_is_refused_and_left_as_it_is(plant, tmp_path: Path) -> None:
+    (tmp_path / "letter").write_text("dear")
+    plant(tmp_path / LOCK)
+    said = f"resume: {tmp_path}/{LOCK} is no plain file; expected none, or the one that a process left"
+    with pytest.raises(InputError, match=f"^{re.escape(said)}$"), locked(tmp_path, option="resume"):
+        pass
+    assert (tmp_path / "letter").read_text() == "dear"
+
+
 def test_a_folder_in_which_nothing_was_written_is_removed_unless_it_was_there(tmp_path: Path) -> None:
     for name in ("made", "a/b/c"):
         with pytest.raises(InputError), new_folder(tmp_path / name, named=True):
