@@ -1,10 +1,10 @@
-"""One line of the table of faults: what was provoked, how often it held, out of how many."""
+"""One line of the table of faults."""
 
 from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """One kind of fault."""
+    """How often the program held against a fault."""
 
     what: str
     held: int
