@@ -3,6 +3,7 @@
 While a run trains, its checkpoints are listed alone; at its end, everything in its folder that it does not hide.
 """
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
@@ -11,6 +12,8 @@ from data.errors import InputError
 from tasks.files import hash_file, write_json
 from tasks.models.seals import check_seal
 from tasks.runs.reading import read_json
+
+logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 NEWER = "whole, but not the one in the manifest"
@@ -65,15 +68,24 @@ def record_files(out: Path, paths: list[Path]) -> None:
 def record_file(out: Path, path: Path, *, sha256: str | None = None) -> None:
     """Note that a file of a run was written anew."""
     entry = {path.relative_to(out).as_posix(): describe_file(path, sha256=sha256)}
-    write_manifest(out, read_manifest(out) | entry)
+    write_manifest(out, _read_entries(out) | entry)
 
 
 def record_change(path: Path) -> None:
     """Note that a file was written anew, if it is of a run whose manifest lists it."""
     for out in (path.parent, path.parent.parent):
-        if path.relative_to(out).as_posix() in read_manifest(out):
+        if path.relative_to(out).as_posix() in _read_entries(out):
             record_file(out, path)
             return
+
+
+def _read_entries(out: Path) -> dict[str, Any]:
+    """Return the entries of a manifest; none of one that cannot be read, as the file that was written is whole."""
+    try:
+        return read_manifest(out)
+    except InputError as error:
+        logger.warning("%s; its entries are left out", error)
+        return {}
 
 
 def find_faults(out: Path) -> dict[Path, str]:

@@ -6,7 +6,7 @@ import torch
 
 from data.errors import InputError
 from tasks.models.seals import pack_checkpoint
-from tasks.runs.manifest import NEWER, find_faults, list_files, record_change, record_file, record_files
+from tasks.runs.manifest import NEWER, find_faults, list_files, read_manifest, record_change, record_file, record_files
 
 
 def write(out: Path) -> Path:
@@ -77,6 +77,17 @@ def test_a_manifest_that_names_files_outside_of_the_run_is_refused(name: str, tm
     (write(tmp_path) / "manifest.json").write_text(json.dumps({"files": {name: entry}}))
     with pytest.raises(InputError, match=f"manifest.json: files.{name}: .*; expected a size and hash of a file inside"):
         find_faults(tmp_path)
+
+
+def test_a_manifest_that_cannot_be_read_costs_nobody_the_checkpoint(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write(tmp_path) / "checkpoints/last.ckpt"
+    (tmp_path / "manifest.json").write_text("{")
+    record_change(path)
+    assert "its entries are left out" in caplog.text
+    record_file(tmp_path, path)
+    assert list(read_manifest(tmp_path)) == ["checkpoints/last.ckpt"]
 
 
 def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
