@@ -68,7 +68,7 @@ def test_what_is_no_run_is_refused(run: Path, examine) -> None:
         "passed over: ",
         "the newest that is whole",
         "holds no checkpoint that is whole: ",
-        "weights alone; expected a checkpoint of a run",
+        "expected a checkpoint as training writes it; weights=",
         "is in use by process 4711 on host",
         "as it was before is kept)",
         "what was written reads back otherwise",

@@ -6,14 +6,14 @@ import torch
 
 from data.errors import InputError
 from tasks.models.seals import pack_checkpoint
-from tasks.runs.checkpoints import find_newest
+from tasks.runs.checkpoints import NEEDED, find_newest
 
 
 def write(out: Path, **steps: int) -> Path:
     """Write checkpoints of these steps into a run's folder, and return the folder."""
     (out / "checkpoints").mkdir(exist_ok=True)
     for name, step in steps.items():
-        content = {"state_dict": {"a": torch.ones(9)}, "bneck": {}, "global_step": step}
+        content = {"state_dict": {"a": torch.ones(9)}, "bneck": {}, "global_step": step, **{key: [1] for key in NEEDED}}
         (out / f"checkpoints/{name}.ckpt").write_bytes(pack_checkpoint(content))
     return out
 
@@ -48,9 +48,19 @@ def test_without_a_whole_one_each_is_named_with_what_is_wrong(tmp_path: Path) ->
     write(tmp_path, best=3)
     damage(tmp_path / "checkpoints/best.ckpt")
     (tmp_path / "checkpoints/empty.ckpt").touch()
-    torch.save({"state_dict": {"a": torch.ones(3)}}, tmp_path / "checkpoints/weights.ckpt")
     with pytest.raises(InputError) as caught:
         find_newest(tmp_path)
     assert str(caught.value).startswith(f"resume: {tmp_path} holds no checkpoint that is whole: ")
-    for fault in ("best.ckpt: damaged", "empty.ckpt: not a checkpoint", "weights.ckpt: weights alone"):
+    for fault in ("best.ckpt: damaged", "empty.ckpt: not a checkpoint"):
         assert fault in str(caught.value)
+
+
+def test_weights_without_what_a_run_goes_on_with_are_refused(tmp_path: Path) -> None:
+    last = write(tmp_path, best=3) / "checkpoints/last.ckpt"
+    for content, missing in (
+        ({}, "loops, callbacks, optimizer_states, lr_schedulers"),
+        ({"loops": 1}, "callbacks, opt"),
+    ):
+        torch.save({"state_dict": {"a": torch.ones(3)}, **content}, last)
+        with pytest.raises(InputError, match=f"^resume: {last} holds no {missing}.*; weights={last} starts a new run"):
+            find_newest(tmp_path)
