@@ -187,3 +187,47 @@ def test_every_torch_load_takes_weights_alone():
 def test_the_package_runs_no_code_out_of_files(name):
     files = [path for path in FILES if path.relative_to(ROOT).parts[0] in OURS]
     assert not [f"{path}:{node.lineno}" for path in files for called, node in calls(path) if called == name]
+
+
+WRITING = (".write_text", ".write_bytes", ".savefig", ".save", ".imwrite", "save_file", "json.dump")
+PLACES = {  # that write files in other ways, and why
+    "tasks/files.py": "the function itself",
+    "tasks/models/seals.py": "into memory",
+    "tasks/drawing/figures.py": "into memory",
+    "tasks/drawing/images.py": "into memory",
+    "tasks/report/pictures.py": "into memory",
+    "tasks/segmentation/prediction.py": "into memory",
+    "tasks/cli/entry.py": "to nowhere",
+    "tasks/demo/app.py": "into memory",
+    "tasks/demo/inference.py": "into memory",
+    "tasks/detection/results.py": "complete after every image",
+    "data/streams/videos.py": "complete after every image",
+    "data/synthetic/writing.py": "a folder that takes its place as a whole",
+    **dict.fromkeys(
+        (
+            "coreml.py",
+            "executorch.py",
+            "executorch_operators.py",
+            "litert.py",
+            "ncnn.py",
+            "onnx.py",
+            "onnx_quantization.py",
+        ),
+        "files of an export, which count once model.json is written",
+    ),
+}
+
+
+def writes(name, node):
+    """Tell whether a call writes a file itself."""
+    values = [each.value for each in (*node.args, *(k.value for k in node.keywords)) if isinstance(each, ast.Constant)]
+    opens = name.endswith("open") and any(value in ("w", "wb", "a", "ab", "x", "xb", "w+b", "r+b") for value in values)
+    return opens or name.endswith(WRITING)
+
+
+def test_files_are_written_by_one_function():
+    files = [path for path in FILES if path.relative_to(ROOT).parts[0] in {"tasks", "data"}]
+    found = [(path, node.lineno) for path in files for name, node in calls(path) if writes(name, node)]
+    assert len(found) > 5
+    places = {path.relative_to(ROOT).as_posix(): line for path, line in found}
+    assert {path: line for path, line in places.items() if path not in PLACES and Path(path).name not in PLACES} == {}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import InputError
+from tasks.files import WriteError
 
 OURS = Path(__file__).parents[2]  # the folder that all of this program's packages lie in
 MEMORY = ("can't allocate memory", "out of memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
@@ -80,10 +81,12 @@ def explain_system(error: OSError) -> str:
         errno.ENOSPC: "; free some space, or write elsewhere",
         errno.EDQUOT: "; free some space, or write elsewhere",
         errno.EACCES: "; expected a place that you may read and write",
+        errno.EPERM: "; expected a file that may be changed (immutable? lsattr shows it)",
         errno.EROFS: "; expected a place that can be written",
         errno.ENOENT: "; expected it to be there",
     }.get(error.errno or 0, "")
-    return f"{name}{(error.strerror or 'not possible').lower()}{cure}"
+    place = f" ({error.place})" if isinstance(error, WriteError) else ""
+    return f"{name}{(error.strerror or 'not possible').lower()}{cure}{place}"
 
 
 def find_place(error: BaseException) -> str:

@@ -1,18 +1,109 @@
-"""Folders that a command writes are new, so that nothing is ever lost."""
+"""Folders that a command writes are new, so that nothing is ever lost, and belong to one process at a time."""
 
+import functools
 import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from data.errors import InputError
+from tasks.cli.lock import LOCK, locked
+
+STAMP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d")  # names by default, the time of the start
+
+
+class Writing(Protocol):
+    """The configuration of a command that writes a folder; one that can go on with an earlier run has `resume` too."""
+
+    @property
+    def out(self) -> Path:
+        """The folder."""
+
+    @property
+    def typed(self) -> tuple[str, ...]:
+        """The options of the command line."""
+
+
+Config = TypeVar("Config", bound=Writing)
+Result = TypeVar("Result")
+
+
+def owning(function: Callable[[Config], Result]) -> Callable[[Config], Result]:
+    """Let a command begin only once its folder is its own, until it ends.
+
+    A folder named by the time, as it is by default, gets another name where there is one of that second.
+    """
+
+    @functools.wraps(function)
+    def run(config: Config) -> Result:
+        resumed: Path | None = getattr(config, "resume", None)
+        if resumed is not None:
+            if not resumed.is_dir():
+                return function(config)  # which says what it expects
+            with locked(resumed, option="resume"):
+                return function(config)
+        named = not STAMP.fullmatch(config.out.name) or any(option.startswith("out=") for option in config.typed)
+        with new_folder(config.out, named=named) as out:
+            return function(replace(config, out=out))  # type: ignore[type-var]
+
+    return run
+
+
+@contextmanager
+def new_folder(out: Path, *, named: bool) -> Iterator[Path]:
+    """Make a folder and hold it while the context lasts; one in which nothing was written is removed again.
+
+    Args:
+        out: its path.
+        named: whether it must have just this name; else a number is added to one that is taken.
+
+    Raises:
+        InputError: if it holds anything, cannot be made, or is another process's.
+    """
+    made = [folder for folder in out.absolute().parents if not folder.exists()]
+    if not named or not out.exists():
+        made.insert(0, out)
+    if not named:
+        made[0] = out = make_unique(out)
+    elif not (out / LOCK).exists():  # else who holds it is said first
+        check_new(out)
+        out.mkdir(parents=True, exist_ok=True)
+    try:
+        with locked(out, option="out"):
+            check_new(out)
+            yield out
+    finally:
+        with suppress(OSError):  # not empty
+            for folder in made:
+                folder.rmdir()
+
+
+def make_unique(out: Path) -> Path:
+    """Make a folder that was not there, with a number behind its name if need be."""
+    names = (out if number == 1 else out.with_name(f"{out.name}_{number}") for number in count(1))
+    for path in names:
+        if path.exists():
+            continue
+        check_new(path)
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:  # another process was faster
+            continue
+        return path
+    raise AssertionError("there is always another number")
 
 
 def check_new(out: Path) -> None:
-    """Refuse a folder that holds anything, or that cannot be made.
+    """Refuse a folder that holds anything but a lock, or that cannot be made.
 
     Raises:
         InputError: naming the folder.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and (not out.is_dir() or any(path.name != LOCK for path in out.iterdir())):
         raise InputError(f"out: {out} exists and is not empty; expected a new folder, so that nothing is lost")
     parent = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     if not parent.is_dir():

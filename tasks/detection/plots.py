@@ -89,7 +89,7 @@ def plot_errors(analysis: Analysis, path: Path) -> None:
     _draw_bars(left, gains, form="%.1f", title="AP50 to gain by fixing one kind", xlabel="points of AP50")
     counts = {kind: float(count) for kind, count in analysis.errors.count().items()}
     _draw_bars(right, counts, form="%d", title="Errors above the thresholds", xlabel="count")
-    figure.savefig(path)
+    save_figure(figure, path)
 
 
 def _draw_bars(axes: Axes, values: dict[str, float], *, form: str, title: str, xlabel: str) -> None:

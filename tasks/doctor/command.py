@@ -8,7 +8,7 @@ from rich.console import Console
 
 from data.config import DatasetConfig
 from data.errors import InputError
-from tasks.cli.folders import check_new
+from tasks.cli.folders import check_new, owning
 from tasks.doctor.config import DoctorConfig
 from tasks.doctor.images import ImageFacts, summarize_images
 from tasks.doctor.pictures import draw_pictures
@@ -27,6 +27,7 @@ WIDTH = 120  # characters of a report that goes to a file
 REPORT = "report.json"
 
 
+@owning
 def diagnose(config: DoctorConfig) -> Diagnosis:
     """Look at the splits of config.dataset, print a report and write config.out.
 
@@ -43,7 +44,7 @@ def diagnose(config: DoctorConfig) -> Diagnosis:
         draw_pictures(out, survey, config.recipe.task)
     write_json(out / REPORT, diagnosis.to_dict())
     print_report(diagnosis, make_console())
-    logger.info("written to %s: %s", out, ", ".join(sorted(path.name for path in out.iterdir())))
+    logger.info("written to %s: %s", out, ", ".join(sorted(path.name for path in out.glob("[!.]*"))))
     return diagnosis
 
 

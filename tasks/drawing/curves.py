@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 
-from tasks.drawing.figures import new_figure, style_axes
+from tasks.drawing.figures import new_figure, save_figure, style_axes
 
 Series = dict[str, tuple[np.ndarray, np.ndarray]]  # column name -> steps, values
 HEADLINES = ("mAP", "AP50", "AP75", "mIoU", "mIoU_category", "pixel_accuracy")  # the metrics that are drawn
@@ -43,7 +43,7 @@ def plot_curves(csv_paths: Sequence[Path], path: Path) -> None:
     for axes, (draw, part) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         draw(axes, part)
         axes.legend(fontsize=8, framealpha=0.9)
-    figure.savefig(path)
+    save_figure(figure, path)
 
 
 def read_number(text: str | None) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib
@@ -14,6 +15,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import PercentFormatter
 
 from tasks.drawing.fonts import DEJAVU, brief, find_font
+from tasks.files import write_bytes
 
 INK, FAINT, ACCENT = "#222222", "#d9d9d9", "#1f5fa8"
 DPI = 150
@@ -38,7 +40,9 @@ def save_figure(figure: Figure, path: Path) -> None:
         fonts = {font for letter in text.get_text() if (font := find_font(letter)) not in (None, DEJAVU)}
         if fonts:
             text.set_fontfamily([*text.get_fontfamily(), *map(_register_font, sorted(fonts))])
-    figure.savefig(path)
+    file = BytesIO()
+    figure.savefig(file, format=path.suffix.removeprefix("."))
+    write_bytes(path, file.getbuffer())
 
 
 @cache

@@ -3,6 +3,7 @@
 import logging
 from bisect import bisect_left
 from collections.abc import Collection
+from io import BytesIO
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,7 @@ from data.samples import IGNORE
 from data.sizes import Size
 from tasks.drawing.fonts import brief
 from tasks.drawing.lettering import measure, write
+from tasks.files import write_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -217,8 +219,15 @@ def save_image(image: np.ndarray, path: Path) -> Path:
         height, width = image.shape[:2]
         logger.warning("%s: JPEG cannot hold %d x %d pixels; written as PNG", path, height, width)
         path = path.with_suffix(".png")
-    Image.fromarray(image).save(path, quality=92)  # PNG takes no notice of the quality
+    write_picture(Image.fromarray(image), path)
     return path
+
+
+def write_picture(image: Image.Image, path: Path) -> None:
+    """Write a picture as PNG or JPEG, by the path's suffix, whole or not at all."""
+    file = BytesIO()
+    image.save(file, "PNG" if path.suffix.lower() == ".png" else "JPEG", quality=92)  # PNG has no quality
+    write_bytes(path, file.getbuffer())
 
 
 def _tag_size(texts: list[str], image: np.ndarray) -> int:

@@ -10,11 +10,11 @@ from omegaconf import OmegaConf
 
 from data.errors import InputError
 from data.findings import refuse
-from tasks.cli.folders import check_new
+from tasks.cli.folders import check_new, owning
 from tasks.evaluate.config import EvaluateConfig
 from tasks.evaluate.progress import EvaluationProgress
 from tasks.evaluation_settings import UNMEASURED, EvaluationSettings
-from tasks.files import ANALYSIS, Metrics
+from tasks.files import ANALYSIS, Metrics, write_text
 from tasks.hardware import check_accelerator
 from tasks.inference.loading import load
 from tasks.loaders import build_eval_loader, open_split
@@ -24,6 +24,7 @@ from tasks.parsing import to_plain
 from tasks.report.page import REPORT, write_page
 from tasks.runs.environment import record_end
 from tasks.runs.folder import CONFIG
+from tasks.runs.manifest import record_change
 from tasks.runs.recording import record_model, record_run
 from tasks.task import check_serves, find_task
 from tasks.trainer import make_trainer
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+@owning
 def evaluate(config: EvaluateConfig) -> Metrics:
     """Evaluate config.checkpoint and write config.out.
 
@@ -54,7 +56,7 @@ def evaluate(config: EvaluateConfig) -> Metrics:
     task.parts.check_evaluation(description, reader, report=refuse, split="val")
     logger.info("%s: %s on %d images", config.checkpoint, description.arch.head, len(reader))
     out.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(to_plain(config), out / CONFIG)
+    write_text(out / CONFIG, OmegaConf.to_yaml(to_plain(config)))
     record_run(out, description, dataset=dataset, readers={"val": reader}, accelerator=config.accelerator)
     metrics = evaluate_to(
         out,
@@ -68,6 +70,7 @@ def evaluate(config: EvaluateConfig) -> Metrics:
     if config.store_thresholds:
         thresholds = read_thresholds(out / ANALYSIS, description)
         store_thresholds(config.checkpoint, thresholds)
+        record_change(config.checkpoint)
         record_model(out, replace(description, thresholds=thresholds), reader=reader)
         named = zip(description.classes.names, thresholds, strict=True)
         logger.info("stored in %s: %s", config.checkpoint, ", ".join(f"{name} {value:.2f}" for name, value in named))

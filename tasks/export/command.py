@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks.cli.folders import check_new
+from tasks.cli.folders import check_new, owning
 from tasks.export.config import PAGE_FORMAT, WEB, ExportConfig
 from tasks.export.folder import PAGE, export_file
 from tasks.export.integers import prepare_judge
@@ -34,6 +34,7 @@ class Order(NamedTuple):
     page: bool  # whether a page that runs it is written beside it
 
 
+@owning
 def export(config: ExportConfig) -> list[Path]:
     """Export config.checkpoint into config.out.
 

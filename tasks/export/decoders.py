@@ -15,6 +15,7 @@ import numpy as np
 
 from data.errors import InputError
 from tasks.export.golden import write_numbers
+from tasks.files import write_text
 from tasks.formats.contract import Contract
 
 FOLDER = "decoders"
@@ -44,7 +45,7 @@ def write_decoders(contract: Contract, folder: Path) -> list[Path]:
     paths = []
     for name in list_templates(decoding["kind"]):
         path = folder / FOLDER / Path(name).stem  # less the .j2
-        path.write_text(load_templates().get_template(name).render(values), encoding="utf-8")
+        write_text(path, load_templates().get_template(name).render(values))
         paths.append(path)
     if "anchors" in decoding:
         paths.append(folder / FOLDER / ANCHORS)

@@ -19,7 +19,7 @@ from tasks.export.parity_page import write_parity_page, write_table
 from tasks.export.provenance import write_provenance
 from tasks.export.readme import write_readme
 from tasks.export.subject import Subject
-from tasks.files import hash_file, write_json
+from tasks.files import hash_file, sync_all, write_json
 from tasks.formats.contract import Contract
 from tasks.formats.conversion import Conversion
 from tasks.formats.graph import Graph, give_all
@@ -68,6 +68,7 @@ def export_file(
         quantized, conversion = quantize(kind, path, graph, contract, subject=subject, config=config, judge=judge)
         write_json(folder / QUANTIZATION, quantized.to_dict())
     contract = contract.describe(kind, path, precision=config.precision)
+    sync_all(folder)
     contract.write(folder)
     write_operators(kind.code.list_operators(path), folder / OPERATORS)
     write_beside(folder, contract, subject, kind=kind, path=path)

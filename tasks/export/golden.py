@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tasks.files import write_json
+from tasks.files import write_bytes, write_json
 from tasks.formats.graph import Graph
 from tasks.formats.settings import GraphSettings
 
@@ -57,4 +57,4 @@ def write_tensors(folder: Path, tensors: Mapping[str, np.ndarray]) -> None:
 
 def write_numbers(path: Path, values: np.ndarray) -> None:
     """Write the numbers of a tensor, little-endian, row by row."""
-    path.write_bytes(np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes())
+    write_bytes(path, np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes())

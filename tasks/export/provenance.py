@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tasks.files import write_text
 from tasks.models.architecture import name_network
 from tasks.models.description import Description
 
@@ -35,4 +36,4 @@ def write_provenance(folder: Path, description: Description, *, checkpoint: Path
         "  ExecuTorch BSD-3-Clause, LiteRT Apache-2.0, ncnn BSD-3-Clause; Core ML comes with the system.",
         "",
     ]
-    (folder / FILE).write_text("\n".join(lines), encoding="utf-8")
+    write_text(folder / FILE, "\n".join(lines))

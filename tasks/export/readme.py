@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tasks.files import write_text
 from tasks.formats.contract import CONTRACT, Contract, ExportedFile
 from tasks.formats.table import Format
 from tasks.models.architecture import name_network
@@ -47,7 +48,7 @@ def write_readme(folder: Path, contract: Contract, kind: Format, path: Path) -> 
         "`tasks.benchmark` and `tasks.demo` alike. Where the model comes from stands in PROVENANCE.md.",
         "",
     ]
-    (folder / README).write_text("\n".join(lines), encoding="utf-8")
+    write_text(folder / README, "\n".join(lines))
 
 
 def write_example(contract: Contract, kind: Format, path: Path, file: ExportedFile) -> str:

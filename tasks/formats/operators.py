@@ -1,10 +1,13 @@
 """The operators of an exported file, listed and counted."""
 
 import csv
+import io
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from tasks.files import write_text
 
 
 class Operator(NamedTuple):
@@ -30,8 +33,9 @@ def write_operators(operators: Sequence[Operator], path: Path) -> None:
     madds: Counter[tuple[str, str]] = Counter()
     for operator in operators:
         madds[operator.type, operator.dtype] += operator.madds
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["operator", "type", "count", "with dynamic dimensions", "multiply-adds"])
-        for key, count in sorted(counts.items()):
-            writer.writerow([*key, count, free[key], madds[key]])
+    table = io.StringIO()
+    writer = csv.writer(table)
+    writer.writerow(["operator", "type", "count", "with dynamic dimensions", "multiply-adds"])
+    for key, count in sorted(counts.items()):
+        writer.writerow([*key, count, free[key], madds[key]])
+    write_text(path, table.getvalue())

@@ -12,15 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from data.errors import InputError
+from tasks.files import write_checked
 from tasks.models.description import Description, read_description
 from tasks.models.pretrained.identification import read_state
 from tasks.models.pretrained.layouts import LAYOUTS, recognize
 from tasks.models.pretrained.published import GUESSES, WHOLE, describe_whole, fetch, with_classes
 from tasks.models.pretrained.state_files import KEY, read_state_file
+from tasks.models.seals import pack_checkpoint, pack_safetensors
 
 
 def load_checkpoint(path: Path) -> tuple[Description, dict[str, Tensor]]:
@@ -60,10 +61,8 @@ def _read_whole(path: Path, state: dict[str, Tensor]) -> tuple[Description, dict
 
 def save_safetensors(path: Path, description: Description, weights: dict[str, Tensor]) -> None:
     """Write description and weights as one file, complete or not at all."""
-    part = path.with_suffix(".part")
     tensors = {name: value.contiguous() for name, value in weights.items()}
-    save_file(tensors, part, metadata={KEY: json.dumps(description.to_dict()), "format": "pt"})
-    part.replace(path)
+    write_checked(path, pack_safetensors(tensors, {KEY: json.dumps(description.to_dict())}))
 
 
 def check_rewritable(path: Path) -> None:
@@ -94,6 +93,4 @@ def store_thresholds(path: Path, thresholds: tuple[float, ...]) -> None:
     else:
         content = torch.load(path, map_location="cpu", weights_only=True)
         content[KEY] = description.to_dict()
-        part = path.with_suffix(".part")
-        torch.save(content, part)
-        part.replace(path)
+        write_checked(path, pack_checkpoint(content))

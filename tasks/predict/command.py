@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from data.errors import InputError
-from tasks.cli.folders import check_new
+from tasks.cli.folders import check_new, owning
 from tasks.files import write_json
 from tasks.parts import Writer
 from tasks.predict.config import PredictConfig
@@ -27,6 +27,7 @@ MOST_NAMES = 20  # classes in the legend of a video; more would hide it
 INTERRUPTED = 130  # exit status of a command that was stopped by Ctrl-C
 
 
+@owning
 def predict(config: PredictConfig) -> int:
     """Predict for every image of config.source and write config.out.
 

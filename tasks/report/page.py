@@ -8,6 +8,7 @@ from typing import Any
 
 import jinja2
 
+from tasks.files import write_text
 from tasks.report.curves import draw_thresholds, draw_training
 from tasks.report.defaults import list_options
 from tasks.report.numbers import FILTERS
@@ -68,10 +69,8 @@ def render(template: str, path: Path, **values: Any) -> Path:
     environment = load_templates()
     script = environment.loader.get_source(environment, SCRIPT)[0]  # type: ignore[union-attr]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    part = path.with_suffix(".part")
     page = environment.get_template(template).render(**values, script=script, script_digest=digest)
-    part.write_text(page, encoding="utf-8", errors="backslashreplace")  # names of files need not be UTF-8
-    part.replace(path)
+    write_text(path, page)
     return path
 
 

@@ -16,7 +16,7 @@ from data.loading import SegmentationBatch
 from data.readers import MaskReader
 from data.samples import space_evenly
 from tasks.drawing.figures import plot_confusion_matrix
-from tasks.drawing.images import draw_legend, draw_mask, save_image, side_by_side
+from tasks.drawing.images import draw_legend, draw_mask, save_image, side_by_side, write_picture
 from tasks.evaluation_settings import EvaluationSettings
 from tasks.files import ANALYSIS, METRICS, write_json
 from tasks.segmentation.analysis import Inspection, describe_analysis
@@ -34,7 +34,7 @@ SAMPLES = 8  # images drawn
 def save_label_ids(mask: Tensor, path: Path, *, classes: ClassTable) -> None:
     """Save a mask of class indices (H, W) as a PNG of the data set's ids, of 16 bits where 8 do not hold them."""
     ids = np.array(classes.ids, dtype=np.min_scalar_type(max(classes.ids)))[mask.cpu().numpy()]
-    Image.fromarray(ids).save(path)
+    write_picture(Image.fromarray(ids), path)
 
 
 class SavePredictions(L.Callback):

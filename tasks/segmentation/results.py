@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from data.samples import IGNORE
+from tasks.drawing.images import write_picture
 from tasks.segmentation.prediction import MaskPrediction
 
 
@@ -26,7 +27,7 @@ class LabelMasks:
             palette = np.full((IGNORE + 1, 3), 255, np.uint8)
             palette[list(prediction.classes.ids)] = prediction.classes.colors
             image.putpalette(palette.tobytes())
-        image.save(self.folder / f"{prediction.name}.png")
+        write_picture(image, self.folder / f"{prediction.name}.png")
 
     def close(self) -> None:
         """Do nothing: each file is closed."""

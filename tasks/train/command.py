@@ -8,22 +8,27 @@ from typing import TYPE_CHECKING
 import lightning as L
 import torch
 from omegaconf import OmegaConf
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from data.errors import InputError
 from data.findings import refuse
+from tasks.cli.folders import owning
 from tasks.drawing.curves import plot_curves
 from tasks.evaluate.command import evaluate_to, log_metrics
 from tasks.evaluation_settings import EvaluationSettings
-from tasks.files import Metrics
+from tasks.files import Metrics, clean, write_text
 from tasks.hardware import check_compiler
 from tasks.inference.loading import assemble
 from tasks.loaders import build_eval_loader
 from tasks.models.checkpoint import load_checkpoint, save_safetensors
+from tasks.models.description import Description
 from tasks.parsing import to_plain
 from tasks.report.page import write_page
+from tasks.runs.checkpoints import find_newest, list_checkpoints
 from tasks.runs.environment import record_end
 from tasks.runs.folder import CHECKPOINTS, CONFIG, WEIGHTS, list_logs
+from tasks.runs.manifest import list_files, record_files
 from tasks.runs.recording import record_run
 from tasks.train.config import TrainConfig
 from tasks.train.finders import find
@@ -41,6 +46,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+@owning
 def train(config: TrainConfig) -> Metrics:
     """Train what `config` asks for, or go on with the run in config.resume.
 
@@ -75,8 +81,9 @@ def train(config: TrainConfig) -> Metrics:
         return find(config, out, module=module, reader=reader)
     trainer = build_trainer(config, out, description=description, batches=len(loader))
     logger.info("training on %d images, evaluating on %d; the run is in %s", len(reader), len(val_reader), out)
-    out.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(to_plain(config), out / CONFIG)
+    clean(out)  # of what a kill may have left
+    write_text(out / CONFIG, OmegaConf.to_yaml(to_plain(config)))
+    record_files(out, list_checkpoints(out))
     record_run(
         out,
         description,
@@ -120,8 +127,7 @@ def finish_run(out: Path, config: TrainConfig, *, val_reader: "Reader") -> Metri
     Returns:
         The metrics of the best checkpoint, or of the last where none was evaluated.
     """
-    best, last = out / CHECKPOINTS / "best.ckpt", out / CHECKPOINTS / "last.ckpt"
-    description, weights = load_checkpoint(best if best.is_file() else last)
+    description, weights = load_best(out)
     save_safetensors(out / WEIGHTS, description, weights)
     numbers = list_logs(out)
     if numbers:  # none with logger=none
@@ -137,8 +143,19 @@ def finish_run(out: Path, config: TrainConfig, *, val_reader: "Reader") -> Metri
     )
     record_end(out)
     write_page(out)
+    record_files(out, list_files(out))
     log_metrics(metrics, out)
     return metrics
+
+
+def load_best(out: Path) -> tuple[Description, dict[str, Tensor]]:
+    """Read the best checkpoint of a run, or its newest where there is none, or it has been damaged since."""
+    best = out / CHECKPOINTS / "best.ckpt"
+    try:
+        return load_checkpoint(best if best.is_file() else find_newest(out))
+    except InputError as error:
+        logger.warning("passed over: %s", error)
+        return load_checkpoint(find_newest(out))
 
 
 def summarize(out: Path, trainer: L.Trainer, *, reader: "Reader", seconds: float) -> None:

@@ -22,7 +22,7 @@ from lightning.pytorch.tuner.tuning import Tuner
 from torch.utils.data import DataLoader
 
 from data.errors import InputError
-from tasks.drawing.figures import ACCENT, new_figure, style_axes
+from tasks.drawing.figures import ACCENT, new_figure, save_figure, style_axes
 from tasks.files import write_json
 from tasks.loaders import build_train_loader
 from tasks.train.config import TrainConfig
@@ -223,4 +223,4 @@ def plot(found: dict[str, Any], path: Path, *, name: str) -> None:
     else:
         axes.set_ylim(bottom=0)
     axes.legend()
-    figure.savefig(path)
+    save_figure(figure, path)

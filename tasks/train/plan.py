@@ -7,6 +7,7 @@ from typing import NamedTuple
 from data.errors import InputError
 from tasks.cli.folders import check_new
 from tasks.cli.options import parse_command
+from tasks.runs.checkpoints import find_newest, list_checkpoints
 from tasks.runs.folder import CHECKPOINTS, CONFIG
 from tasks.runs.reading import read_yaml
 from tasks.train.config import TrainConfig
@@ -34,15 +35,14 @@ def plan_run(config: TrainConfig) -> Plan:
         check_new(config.out)
         return Plan(config, config.out, None)
     out = config.resume
-    last = out / CHECKPOINTS / "last.ckpt"
-    if not (out / CONFIG).is_file() or not last.is_file():
+    if not (out / CONFIG).is_file() or not list_checkpoints(out):
         raise InputError(f"resume: {out} holds no {CONFIG} and {CHECKPOINTS}/last.ckpt; expected the folder of a run")
     others = [option for option in config.typed if not option.startswith(UNCHANGING)]
     if others:
         raise InputError(
             f"resume: {' '.join(others)} cannot be changed; the run in {out} continues as it was configured"
         )
-    return Plan(replace(load_config(out / CONFIG), debug=config.debug), out, last)
+    return Plan(replace(load_config(out / CONFIG), debug=config.debug), out, find_newest(out))
 
 
 def load_config(path: Path) -> TrainConfig:

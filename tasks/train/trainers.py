@@ -9,6 +9,7 @@ from tasks.hardware import check_accelerator
 from tasks.models.description import Description
 from tasks.runs.folder import CHECKPOINTS
 from tasks.train.callbacks import AveragedWeights, Checkpoints, Describe, FreezeBatchNorm, HoldTeacher, StopEarly
+from tasks.train.checkpoint_io import SealedCheckpoints
 from tasks.train.config import TrainConfig
 from tasks.train.loggers import build_loggers, check_installed, log_configuration
 from tasks.train.pictures import LogImages
@@ -49,6 +50,7 @@ def build_trainer(config: TrainConfig, out: Path, *, description: Description, b
         # A run shorter than the interval is evaluated too: without it there is no best checkpoint.
         check_val_every_n_epoch=min(settings.check_val_every_n_epoch, settings.max_epochs),
         callbacks=build_callbacks(config, out / CHECKPOINTS, description=description),
+        plugins=[SealedCheckpoints(out)],
         logger=loggers,
         log_every_n_steps=min(LOG_EVERY, batches),
         num_sanity_val_steps=0,

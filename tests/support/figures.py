@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ from PIL import Image
 DRAW = Figure.savefig
 
 
-def save_blank(figure: Figure, path: Path) -> None:
+def save_blank(figure: Figure, file: BinaryIO, *, format: str) -> None:
     """Write a picture of one pixel in a figure's place."""
-    Image.new("RGB", (1, 1)).save(path)
+    Image.new("RGB", (1, 1)).save(file, format)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from data.errors import InputError
-from tasks.files import hash_file
+from tasks.files import hash_file, write_bytes
 
 VERSION = "1.30.0"
 PACKAGE = f"onnxruntime-web@{VERSION}"
@@ -121,10 +121,8 @@ def unpack(tarball: Path, cache: Path) -> None:
             source = archive.extractfile(f"package/dist/{name}")
             if source is None:
                 raise InputError(f"{tarball.name}: dist/{name} is no file")
-            part = cache / f"{name}.{os.getpid()}.part"
-            with source, part.open("wb") as target:
-                shutil.copyfileobj(source, target)
-            part.replace(cache / name)
+            with source:
+                write_bytes(cache / name, source.read())
 
 
 if __name__ == "__main__":

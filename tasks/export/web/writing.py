@@ -7,6 +7,7 @@ from pathlib import Path
 
 from data.errors import InputError
 from tasks.export.web.runtime import FILES
+from tasks.files import sync_all, write_bytes
 from tasks.formats.contract import Contract, ExportedFile
 from tasks.page.files import read_files
 
@@ -32,11 +33,12 @@ def write_page(folder: Path, model: Path, contract: Contract, *, runtime: Path) 
     check_shown(model, file)
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in read_files(PAGE).items():
-        (folder / name).write_bytes(content)
+        write_bytes(folder / name, content)
     if model.resolve() != (folder / model.name).resolve():
         shutil.copyfile(model, folder / model.name)
-    replace(contract, files={model.name: file}).write(folder)
     copy_runtime(runtime, folder / RUNTIME)
+    sync_all(folder)
+    replace(contract, files={model.name: file}).write(folder)
 
 
 def check_shown(model: Path, file: ExportedFile) -> None:

@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from data.errors import InputError
+from tasks.models.seals import check_seal
 
 KEY = "bneck"  # of the description, in files of this project
 # Where training checkpoints keep their weights, averaged ones first: timm, torchvision's references, Lightning, others.
@@ -41,6 +42,7 @@ def read_state_file(path: Path) -> StateFile:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a file of weights")
+    check_seal(path)
     file = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
     check_tensors(path, file.tensors)
     return file

@@ -44,6 +44,7 @@ def test_letters_that_no_font_has_are_told_of_once(caplog):
 
 
 DRAW = """
+from pathlib import Path
 import numpy as np
 from PIL import Image
 from tasks.drawing.figures import literal, new_figure, save_figure
@@ -52,7 +53,7 @@ from tasks.drawing.images import add_title
 
 figure = new_figure(2, 2)
 figure.text(0.1, 0.5, literal("行"), fontsize=60)
-save_figure(figure, "figure.png")
+save_figure(figure, Path("figure.png"))
 title = add_title(np.full((900, 900, 3), 255, np.uint8), "行")
 for picture in (Image.open("figure.png").convert("RGB"), title):
     print((np.array(picture) < 128).all(axis=2).sum())

@@ -11,7 +11,9 @@ import torch
 from omegaconf import OmegaConf
 
 from data.errors import InputError
+from tasks.models.seals import pack_checkpoint
 from tasks.parsing import to_plain
+from tasks.runs.checkpoints import NEEDED
 from tasks.train import plan
 from tasks.train.command import train
 from tasks.train.plan import plan_run
@@ -92,7 +94,11 @@ def test_what_a_run_writes_is_what_it_goes_on_with(task: str, tmp_path: Path) ->
 def test_a_run_goes_on_unchanged_but_for_its_tracebacks(tmp_path: Path) -> None:
     last, path = tmp_path / "checkpoints/last.ckpt", write_earlier(tmp_path / "config.yaml")
     last.parent.mkdir()
-    last.touch()
+    last.write_bytes(
+        pack_checkpoint(
+            {"state_dict": {"a": torch.ones(1)}, "bneck": {}, "global_step": 1, **{key: [1] for key in NEEDED}}
+        )
+    )
     asked = load_config("train", f"resume={tmp_path}", "debug=true")
     assert plan_run(asked) == (replace(plan.load_config(path), debug=True), tmp_path, last)
     with pytest.raises(InputError, match=r"resume: lr=1 size=64 cannot be changed; the run in .* continues as it was"):
