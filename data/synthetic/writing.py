@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from cityscapesscripts.helpers.labels import name2label
 
+from data.bounded.content import read_content
+from data.bounded.json_values import parse_json
 from data.errors import InputError
 from data.synthetic.canvas import FIRST_OBJECT
 from data.synthetic.placement import CROWD
@@ -74,7 +76,7 @@ def _is_written(root: Path, recipe: dict[str, Any]) -> bool:
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
     try:
-        found = json.loads((root / "recipe.json").read_text())
+        found = parse_json(read_content(root / "recipe.json"))
     except (OSError, ValueError) as error:
         raise InputError(
             f"{root}: exists but holds no readable recipe.json, so it is not a synthetic data set; name another folder"

@@ -20,7 +20,7 @@ from tasks.models.description import Description, read_description
 from tasks.models.pretrained.identification import read_state
 from tasks.models.pretrained.layouts import LAYOUTS, recognize
 from tasks.models.pretrained.published import GUESSES, WHOLE, describe_whole, fetch, with_classes
-from tasks.models.pretrained.state_files import KEY, read_state_file
+from tasks.models.pretrained.state_files import KEY, load_pickled, read_state_file
 
 
 def load_checkpoint(path: Path) -> tuple[Description, dict[str, Tensor]]:
@@ -92,7 +92,7 @@ def store_thresholds(path: Path, thresholds: tuple[float, ...]) -> None:
     if path.suffix == ".safetensors":
         save_safetensors(path, description, weights)
     else:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = load_pickled(path)
         content[KEY] = description.to_dict()
         part = path.with_suffix(".part")
         torch.save(content, part)
