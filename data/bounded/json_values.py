@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from data.bounded.content import MOST_BYTES, BoundError, read_content
+from data.bounded.text import strip_mark
 from data.errors import InputError
-from data.formats.text import strip_mark
 
 MOST_LEVELS = 50  # of lists and objects inside one another
 MOST_INTEGER = 2**63

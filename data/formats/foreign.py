@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from data.bounded.content import read_content
 from data.bounded.json_values import parse_json
+from data.bounded.text import strip_mark
 from data.folders import count_suffixes, list_files
-from data.formats.text import strip_mark
 
 
 class Foreign(NamedTuple):

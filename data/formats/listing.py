@@ -5,9 +5,9 @@ from os import fsdecode
 from pathlib import Path, PurePosixPath
 
 from data.bounded.content import read_content
+from data.bounded.text import strip_mark
 from data.errors import InputError
 from data.findings import Finding, Report
-from data.formats.text import strip_mark
 
 FLAGS = ("-1", "0", "1")  # that Pascal VOC's lists of one class have behind each name
 MOST_BYTES = 2**28  # of a list: some million images

@@ -9,9 +9,9 @@ from typing import Any
 
 from data.bounded.content import read_content
 from data.bounded.json_values import parse_json
+from data.bounded.text import strip_mark
 from data.classes import Color
 from data.errors import InputError
-from data.formats.text import strip_mark
 
 ROBOFLOW = "_classes.csv"  # beside masks: value, name
 HEAD = "name,red,green,blue"

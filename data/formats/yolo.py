@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.bounded.content import read_content
+from data.bounded.text import strip_mark
 from data.classes import ClassTable
 from data.findings import Finding, Report, fault, parse_all
 from data.formats.foreign import describe_others
-from data.formats.text import strip_mark
 from data.formats.yolo_layout import find_label, find_layout, list_label_folders, relative_names
 from data.formats.yolo_lines import find_meaning, parse_line, to_box
 from data.labels import BoxList, ImageList, Labels

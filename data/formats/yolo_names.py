@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from data.bounded.content import read_content
+from data.bounded.text import strip_mark
 from data.errors import InputError
 from data.findings import Finding, Report
-from data.formats.text import strip_mark
 from data.formats.yolo_yaml import parse_names
 
 FILES = ("classes.txt", "obj.names", "_darknet.labels")  # LabelImg's, darknet's, Roboflow's

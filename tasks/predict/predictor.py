@@ -19,6 +19,7 @@ from data.classes import find_classes
 from data.errors import InputError
 from data.loading import stack_images
 from data.resizing import resize_image
+from data.sizes import MOST_PIXELS as MOST_SIZE
 from data.sizes import Size, to_size
 from data.streams.sources import Read, Source, check_array, open_source
 from data.streams.tiling import Tile, cut_tiles
@@ -73,6 +74,7 @@ class Predictor:
         overlap: share of a tile's side that neighbours have in common, at least.
         batch_size: images, or tiles, that go through the network at once.
         accelerator: "auto", "cpu", "gpu" or "mps".
+        max_pixels: larger images and videos are refused by their headers, before they are decoded.
 
     Attributes:
         description: of the model: its classes, architecture, preprocessing.
@@ -91,8 +93,11 @@ class Predictor:
         overlap: float = 0.2,
         batch_size: int = 8,
         accelerator: str = "auto",
+        max_pixels: int = MOST_SIZE,
     ) -> None:
         check_count(batch_size, "batch_size")
+        check_count(max_pixels, "max_pixels")
+        self.max_pixels = max_pixels
         self.tile = None if tile is None else to_size(tile, "tile")
         self.overlap = check_share(overlap, "overlap")
         self.batch_size = batch_size
@@ -127,7 +132,7 @@ class Predictor:
         check_count(every, "every")
         if isinstance(source, np.ndarray):
             check_array(source, "given")  # at once: the caller waits for this one
-        return self._predict(open_source(source, every=every, any_size=self.tile is not None), report)
+        return self._predict(open_source(source, every=every, most_pixels=self.max_pixels), report)
 
     def _predict(self, reads: Iterable[Read], report: Callable[[InputError], None]) -> Generator["Prediction"]:
         workers = min(4, os.cpu_count() or 1)

@@ -90,7 +90,8 @@ def test_what_a_run_writes_is_what_it_goes_on_with(task: str, tmp_path: Path) ->
 
 
 def test_a_run_goes_on_unchanged_but_for_its_tracebacks(tmp_path: Path) -> None:
-    last, path = tmp_path / "checkpoints/last.ckpt", write_earlier(tmp_path / "config.yaml")
+    scenes = {"dataset.root": str(tmp_path)}  # which is not empty
+    last, path = tmp_path / "checkpoints/last.ckpt", write_earlier(tmp_path / "config.yaml", **scenes)
     last.parent.mkdir()
     last.touch()
     asked = load_config("train", f"resume={tmp_path}", "debug=true")
