@@ -10,7 +10,7 @@ from data.errors import InputError
 
 MOST_BYTES = 2**26  # a million steps of what a run logs
 MOST_COLUMNS = 1000
-MOST_CELLS = 5_000_000
+MOST_CELLS = 2_000_000
 
 
 def read_rows(path: Path) -> Iterator[dict[str, str | None]]:

@@ -1,5 +1,6 @@
 """YAML that may be anything: plain values alone, no tags, and no more of them than the file is long."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Hashable
@@ -67,7 +68,8 @@ def to_value(text: str) -> Any:
     if INTEGER.fullmatch(text):
         return int(text)
     if FLOAT.fullmatch(text):
-        return float(text.lower().replace(".inf", "inf"))
+        value = float(text.lower().replace(".inf", "inf"))
+        return value if math.isfinite(value) or "inf" in text.lower() else text
     return text
 
 

@@ -119,7 +119,7 @@ def black(width: int, height: int, name: str) -> Callable[[Path, Path], None]:
 
 
 def listen(folder: Path) -> None:
-    place = os.getcwd()
+    place = Path.cwd()
     os.chdir(folder)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("a.jpg")

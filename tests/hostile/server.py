@@ -1,9 +1,9 @@
 """Runs hostile files, each in a process of its own that is forked from one with all imports done.
 
 Usage:
-    python -m tests.hostile.server FOLDER PART PARTS [WORD]
+    python -m tests.hostile.server FOLDER PART PARTS [MOST [WORD]]
 
-Prints a line of JSON for each PARTS-th case from PART on, of those with WORD in their names.
+Prints a line of JSON for each PARTS-th case from PART on, of the first MOST of those with WORD in their names.
 """
 
 import importlib
@@ -167,15 +167,14 @@ def warm() -> None:
 def main() -> None:
     """Run a part of the cases."""
     folder, part, parts = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    word = sys.argv[4] if len(sys.argv) > 4 else ""
+    most, word = int(sys.argv[4]) if len(sys.argv) > 4 else 10**6, sys.argv[5] if len(sys.argv) > 5 else ""
     from tests.hostile.corpus import CASES
 
     warm()
     own = folder / str(part)
-    for case in CASES[part::parts]:
-        if word in case.name:
-            sys.stdout.write(json.dumps(asdict(run_case(case, own, folder / "base"))) + "\n")
-            sys.stdout.flush()
+    for case in [case for case in CASES if word in case.name][:most][part::parts]:
+        sys.stdout.write(json.dumps(asdict(run_case(case, own, folder / "base"))) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
