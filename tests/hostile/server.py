@@ -108,7 +108,7 @@ def act(case: Case, here: Path, base: Path, said: Path) -> None:
     os.chdir(here.parent)
     resource.setrlimit(resource.RLIMIT_DATA, (MOST_DATA, MOST_DATA))
     signal.alarm(PATIENCE)
-    sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", errors="backslashreplace") for number in (1, 2))
     status = 1
     try:
         status = run_words(
