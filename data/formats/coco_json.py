@@ -10,7 +10,7 @@ import numpy as np
 
 from data.bounded.content import read_content
 from data.bounded.json_values import parse_json
-from data.classes import ClassTable
+from data.classes import MOST_CLASSES, ClassTable
 from data.errors import InputError
 from data.findings import Finding, Report, fault, parse_all
 from data.formats.foreign import recognise
@@ -64,6 +64,8 @@ def parse_classes(entries: list[object], *, used: set[int | None], path: Path, r
         group = str(values.get("supercategory") or "")
         return take_integer(values, "id", where), take_string(values, "name", where), group
 
+    if len(entries) > MOST_CLASSES:
+        raise InputError(f"{path}: {len(entries)} categories; expected at most {MOST_CLASSES}")
     rows = [row for _, row in parse_all(parse, entries, report=report)]
     rows = leave_out_group(rows, used=used, path=path, report=report)
     for column, key in enumerate(("id", "name")):

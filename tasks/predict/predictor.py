@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DRAWN_SCORE = 0.5  # lowest score of a detection, where neither caller nor checkpoint says
+MOST_WHOLE = 25_000_000  # pixels of an image for a network that does not shrink it: it takes 100 bytes each and more
 MOST_PIXELS = 2**22  # in one batch: the scores of a segmenter are many times as large
 
 
@@ -132,7 +133,12 @@ class Predictor:
         check_count(every, "every")
         if isinstance(source, np.ndarray):
             check_array(source, "given")  # at once: the caller waits for this one
-        return self._predict(open_source(source, every=every, most_pixels=self.max_pixels), report)
+        return self._predict(open_source(source, every=every, most_pixels=self._choose_most_pixels()), report)
+
+    def _choose_most_pixels(self) -> int:
+        """Return the pixels of the largest image that is read; unasked fewer, where the network looks at it whole."""
+        whole = self.description.preprocessing.size is None and self.tile is None
+        return MOST_WHOLE if whole and self.max_pixels == MOST_SIZE else self.max_pixels
 
     def _predict(self, reads: Iterable[Read], report: Callable[[InputError], None]) -> Generator["Prediction"]:
         workers = min(4, os.cpu_count() or 1)
