@@ -1,6 +1,7 @@
 """Labels against the images that they speak of: sizes from the headers, and boxes that can teach nothing left out."""
 
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,15 @@ from data.images import inspect_image
 from data.labels import BoxList, Labels
 from data.orientation import choose_upright
 from data.reading import read_all
-from data.sizes import Size
+from data.sizes import MOST_PIXELS, Size
 
 BEYOND_ONE = 0.01  # that shares of a side may leave 0..1 by: rounding, and boxes drawn over the border
 
 
-def check_images(labels: Labels, *, report: Report) -> tuple[Labels, np.ndarray, np.ndarray]:
-    """Check that every image is there, is an image and has the size that the labels say.
+def check_images(
+    labels: Labels, *, most_pixels: int = MOST_PIXELS, report: Report
+) -> tuple[Labels, np.ndarray, np.ndarray]:
+    """Check that every image is there, is an image, is not too large and has the size that the labels say.
 
     Returns:
         the labels of the N images that can be used; (N, 2) int64, their height and width in pixels; and (N,) bool,
@@ -33,7 +36,9 @@ def check_images(labels: Labels, *, report: Report) -> tuple[Labels, np.ndarray,
         raise InputError(f"{labels.folder}: missing or empty; {wanted}")
     paths = [labels.folder / name for name in labels.images.names.tolist()]
     report_left_out(paths, source=labels.source, report=report)
-    found = read_all(_inspect, paths, labels.images.sizes, source=f"images of {labels.source}", report=report)
+    found = read_all(
+        _inspect, paths, labels.images.sizes, repeat(most_pixels), source=f"images of {labels.source}", report=report
+    )
     labels = labels.take_images(np.array([header is not None for header in found], dtype=bool))
     headers, images = [header for header in found if header is not None], labels.images
     upright = choose_upright(
@@ -43,9 +48,9 @@ def check_images(labels: Labels, *, report: Report) -> tuple[Labels, np.ndarray,
     return labels, np.array(sizes, dtype=np.int64).reshape(-1, 2), upright
 
 
-def _inspect(path: Path, expected: Size | None) -> Header:
+def _inspect(path: Path, expected: Size | None, most_pixels: int) -> Header:
     """Read the header of an image, whose size must be `expected`, raw or upright."""
-    header = inspect_image(path)
+    header = inspect_image(path, most_pixels=most_pixels)
     if expected is not None and expected not in (header.raw, header.upright):
         found = f"size is {describe_size(header.upright)}"
         raise fault("size of an image", path, found, f"expected {describe_size(expected)}")

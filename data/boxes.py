@@ -20,7 +20,7 @@ from data.labels import Labels
 from data.readers import Tally
 from data.reading import read_all
 from data.samples import DetectionSample
-from data.sizes import Size
+from data.sizes import MOST_PIXELS, Size
 
 
 class BoxDataset:
@@ -49,6 +49,7 @@ class BoxDataset:
         *,
         classes: ClassTable | None = None,
         least_side: int | None = None,
+        most_pixels: int = MOST_PIXELS,
         may_be_empty: bool = False,
         report: Report = refuse,
     ) -> None:
@@ -58,6 +59,7 @@ class BoxDataset:
             labels: what the label files say.
             classes: the classes of a model or a training set, which must know all of the labels'; their order is used.
             least_side: see `data.images.load_image`.
+            most_pixels: of an image; a larger one cannot be used.
             may_be_empty: whether images without any box are what is asked for.
             report: takes what is wrong; images that cannot be used are left out with their boxes where it lets them
                 pass, bad boxes always.
@@ -67,12 +69,12 @@ class BoxDataset:
         """
         if classes is not None:
             labels = labels.take_classes(classes)
-        labels, self.sizes, self._upright = check_images(labels, report=report)
+        labels, self.sizes, self._upright = check_images(labels, most_pixels=most_pixels, report=report)
         self.classes = labels.classes
         self.image_ids = labels.images.ids
         self.source, self.folder = labels.source, labels.folder
         self.names = labels.images.names
-        self._least_side = least_side
+        self._least_side, self._most_pixels = least_side, most_pixels
         self.pixel_sizes = self._find_decoded_sizes()
         self._boxes, self._clipped, self.dropped = keep_good(
             labels, self.sizes, may_be_empty=may_be_empty, report=report
@@ -98,7 +100,11 @@ class BoxDataset:
         """Read the image (H, W, 3) uint8."""
         height, width = self.sizes[index].tolist()
         path, upright = self.folder / str(self.names[index]), bool(self._upright[index])
-        return (load_image(path, upright=upright, size=(height, width), least_side=self._least_side),)
+        return (
+            load_image(
+                path, upright=upright, size=(height, width), least_side=self._least_side, most_pixels=self._most_pixels
+            ),
+        )
 
     def make_sample(self, index: int, image: np.ndarray) -> DetectionSample:
         """Return the sample of these pixels."""
@@ -181,6 +187,11 @@ class BoxDataset:
         """Return (N, 2) int64, height and width in pixels that the images are decoded at."""
         if self._least_side is None:
             return self.sizes
-        columns = map(Path, self.image_paths), self._upright.tolist(), repeat(self._least_side)
+        columns = (
+            map(Path, self.image_paths),
+            self._upright.tolist(),
+            repeat(self._least_side),
+            repeat(self._most_pixels),
+        )
         found = read_all(read_decoded_size, *columns, source=str(self.folder))
         return np.array(found, dtype=np.int64).reshape(-1, 2)

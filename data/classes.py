@@ -9,6 +9,7 @@ from data.errors import InputError
 from data.samples import IGNORE
 
 Color = tuple[int, int, int]
+MOST_CLASSES = 20_000  # more than the largest data set has
 
 
 def default_colors(count: int) -> tuple[Color, ...]:
@@ -31,7 +32,7 @@ class ClassTable:
         colors: K RGB colours, 0 to 255.
 
     Raises:
-        ValueError: if the four differ in length, or names or ids repeat.
+        InputError: if the four differ in length, names or ids repeat, or there are too many.
     """
 
     names: tuple[str, ...]
@@ -41,9 +42,11 @@ class ClassTable:
 
     def __post_init__(self) -> None:
         if not len(self.names) == len(self.ids) == len(self.categories) == len(self.colors):
-            raise ValueError(f"{len(self.names)} class names, {len(self.ids)} ids; expected the same number of each")
+            raise InputError(f"{len(self.names)} class names, {len(self.ids)} ids; expected the same number of each")
+        if len(self.names) > MOST_CLASSES:
+            raise InputError(f"{len(self.names)} classes; expected at most {MOST_CLASSES}")
         if len(set(self.names)) < len(self.names) or len(set(self.ids)) < len(self.ids):
-            raise ValueError("class names or ids repeat; expected each once")
+            raise InputError("class names or ids repeat; expected each once")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -78,7 +81,13 @@ class ClassTable:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "ClassTable":
-        """Rebuild what `to_dict` returned."""
+        """Rebuild what `to_dict` returned.
+
+        Raises:
+            ValueError: if names are no strings, or ids no integers.
+        """
+        if not all(type(n) is str for n in values["names"]) or not all(type(i) is int for i in values["ids"]):
+            raise ValueError("classes: names that are no strings, or ids that are no integers")
         return cls(
             tuple(values["names"]),
             tuple(values["ids"]),

@@ -5,9 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from data.samples import IGNORE
+from data.sizes import MOST_PIXELS
 from data.splits import Part, Role
 
 CACHES = ("none", "memory")
+MOST_WORKERS = 256
+MOST_SCENES = 20_000  # of a split
 
 Code = int | Sequence[int]  # a value of a mask, or a colour: red, green, blue
 Palette = Mapping[str, Code]
@@ -34,6 +37,7 @@ class DatasetConfig:
         least_side: pixels that both sides of a training image keep where its JPEG file is decoded at a part of its
             size; None: it is decoded whole. For boxes.
         cache: whether training keeps decoded images: "none" or "memory", see `data.cache`.
+        max_pixels: of an image; a larger one is refused by its header, before it is decoded.
 
     Raises:
         ValueError: if there is no such cache, the least side is below 1, or the share is none.
@@ -53,10 +57,15 @@ class DatasetConfig:
     scenes: dict[str, int] | None = None
     least_side: int | None = None
     cache: str = "none"
+    max_pixels: int = MOST_PIXELS
 
     def __post_init__(self) -> None:
-        if self.workers is not None and self.workers < 0:
-            raise ValueError(f"workers: {self.workers}; expected an integer from 0, or null")
+        if self.workers is not None and not 0 <= self.workers <= MOST_WORKERS:
+            raise ValueError(f"workers: {self.workers}; expected an integer from 0 to {MOST_WORKERS}, or null")
+        if self.max_pixels < 1:
+            raise ValueError(f"max_pixels: {self.max_pixels}; expected an integer from 1")
+        if not all(count <= MOST_SCENES for count in (self.scenes or {}).values()):
+            raise ValueError(f"scenes: {self.scenes}; expected at most {MOST_SCENES} a split")
         if self.cache not in CACHES:
             raise ValueError(f"cache: unknown {self.cache!r}; choose from {', '.join(CACHES)}")
         if self.least_side is not None and not (type(self.least_side) is int and self.least_side >= 1):

@@ -127,7 +127,14 @@ def open_boxes(
         InputError: if nothing can be read, or `report` refuses what is wrong.
     """
     labels = read_labels(config, role, report=report)
-    return BoxDataset(labels, classes=classes, least_side=config.least_side, may_be_empty=role == "val", report=report)
+    return BoxDataset(
+        labels,
+        classes=classes,
+        least_side=config.least_side,
+        most_pixels=config.max_pixels,
+        may_be_empty=role == "val",
+        report=report,
+    )
 
 
 def open_masks(
@@ -137,4 +144,4 @@ def open_masks(
     files = MASK_FORMATS[config.name](config, config.part(role), classes)
     if classes is not None:
         classes.require(files.classes, source=f"dataset {config.name} in {config.root}")
-    return MaskDataset(files, report=report)
+    return MaskDataset(files, most_pixels=config.max_pixels, report=report)

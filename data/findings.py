@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from data.errors import InputError
 
 logger = logging.getLogger(__name__)
+
+MOST_REPORTED = 10_000  # bad entries of a file, one by one
 
 Level = Literal["error", "warning", "note"]
 Entry = TypeVar("Entry")
@@ -88,6 +90,8 @@ def parse_all(
 ) -> Iterator[tuple[int, Parsed]]:
     """Parse entries one by one; those that `parse` raises a `fault` for are reported and left out.
 
+    Of more than MOST_REPORTED the last stands for the others.
+
     Args:
         parse: takes the position of an entry, and the entry.
         entries: what a file holds.
@@ -99,13 +103,19 @@ def parse_all(
     Raises:
         InputError: if `report` does, or `parse` raises one that is no fault of its entry.
     """
+    bad = 0
     for index, entry in enumerate(entries):
         try:
             parsed = parse(index, entry)
         except EntryError as error:
-            report(error.finding)
+            bad += 1
+            last = error.finding
+            if bad <= MOST_REPORTED:
+                report(last)
         else:
             yield index, parsed
+    if bad > MOST_REPORTED:
+        report(replace(last, found=f"and {bad - MOST_REPORTED - 1} before it: {last.found}"))
 
 
 def report_all(findings: Sequence[Finding], *, report: Report, summary: str) -> None:

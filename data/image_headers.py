@@ -6,19 +6,20 @@ Pillow refuses a truncated file, where OpenCV returns grey silently.
 import struct
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from data.bounded.content import open_regular
 from data.errors import InputError
 from data.findings import fault
-from data.sizes import Size
+from data.sizes import MOST_PIXELS, Size
 
 SUFFIXES = {  # by the format's name in Pillow; no others are read: Pillow hands EPS files to Ghostscript
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -42,8 +43,11 @@ SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 PNG_ORIENTATION = ("exif", "Raw profile type exif", "XML:com.adobe.xmp")  # chunks that may hold one
 BITS_PER_SAMPLE = 258  # tag of TIFF
 JPEG2000_START = b"\xff\x4f\xff\x51"  # of a codestream: the markers SOC and SIZ
+JPEG_SCAN = b"\xff\xda"
+MOST_SCANS = 200  # of a progressive JPEG; encoders make ten
+BLOCK = 2**20  # bytes
 JPEG2000_HEAD = 4096  # bytes that the codestream begins within
-MOST_PIXELS = 178_956_970  # that Pillow opens unasked: of more, few bytes of a file may fill the memory
+GUARDED = 178_956_970  # pixels of an image that Pillow opens unasked
 
 _guard = Lock()
 
@@ -75,7 +79,12 @@ def describe_size(size: Size) -> str:
 
 @contextmanager
 def open_image(
-    file: Path | BytesIO, *, modes: Collection[str], expected: str, name: str | None = None, guarded: bool = True
+    file: Path | BytesIO,
+    *,
+    modes: Collection[str],
+    expected: str,
+    name: str | None = None,
+    most_pixels: int | None = MOST_PIXELS,
 ) -> Iterator[Image.Image]:
     """Open an image lazily; whatever Pillow raises, now or while decoding, becomes a fault that names the file.
 
@@ -84,17 +93,20 @@ def open_image(
         modes: Pillow's names of the pixel formats that can be used.
         expected: what to expect, for the message.
         name: of the file, where it is content.
-        guarded: whether an image of more than MOST_PIXELS is refused.
+        most_pixels: a larger image is refused by its header, before anything is decoded; None: none is.
 
     Raises:
-        InputError: a fault, if it is no readable image of these modes, or has more than 8 bits a colour: Pillow would
-            drop the lower ones, and show 12 of 16 bits as nearly black.
+        InputError: a fault, if it is no readable image of these modes, is too large, or has more than 8 bits a colour:
+            Pillow would drop the lower ones, and show 12 of 16 bits as nearly black.
     """
     name = name or str(file)
     try:
-        with nullcontext() if guarded else _without_guard():
-            opened = Image.open(file, formats=list_formats())
-        with opened as image:
+        with (
+            open_regular(file) if isinstance(file, Path) else nullcontext(file) as content,
+            _open_lazily(content, guarded=most_pixels is not None and most_pixels <= GUARDED) as image,
+        ):
+            check_pixels(image, name, most_pixels)
+            check_scans(image, name)
             if image.mode not in modes:
                 raise fault("pixel format", name, f"pixel format is {image.mode!r}", expected)
             if is_deep(image):
@@ -102,9 +114,49 @@ def open_image(
             yield image
     except InputError:
         raise
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise too_large(name, f"over {GUARDED / 1e6:.0f} megapixels", most_pixels or GUARDED) from error
+    except (OSError, ValueError, SyntaxError, EOFError, struct.error) as error:
         kind, found = _reason(file, error)
         raise fault(kind, name, found, expected) from error
+
+
+def _open_lazily(content: BinaryIO, *, guarded: bool) -> Image.Image:
+    """Read the header of an image."""
+    with nullcontext() if guarded else _without_guard():
+        return Image.open(content, formats=list_formats())
+
+
+def check_pixels(image: Image.Image, name: str, most: int | None) -> None:
+    """Check by its header that an image is not too large.
+
+    Raises:
+        InputError: a fault, if it is.
+    """
+    if most is not None and image.width * image.height > most:
+        raise too_large(name, describe_size((image.height, image.width)), most)
+
+
+def too_large(name: str, size: str, most: int) -> InputError:
+    """Return the fault of an image that has more pixels than are read."""
+    return fault("size of an image", name, f"size is {size}", f"expected at most {most / 1e6:g} megapixels")
+
+
+def check_scans(image: Image.Image, name: str) -> None:
+    """Check that a progressive JPEG goes over its pixels no more often than encoders make it.
+
+    Raises:
+        InputError: a fault, if it does: each time takes as long as decoding the image once, and ten bytes of the file.
+    """
+    if image.format not in ("JPEG", "MPO") or "progressive" not in image.info:
+        return
+    file = image.fp  # type: ignore[attr-defined]
+    position = file.tell()
+    file.seek(0)
+    scans = sum(block.count(JPEG_SCAN) for block in iter(partial(file.read, BLOCK), b""))
+    file.seek(position)
+    if scans > MOST_SCANS:
+        raise fault("unreadable image", name, f"{scans} scans", f"expected at most {MOST_SCANS}, as JPEG encoders make")
 
 
 @contextmanager

@@ -1,7 +1,9 @@
 """Image and mask files -> arrays."""
 
+from contextlib import nullcontext
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -9,7 +11,7 @@ from PIL import Image, ImageOps
 from data.errors import InputError
 from data.findings import fault
 from data.image_headers import SUFFIXES, Header, describe_size, find_orientation, open_image, read_header
-from data.sizes import Size
+from data.sizes import MOST_PIXELS, Size
 
 EXTENSIONS = tuple(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
 COLOR_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
@@ -19,6 +21,9 @@ MASK_MODES = (*INDEX_MODES, "RGB", "RGBA")
 EXPECTED_IMAGE = "expected a complete JPEG, PNG, BMP, WebP, TIFF or similar, 8 bits per channel"
 EXPECTED_MASK = "expected a complete single-channel image of class indices"
 EXPECTED_COLORS = "expected a complete colour image, 8 bits per channel"
+LARGE = 2**24  # pixels of an image from which one is decoded at a time, in whatever thread
+
+_large = Lock()
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -43,7 +48,7 @@ def load_image(
     upright: bool = True,
     size: Size | None = None,
     least_side: int | None = None,
-    guarded: bool = True,
+    most_pixels: int | None = MOST_PIXELS,
 ) -> np.ndarray:
     """Load an image as RGB.
 
@@ -53,7 +58,7 @@ def load_image(
         size: (height, width) that it must have then; None: any.
         least_side: where given, a JPEG file is decoded at 1/2, 1/4 or 1/8 of its size, the least that leaves both sides
             so many pixels: the decoder does less then.
-        guarded: whether an image of more than `data.image_headers.MOST_PIXELS` is refused.
+        most_pixels: a larger image is refused by its header, before anything is decoded; None: none is.
 
     Returns:
         (H, W, 3) uint8, RGB.
@@ -61,14 +66,15 @@ def load_image(
     Raises:
         InputError: if the file is missing, truncated or no image of 8 bits a channel, or its size is another.
     """
-    with open_image(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE, guarded=guarded) as image:
+    with open_image(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE, most_pixels=most_pixels) as image:
         header = read_header(image)
         found = header.upright if upright else header.raw
         if size is not None and size != found:
             wanted = f"expected {describe_size(size)}, as its annotation says"
             raise fault("size of an image", path, f"size is {describe_size(found)}", wanted)
         _reduce(image, least_side)
-        return _to_rgb(image, upright=upright)
+        with _large if header.raw[0] * header.raw[1] > LARGE else nullcontext():
+            return _to_rgb(image, upright=upright)
 
 
 def decode_image(content: bytes, *, name: str, most_pixels: int) -> np.ndarray:
@@ -85,20 +91,19 @@ def decode_image(content: bytes, *, name: str, most_pixels: int) -> np.ndarray:
     Raises:
         InputError: if the content is truncated or no image of 8 bits a channel, or the image is too large.
     """
-    with open_image(BytesIO(content), name=name, modes=COLOR_MODES, expected=EXPECTED_IMAGE) as image:
-        if image.width * image.height > most_pixels:
-            found = describe_size((image.height, image.width))
-            raise InputError(f"{name}: size is {found}; expected at most {most_pixels / 1e6:g} megapixels")
+    with open_image(
+        BytesIO(content), name=name, modes=COLOR_MODES, expected=EXPECTED_IMAGE, most_pixels=most_pixels
+    ) as image:
         return _to_rgb(image, upright=True)
 
 
-def read_decoded_size(path: Path, upright: bool, least_side: int | None) -> Size:
+def read_decoded_size(path: Path, upright: bool, least_side: int | None, most_pixels: int = MOST_PIXELS) -> Size:
     """Return (height, width) in pixels of what `load_image` gives for the same arguments, from the header alone.
 
     Raises:
         InputError: as `load_image`, but for damage behind the header.
     """
-    with open_image(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE) as image:
+    with open_image(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE, most_pixels=most_pixels) as image:
         _reduce(image, least_side)
         header = read_header(image)
         return header.upright if upright else header.raw
@@ -161,13 +166,13 @@ def read_size(path: Path) -> Size:
     return inspect_image(path).upright
 
 
-def inspect_image(path: Path, *, guarded: bool = True) -> Header:
-    """Read the header of an image alone; of one of any size, unless it is guarded as by `load_image`.
+def inspect_image(path: Path, *, most_pixels: int | None = MOST_PIXELS) -> Header:
+    """Read the header of an image alone.
 
     Raises:
         InputError: as `load_image`, but for damage behind the header.
     """
-    with open_image(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE, guarded=guarded) as image:
+    with open_image(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE, most_pixels=most_pixels) as image:
         return read_header(image)
 
 

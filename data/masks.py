@@ -15,6 +15,7 @@ from data.labels import MaskFiles
 from data.mask_checks import check_pairs
 from data.readers import Tally
 from data.samples import IGNORE, SegmentationSample, space_evenly
+from data.sizes import MOST_PIXELS
 
 SAMPLED = 24  # masks that classes are counted in
 
@@ -33,18 +34,18 @@ class MaskDataset:
 
     channels = (3, 1)
 
-    def __init__(self, files: MaskFiles, *, report: Report = refuse) -> None:
+    def __init__(self, files: MaskFiles, *, most_pixels: int = MOST_PIXELS, report: Report = refuse) -> None:
         """Check the files; pixels are read, and their values checked, one image at a time.
 
         Raises:
             InputError: if `report` refuses what is wrong.
         """
-        files, self.pixel_sizes, self._upright = check_pairs(files, report=report)
+        files, self.pixel_sizes, self._upright = check_pairs(files, most_pixels=most_pixels, report=report)
         self.classes = files.classes
         self.image_paths = np.array([str(path) for path in files.images], dtype=str)
         self.mask_paths = np.array([str(path) for path in files.masks], dtype=str)
         self.names = np.array(files.names, dtype=str)
-        self._read = files.read
+        self._read, self._most_pixels = files.read, most_pixels
         self._cache: PixelCache | None = None
 
     def __len__(self) -> int:
@@ -64,7 +65,8 @@ class MaskDataset:
         """Read the image (H, W, 3) and the mask (H, W), both uint8."""
         mask = self.read_mask(index)
         size = mask.shape[0], mask.shape[1]
-        return load_image(Path(self.image_paths[index]), upright=bool(self._upright[index]), size=size), mask
+        path, upright = Path(self.image_paths[index]), bool(self._upright[index])
+        return load_image(path, upright=upright, size=size, most_pixels=self._most_pixels), mask
 
     def read_mask(self, index: int) -> np.ndarray:
         """Read the mask (H, W) uint8, class indices or IGNORE."""

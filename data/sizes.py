@@ -4,6 +4,7 @@ from data.errors import InputError
 
 Size = tuple[int, int]  # (height, width)
 RESIZE_RULES = ("antialias", "area", "bilinear")  # what each does: `data.resizing.RESIZES`
+MOST_PIXELS = 89_000_000  # of an image, as Pillow has it: of more, a few bytes of a file may fill the memory
 SMALLEST = 32  # pixels of a side of a network's input: the stride of C5
 
 

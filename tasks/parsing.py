@@ -54,7 +54,12 @@ class Partial(Generic[Config]):
 
 
 def parse(
-    config: type[Config], values: Mapping[str, object], name: str = "", *, kinds: Mapping[str, type] = NO_KINDS
+    config: type[Config],
+    values: Mapping[str, object],
+    name: str = "",
+    *,
+    kinds: Mapping[str, type] = NO_KINDS,
+    known_only: bool = False,
 ) -> Config:
     """Build a dataclass from plain values.
 
@@ -63,23 +68,25 @@ def parse(
         values: of its fields.
         name: of the option that they are under; "" for the options of a command.
         kinds: types of fields that depend on the task, in place of those annotated.
+        known_only: whether values that no field has the name of are left out, and not refused.
 
     Raises:
         InputError: naming the option that is missing, unknown, or of the wrong type or range.
     """
-    return _Parser(kinds).build(config, values, name)
+    return _Parser(kinds, known_only=known_only).build(config, values, name)
 
 
 class _Parser:
-    """Parses with the same `kinds` at every depth."""
+    """Parses with the same `kinds`, and the same eye for unknown values, at every depth."""
 
-    def __init__(self, kinds: Mapping[str, type]) -> None:
+    def __init__(self, kinds: Mapping[str, type], *, known_only: bool = False) -> None:
         self.kinds = kinds
+        self.known_only = known_only
 
     def build(self, config: type[Config], values: Mapping[str, object], name: str) -> Config:
         """Build a dataclass from all of its values."""
         unknown = [key for key in values if key not in list_options(config, self.kinds)]
-        if unknown:
+        if unknown and not self.known_only:
             raise InputError(f"{join(name, str(unknown[0]))}: there is no such option")
         return self._construct(config, values, name)
 

@@ -118,7 +118,7 @@ def _turn(box: list[float], entry: dict[str, Any]) -> list[float]:
     """Return a box, or the box around it where CVAT turned it; one with a segmentation is that of the turned shape."""
     attributes = entry.get("attributes")
     degrees = attributes.get("rotation") if isinstance(attributes, dict) else None
-    if entry.get("segmentation") or not degrees or type(degrees) not in (int, float):
+    if entry.get("segmentation") or not degrees or type(degrees) not in (int, float) or not abs(degrees) < LIMIT:
         return box
     return surround(box, degrees)
 

@@ -1,20 +1,23 @@
 """The JSON of COCO detection (https://cocodataset.org/#format-data) -> checked numpy arrays."""
 
-import json
 import re
+import reprlib
 from collections.abc import Hashable, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import numpy as np
 
-from data.classes import ClassTable
+from data.bounded.content import read_content
+from data.bounded.json_values import parse_json
+from data.classes import MOST_CLASSES, ClassTable
 from data.errors import InputError
 from data.findings import Finding, Report, fault, parse_all
 from data.formats.foreign import recognise
 from data.labels import ImageList
 
 LISTS = ("images", "annotations", "categories")
+MOST_BYTES = 2**31  # of the JSON; COCO's own has 450 MB
 ID_LIMIT = 2**63  # ids are kept as int64
 DIGITS = re.compile("[0-9]{1,19}")
 
@@ -28,8 +31,8 @@ def read_lists(path: Path) -> dict[str, list[object]]:
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected COCO annotations in JSON")
     try:
-        content = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
+        content = parse_json(read_content(path, most=MOST_BYTES), finite=False)
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: not JSON ({error}); expected COCO annotations in JSON") from error
     whole = isinstance(content, dict) and all(key in content for key in LISTS)
     foreign = recognise(content["annotations"] if whole else content)
@@ -61,6 +64,8 @@ def parse_classes(entries: list[object], *, used: set[int | None], path: Path, r
         group = str(values.get("supercategory") or "")
         return take_integer(values, "id", where), take_string(values, "name", where), group
 
+    if len(entries) > MOST_CLASSES:
+        raise InputError(f"{path}: {len(entries)} categories; expected at most {MOST_CLASSES}")
     rows = [row for _, row in parse_all(parse, entries, report=report)]
     rows = leave_out_group(rows, used=used, path=path, report=report)
     for column, key in enumerate(("id", "name")):
@@ -185,5 +190,5 @@ def _wrong(entry: dict[str, Any], key: str, where: str, cure: str) -> InputError
 
 def shorten(value: object) -> str:
     """Return a value as messages show it, cut to 60 characters."""
-    text = repr(value)
+    text = reprlib.repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

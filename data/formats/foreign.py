@@ -1,11 +1,12 @@
 """Labels of other tools that are in no format of ours, recognised so that errors say which export to choose."""
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
+from data.bounded.content import read_content
+from data.bounded.json_values import parse_json
+from data.bounded.text import strip_mark
 from data.folders import count_suffixes, list_files
-from data.formats.text import strip_mark
 
 
 class Foreign(NamedTuple):
@@ -54,9 +55,9 @@ def recognise_file(path: Path) -> Foreign | None:
     """Return what a file of labels is; None for what is unknown, or cannot be read."""
     suffix = path.suffix.lower()
     try:
-        content = strip_mark(path.read_bytes())
-        values = json.loads(content) if suffix == ".json" else None
-    except (OSError, ValueError, RecursionError):
+        content = strip_mark(read_content(path))
+        values = parse_json(content) if suffix == ".json" else None
+    except (OSError, ValueError):
         return None
     if suffix == ".xml":
         return CVAT if b"<annotations" in content else VOC if b"<annotation" in content else None

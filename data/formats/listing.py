@@ -4,11 +4,13 @@ from collections.abc import Iterator, Mapping
 from os import fsdecode
 from pathlib import Path, PurePosixPath
 
+from data.bounded.content import read_content
+from data.bounded.text import strip_mark
 from data.errors import InputError
 from data.findings import Finding, Report
-from data.formats.text import strip_mark
 
 FLAGS = ("-1", "0", "1")  # that Pascal VOC's lists of one class have behind each name
+MOST_BYTES = 2**28  # of a list: some million images
 QUOTES = "\"'"
 
 
@@ -21,8 +23,8 @@ def read_listing(path: Path) -> list[str]:
         InputError: if the file cannot be read.
     """
     try:
-        lines = fsdecode(strip_mark(path.read_bytes())).split("\n")
-    except OSError as error:
+        lines = fsdecode(strip_mark(read_content(path, most=MOST_BYTES))).split("\n")
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error}); expected a list of images") from error
     return [unquote(line.strip()).replace("\\", "/") for line in lines if line.strip()]
 

@@ -1,15 +1,17 @@
 """Names of classes with the values or colours that they have in masks: as configured, or from a file beside them."""
 
 import csv
-import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from data.bounded.content import read_content
+from data.bounded.json_values import parse_json
+from data.bounded.text import strip_mark
 from data.classes import Color
 from data.errors import InputError
-from data.formats.text import strip_mark
 
 ROBOFLOW = "_classes.csv"  # beside masks: value, name
 HEAD = "name,red,green,blue"
@@ -60,8 +62,8 @@ def read_file(root: Path, beside: Sequence[Path]) -> Codes | list[str] | None:
     if path is None:
         return None
     try:
-        entries = FILES[path.name](strip_mark(path.read_bytes()).decode())
-    except (OSError, ValueError, RecursionError) as error:
+        entries = FILES[path.name](strip_mark(read_content(path)).decode())
+    except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read ({error}); {EXPECTED}") from error
     if isinstance(entries, list) and entries and all(isinstance(name, str) for name in entries):
         return entries
@@ -92,7 +94,7 @@ def parse_rows(text: str, *, value_first: bool = False) -> dict[str, Any] | list
         if len(row) not in (2, 4) or not all(cell.isdecimal() for cell in row[1:]):
             raise ValueError(f"row {', '.join(row)!r}")
     names = [row[0] for row in rows]
-    twice = next((name for name in names if names.count(name) > 1), None)
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
         raise ValueError(f"{twice!r} appears twice")
     return {row[0]: int(row[1]) if len(row) == 2 else [int(cell) for cell in row[1:]] for row in rows}
@@ -140,7 +142,7 @@ def parse_lines(lines: Sequence[str]) -> list[str]:
 
 
 FILES: dict[str, Callable[[str], object]] = {  # in a data set's folder, the first that is there
-    "classes.json": json.loads,
+    "classes.json": lambda text: parse_json(text.encode()),
     "classes.csv": parse_rows,
     "classes.txt": parse_rows,
     "labelmap.txt": parse_labelmap,  # CVAT's segmentation masks

@@ -1,11 +1,11 @@
 """The XML of Pascal VOC (Everingham et al., IJCV 2010; VOC2012 development kit) and of labelImg, CVAT, Roboflow."""
 
-import re
 from dataclasses import dataclass, field
 from math import inf, nan
 from pathlib import Path
-from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
+from xml.etree.ElementTree import Element
 
+from data.bounded.xml_tree import read_tree
 from data.findings import Finding, fault, parse_all
 from data.formats.foreign import CVAT
 from data.formats.turning import surround
@@ -14,7 +14,6 @@ from data.sizes import Size
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 LIMIT = 1e9  # pixels; beyond any image
 OFFICIAL = "The VOC"  # how <source><database> begins in the files of the VOC challenges
-ENCODING = re.compile(rb"<\?xml[^>]*?encoding=[\"']([\w.-]+)")  # expat itself knows few: not GB 2312, nor Shift JIS
 
 
 @dataclass(frozen=True)
@@ -53,18 +52,6 @@ class XmlLabels:
     faults: list[Finding] = field(default_factory=list)
 
 
-class _Tree(TreeBuilder):
-    """Builds a tree, and refuses a document type: nothing else can define entities, which may grow without end."""
-
-    def doctype(self, name: str, public: str | None, system: str | None) -> None:
-        """Refuse it.
-
-        Raises:
-            ParseError: always.
-        """
-        raise ParseError("it has a DOCTYPE")
-
-
 def read_xml(path: Path) -> XmlLabels:
     """Read one file.
 
@@ -73,14 +60,10 @@ def read_xml(path: Path) -> XmlLabels:
     """
     cure = "expected Pascal VOC XML, <annotation> with <object>s"
     try:
-        parser = XMLParser(target=_Tree())
-        content = path.read_bytes()
-        declared = ENCODING.match(content)
-        parser.feed(content.decode(declared[1].decode()) if declared else content)
-        root = parser.close()
+        root = read_tree(path)
     except FileNotFoundError:
         raise fault("missing label file", path, "no such file", cure) from None
-    except (OSError, ParseError, ValueError, LookupError) as error:
+    except (OSError, ValueError) as error:
         raise fault("unreadable label file", path, f"cannot be read ({error})", cure) from error
     if root.tag != "annotation":
         found = f"holds <{root.tag}>"

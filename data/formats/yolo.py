@@ -7,10 +7,11 @@ objects. Lines of more numbers: `data.formats.yolo_lines`.
 from collections.abc import Sequence
 from pathlib import Path
 
+from data.bounded.content import read_content
+from data.bounded.text import strip_mark
 from data.classes import ClassTable
 from data.findings import Finding, Report, fault, parse_all
 from data.formats.foreign import describe_others
-from data.formats.text import strip_mark
 from data.formats.yolo_layout import find_label, find_layout, list_label_folders, relative_names
 from data.formats.yolo_lines import find_meaning, parse_line, to_box
 from data.labels import BoxList, ImageList, Labels
@@ -68,10 +69,10 @@ def read_yolo(root: Path, part: Part, *, names: Sequence[str] | None, report: Re
 def read_lines(path: Path) -> list[bytes] | None:
     """Return the lines of a label file, None where there is none."""
     try:
-        return strip_mark(path.read_bytes()).splitlines()
+        return strip_mark(read_content(path)).splitlines()
     except FileNotFoundError:
         return None
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise fault("unreadable label file", path, f"cannot be read ({error})", "expected a text file") from error
 
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from data.bounded.content import read_content
+from data.bounded.text import strip_mark
 from data.errors import InputError
 from data.findings import Finding, Report
-from data.formats.text import strip_mark
 from data.formats.yolo_yaml import parse_names
 
 FILES = ("classes.txt", "obj.names", "_darknet.labels")  # LabelImg's, darknet's, Roboflow's
@@ -56,7 +57,7 @@ def read_names(path: Path) -> list[str]:
         InputError: if it cannot be read as UTF-8, or the names are not all different.
     """
     try:
-        text = strip_mark(path.read_bytes()).decode()
-    except (OSError, UnicodeDecodeError) as error:
+        text = strip_mark(read_content(path)).decode()
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error}); expected text in UTF-8") from error
     return parse_names([line.strip() for line in text.splitlines() if line.strip()], str(path))

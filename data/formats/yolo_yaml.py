@@ -6,39 +6,12 @@ YAML 1.1 guesses what a plain text means: `no` would be false, `02146` 1126 and 
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from data.bounded.content import read_content
+from data.bounded.yaml_values import MOST_BYTES, parse_yaml
 from data.errors import InputError
 
 FILES = ("data.yaml", "data.yml", "dataset.yaml")
-PLAIN_TAGS = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))
 NOTHING = ("", "~", "null", "Null", "NULL")  # how YAML writes that a key has no value
-
-
-class _AsWritten(yaml.BaseLoader):
-    """Gives every scalar as a string, and refuses tags, which ask for objects, and a key that stands twice."""
-
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """Return a string, a list or a dict.
-
-        Raises:
-            ConstructorError: if the node asks for anything else.
-        """
-        if node.tag not in PLAIN_TAGS:
-            raise yaml.constructor.ConstructorError(None, None, f"tag {node.tag!r}", node.start_mark)
-        return super().construct_object(node, deep=deep)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Return a mapping.
-
-        Raises:
-            ConstructorError: if a key stands twice, of which one would be lost.
-        """
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        twice = next((key for key in keys if keys.count(key) > 1), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(None, None, f"key {twice!r} appears twice", node.start_mark)
-        return dict(super().construct_mapping(node, deep=deep))
 
 
 def find_yaml(root: Path) -> Path | None:
@@ -59,9 +32,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         InputError: if it is missing, is no yaml, or holds no dict.
     """
     try:
-        content = yaml.load(path.read_bytes(), Loader=_AsWritten)
-    except (OSError, yaml.YAMLError, RecursionError, ValueError) as error:
-        raise InputError(f"{path}: not yaml ({' '.join(str(error).split())}); expected train, val and names") from error
+        content = parse_yaml(read_content(path, most=MOST_BYTES), as_written=True)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not yaml ({error}); expected train, val and names") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds a {type(content).__name__}; expected train, val and names")
     return {key: value for key, value in content.items() if value not in NOTHING}

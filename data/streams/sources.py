@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import InputError
-from data.image_headers import MOST_PIXELS, Header, describe_size
+from data.image_headers import Header, describe_size
 from data.images import inspect_image, load_image
+from data.sizes import MOST_PIXELS
 from data.streams.files import find_files, is_video, unique_names
 from data.streams.videos import Capture, open_camera, open_video
 
@@ -58,14 +59,14 @@ class Frame:
 Read = Callable[[], Frame]  # raises InputError where there is no readable image
 
 
-def open_source(source: Source, *, every: int = 1, any_size: bool = False) -> Iterator[Read]:
+def open_source(source: Source, *, every: int = 1, most_pixels: int = MOST_PIXELS) -> Iterator[Read]:
     """Find what a source names, and return what reads its images, one after the other.
 
     Args:
         source: a file, folder or pattern of images and videos, the number of a camera, an image (H, W, 3) uint8 RGB, or
             an iterable of such images.
         every: N takes each Nth frame of a video.
-        any_size: whether images of more than MOST_PIXELS are read too.
+        most_pixels: larger images and videos are refused by their headers, before they are decoded.
 
     Raises:
         InputError: if there is nothing, or the one thing that is named cannot be read.
@@ -78,62 +79,63 @@ def open_source(source: Source, *, every: int = 1, any_size: bool = False) -> It
         return (partial(check_array, image, f"{number:06d}") for number, image in enumerate(source, start=1))
     paths = find_files(str(source))
     if len(paths) == 1:
-        check_file(paths[0], any_size=any_size)
-    return read_files(paths, every=every, any_size=any_size)
+        check_file(paths[0], most_pixels=most_pixels)
+    return read_files(paths, every=every, most_pixels=most_pixels)
 
 
-def check_file(path: Path, *, any_size: bool) -> None:
+def check_file(path: Path, *, most_pixels: int) -> None:
     """Check that a file is an image, from its header, or a video with at least one frame.
 
     Raises:
         InputError: if it is not.
     """
     if not is_video(path):
-        check_image(path, any_size=any_size)
+        check_image(path, most_pixels=most_pixels)
         return
-    with open_video(path) as capture:
+    with open_video(path, most_pixels=most_pixels) as capture:
         if next(capture.frames(1), None) is None:
             raise InputError(f"{path}: {capture.cut_off}")
 
 
-def check_image(path: Path, *, any_size: bool) -> Header:
+def check_image(path: Path, *, most_pixels: int) -> Header:
     """Read the header of an image, and check whether it is too large.
 
     Raises:
         InputError: if it is, or is no image.
     """
-    header = inspect_image(path, guarded=False)
+    header = inspect_image(path, most_pixels=None)
     height, width = header.upright
-    if height * width > MOST_PIXELS and not any_size:
+    if height * width > most_pixels:
         found = f"size is {describe_size(header.upright)}, {height * width / 1e6:.0f} megapixels"
-        raise InputError(f"{path}: {found}; expected at most {MOST_PIXELS / 1e6:.0f}, or tile=N to predict it in tiles")
+        most = f"expected at most {most_pixels / 1e6:.0f}"
+        raise InputError(f"{path}: {found}; {most}, or max_pixels=N, with tile=N to find small objects too")
     return header
 
 
-def read_files(paths: list[Path], *, every: int, any_size: bool) -> Iterator[Read]:
+def read_files(paths: list[Path], *, every: int, most_pixels: int) -> Iterator[Read]:
     """Give what reads each image, and each frame of each video."""
     for path, name in zip(paths, unique_names(paths), strict=True):
         if not is_video(path):
-            yield partial(read_image, path, name, any_size=any_size)
+            yield partial(read_image, path, name, most_pixels=most_pixels)
             continue
         try:
-            capture = open_video(path)
+            capture = open_video(path, most_pixels=most_pixels)
         except InputError as error:
             yield partial(refuse, error)
         else:
             yield from read_video(capture, name, file=str(path), every=every)
 
 
-def read_image(path: Path, name: str, *, any_size: bool) -> Frame:
+def read_image(path: Path, name: str, *, most_pixels: int) -> Frame:
     """Read an image file; of one that holds several pictures, as TIFF and GIF may, the first.
 
     Raises:
         InputError: if it cannot be read, or is too large.
     """
-    pictures = check_image(path, any_size=any_size).pictures
+    pictures = check_image(path, most_pixels=most_pixels).pictures
     if pictures > 1:
         logger.warning("%s: holds %d images; only the first is used", path, pictures)
-    return Frame(load_image(path, guarded=False), name, str(path))
+    return Frame(load_image(path, most_pixels=most_pixels), name, str(path))
 
 
 def read_video(capture: Capture, name: str, *, file: str, every: int) -> Iterator[Read]:

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 
 from data.errors import InputError
+from data.sizes import MOST_PIXELS
+from data.streams.containers import is_container
 
 VIDEOS = (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ts", ".webm", ".wmv")
 CODEC = "mp4v"  # of the videos that are written: MPEG-4, as the usual builds of OpenCV cannot write H.264
@@ -79,17 +81,23 @@ class Capture:
         return f"{lost} frames cannot be decoded; expected a complete video" if lost else None
 
 
-def open_video(path: Path) -> Capture:
+def open_video(path: Path, *, most_pixels: int = MOST_PIXELS) -> Capture:
     """Open a video file.
 
     Raises:
-        InputError: if it is none that OpenCV decodes.
+        InputError: if it is none that OpenCV decodes, or its frames are too large.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a video")
-    stream = _open(os.fsencode(path))  # bytes, as OpenCV crashes at a str whose name is not UTF-8
+    # bytes, as OpenCV crashes at a str whose name is not UTF-8
+    stream = _open(os.fsencode(path)) if is_container(path) else None
     if stream is None:
         raise InputError(f"{path}: cannot be decoded; expected a complete video ({', '.join(VIDEOS)})")
+    pixels = stream.get(cv2.CAP_PROP_FRAME_WIDTH) * stream.get(cv2.CAP_PROP_FRAME_HEIGHT)
+    if pixels > most_pixels:
+        stream.release()
+        found = f"its frames have {pixels / 1e6:.0f} megapixels"
+        raise InputError(f"{path}: {found}; expected at most {most_pixels / 1e6:.0f}, or max_pixels=N")
     return Capture(stream, live=False)
 
 

@@ -13,9 +13,12 @@ import cv2
 import numpy as np
 from cityscapesscripts.helpers.labels import name2label
 
+from data.bounded.content import read_content
+from data.bounded.json_values import parse_json
 from data.errors import InputError
 from data.synthetic.canvas import FIRST_OBJECT
 from data.synthetic.placement import CROWD
+from data.synthetic.recipe import RECIPE
 from data.synthetic.scene import SPLITS, Scene, draw_scene
 
 VERSION = 1  # of the drawings: a set of another version is another set
@@ -57,7 +60,7 @@ def write_synthetic(root: Path, *, train: int, val: int, size: tuple[int, int] =
         draft = Path(temporary) / root.name
         for split, count in zip(SPLITS, (train, val), strict=True):
             _write_split(draft, split, count=count, size=(size[0], size[1]), seed=seed)
-        _write_json(draft / "recipe.json", recipe)
+        _write_json(draft / RECIPE, recipe)
         try:
             draft.rename(root)
         except OSError:
@@ -74,7 +77,7 @@ def _is_written(root: Path, recipe: dict[str, Any]) -> bool:
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
     try:
-        found = json.loads((root / "recipe.json").read_text())
+        found = parse_json(read_content(root / RECIPE))
     except (OSError, ValueError) as error:
         raise InputError(
             f"{root}: exists but holds no readable recipe.json, so it is not a synthetic data set; name another folder"

@@ -5,9 +5,11 @@ import sys
 from collections.abc import Iterable
 from datetime import timedelta
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
+
+from tasks.cli.terminal import GuardedStream, SafeConsole
 
 
 class Display:
@@ -18,7 +20,7 @@ class Display:
     """
 
     def __init__(self, *, wanted: bool) -> None:
-        console = Console(stderr=True)
+        console = SafeConsole(stderr=True)
         self.shown = wanted and console.is_terminal
         self._bars = _Bars(
             TextColumn("{task.description}"),
@@ -40,7 +42,7 @@ class Display:
             handlers = [h for h in logging.getLogger().handlers if isinstance(h, logging.StreamHandler)]
             self._moved = [handler for handler in handlers if handler.stream is before]
             for handler in self._moved:
-                handler.setStream(sys.stderr)
+                handler.setStream(GuardedStream(sys.stderr))
 
     def stop(self) -> None:
         """Take the bars away."""

@@ -15,6 +15,7 @@ import conf
 from tasks.cli.failures import explain
 from tasks.cli.options import keep_text, read_options
 from tasks.cli.overrides import CommandLine, check_flags, explain_override
+from tasks.cli.terminal import guarded
 
 Config = TypeVar("Config")
 STOPPED = 130  # exit status of a command that Ctrl-C ended, as shells have it
@@ -41,7 +42,7 @@ def command(name: str) -> Callable[[Callable[[Config], object]], Callable[[], No
             line = CommandLine(name, tuple(sys.argv[1:]))
             if isinstance(sys.stdout, io.TextIOWrapper):
                 sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: names of files need not be UTF-8
-            with clear_errors(debug=line.debug, line=line):
+            with guarded(), clear_errors(debug=line.debug, line=line):
                 check_flags(line)
                 os.environ.setdefault(FULL_ERROR, "1")
                 sys.argv[1:] = [keep_text(argument, kind) for argument in line.arguments]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tasks.cli.entry import clear_errors
+from tasks.cli.terminal import guarded
 
 
 class Parser(argparse.ArgumentParser):
@@ -36,8 +37,8 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the same as a page with the runs' curves")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     given = parser.parse_args(words)
-    logging.basicConfig(format="%(message)s", level=logging.INFO)
-    with clear_errors(debug=given.debug):
+    with guarded(), clear_errors(debug=given.debug):
+        logging.basicConfig(format="%(message)s", level=logging.INFO)
         from tasks.compare.command import compare_to  # late, so that --help is instant
         from tasks.trainer import quiet_libraries
 

@@ -154,7 +154,8 @@ def name_device(run: Run) -> str | None:
     if not run.starts:
         return None
     start = run.starts[-1]
-    return str(start["processor"] if start["device"] == "cpu" else start["device"])
+    found = start.get("processor") if start.get("device") == "cpu" else start.get("device")
+    return None if found is None else str(found)
 
 
 def warn_of_data(runs: Sequence[Run]) -> list[str]:

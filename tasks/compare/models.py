@@ -34,7 +34,7 @@ def find_weights(run: Run) -> Path | None:
     """Return the file with a run's weights; an evaluation's is the checkpoint that it names."""
     named = [str(run.config["checkpoint"])] if run.config.get("checkpoint") else []
     paths = [run.folder / name for name in (*FILES, *named)]  # an absolute name stays as it is
-    paths += [Path(start["folder"]) / name for start in run.starts for name in named]
+    paths += [Path(start["folder"]) / name for start in run.starts if start.get("folder") for name in named]
     return next((path for path in paths if path.is_file() or (find_format(path) and path.exists())), None)
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tasks.cli.terminal import SafeConsole
 from tasks.compare.rows import ComparisonRow
 from tasks.report.curves import draw_together
 from tasks.report.numbers import difference, percent
@@ -89,7 +89,7 @@ def write_cells(row: ComparisonRow) -> list[tuple[str, str]]:
 
 def print_comparison(comparison: Comparison) -> None:
     """Print the tables; a best value bears a star, and colour where the output is a terminal."""
-    console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else WIDEST)
+    console = SafeConsole(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else WIDEST)
     for warning in comparison.warnings:
         console.print(Text(f"warning: {warning}", style="yellow"))
     for name, state in zip(comparison.names, comparison.states, strict=True):

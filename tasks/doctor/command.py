@@ -9,6 +9,7 @@ from rich.console import Console
 from data.config import DatasetConfig
 from data.errors import InputError
 from tasks.cli.folders import check_new, owning
+from tasks.cli.terminal import SafeConsole
 from tasks.doctor.config import DoctorConfig
 from tasks.doctor.images import ImageFacts, summarize_images
 from tasks.doctor.pictures import draw_pictures
@@ -50,8 +51,8 @@ def diagnose(config: DoctorConfig) -> Diagnosis:
 
 def make_console() -> Console:
     """Return where the report goes: text as it is, without styles and wide enough where that is no terminal."""
-    plain = Console(markup=False, emoji=False, highlight=False)
-    return plain if plain.is_terminal else Console(markup=False, emoji=False, highlight=False, width=WIDTH)
+    plain = SafeConsole(markup=False, emoji=False, highlight=False)
+    return plain if plain.is_terminal else SafeConsole(markup=False, emoji=False, highlight=False, width=WIDTH)
 
 
 def check_there(dataset: DatasetConfig) -> None:

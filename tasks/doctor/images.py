@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from data.bounded.content import open_regular
 from data.findings import EntryError, Finding, Report
 from data.image_headers import SUFFIXES, describe_size
 from data.images import inspect_image, load_image
@@ -65,8 +66,14 @@ def look_at(path: Path, *, decode: bool) -> ImageFacts:
         return ImageFacts(path, size, *kind, fault=error.finding)
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     thumbnail = cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
-    content = hashlib.blake2b(path.read_bytes(), digest_size=16).digest()
+    content = hash_content(path)
     return ImageFacts(path, size, *kind, None, content, hash_differences(grey), thumbnail, pictures)
+
+
+def hash_content(path: Path) -> bytes:
+    """Return a digest of a file's bytes, which may be many."""
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
 
 
 def look_at_all(

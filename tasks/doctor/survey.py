@@ -4,13 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from data.config import DatasetConfig
 from data.errors import InputError
 from data.findings import EntryError, Finding, Report, once
 from data.splits import Role
+from tasks.cli.terminal import SafeConsole
 from tasks.doctor.config import DoctorConfig
 from tasks.doctor.images import ImageFacts, check_images, look_at_all
 from tasks.doctor.leaks import Pair, check_copies, check_pairs, find_pairs
@@ -54,7 +54,7 @@ def look(config: DoctorConfig) -> Survey:
     readers = open_readers(task, config.dataset, once(findings.append))
     description = describe(config, readers)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    screen = Console(stderr=True)
+    screen = SafeConsole(stderr=True)
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
         facts = look_at_images(readers, progress, decode=config.decode, workers=workers)
         examined: dict[str, Examined] = {}

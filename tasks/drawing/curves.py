@@ -1,6 +1,5 @@
 """Training curves from the metrics.csv that Lightning's CSVLogger writes."""
 
-import csv
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,10 +8,12 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 
+from data.bounded.csv_rows import read_rows
 from tasks.drawing.figures import new_figure, save_figure, style_axes
 
 Series = dict[str, tuple[np.ndarray, np.ndarray]]  # column name -> steps, values
 HEADLINES = ("mAP", "AP50", "AP75", "mIoU", "mIoU_category", "pixel_accuracy")  # the metrics that are drawn
+LARGEST = 1e30  # numbers beyond it, and NaN, are not drawn
 SMOOTHING = 30  # a series is smoothed over this part of its points: 1 / 30
 
 
@@ -58,12 +59,11 @@ def read_series(csv_paths: Sequence[Path]) -> Series:
     """Return every column's finite numbers and their steps; columns without any are left out."""
     points: dict[str, list[tuple[float, float]]] = {}
     for csv_path in csv_paths:
-        with csv_path.open(newline="") as file:
-            for row in csv.DictReader(file):
-                for name in row.keys() - {"step", "epoch", None}:
-                    step, value = read_number(row.get("step")), read_number(row[name])
-                    if math.isfinite(step) and math.isfinite(value):
-                        points.setdefault(name, []).append((step, value))
+        for row in read_rows(csv_path):
+            for name in row.keys() - {"step", "epoch"}:
+                step, value = read_number(row.get("step")), read_number(row[name])
+                if abs(step) < LARGEST and abs(value) < LARGEST:
+                    points.setdefault(name, []).append((step, value))
     return {name: (np.array(pairs)[:, 0], np.array(pairs)[:, 1]) for name, pairs in points.items()}
 
 

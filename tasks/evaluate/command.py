@@ -1,6 +1,5 @@
 """One evaluation: load a checkpoint, run it over a data set, write numbers, results and pictures."""
 
-import json
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import OmegaConf
 
+from data.bounded.json_values import read_json
 from data.errors import InputError
 from data.findings import refuse
 from tasks.cli.folders import check_new, owning
@@ -110,7 +110,7 @@ def check_settings(config: EvaluateConfig, description: Description) -> None:
 
 def read_thresholds(path: Path, description: Description) -> tuple[float, ...]:
     """Return the threshold of each class that an evaluation chose, from its analysis.json."""
-    entries = json.loads(path.read_text(encoding="utf-8"))["per_class"]
+    entries = read_json(path, expected="expected what an evaluation writes")["per_class"]
     chosen = (entries[name]["threshold"] for name in description.classes.names)
     return tuple(UNMEASURED if threshold is None else threshold for threshold in chosen)
 

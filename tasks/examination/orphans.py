@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PureWindowsPath
 
+from data.bounded.content import open_regular
 from data.errors import InputError
 from data.findings import Finding, Report
 from data.folders import find_images_below
@@ -12,6 +13,7 @@ from data.formats.yolo_layout import list_label_folders
 from data.images import find_images
 from data.readers import BoxReader, MaskReader, Reader
 
+BEGINNING = 4096  # bytes of a text file that its first word is looked for in
 Files = tuple[list[Path], list[Path]]  # images, label files
 
 
@@ -108,7 +110,11 @@ def find_ending(names: Sequence[str]) -> str:
 
 def _holds_numbers(path: Path) -> bool:
     """Tell whether a text file begins with a number, as labels do, and not with the name of a class or a file."""
-    fields = path.read_bytes().split(maxsplit=1)
+    try:
+        with open_regular(path) as file:
+            fields = file.read(BEGINNING).split(maxsplit=1)
+    except (OSError, ValueError):
+        return False
     return not fields or fields[0].replace(b".", b"", 1).isdigit()
 
 

@@ -1,12 +1,12 @@
 """model.json: what a program must know to use an exported file, and what Bneck needs to use it like a checkpoint."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from data.bounded.json_values import read_json
 from data.errors import InputError
 from tasks.files import hash_file, write_json
 from tasks.formats.ports import Port
@@ -18,7 +18,6 @@ from tasks.parsing import parse
 
 CONTRACT = "model.json"
 VERSION = 1
-MOST_BYTES = 2**26  # of a model.json; the anchors of a large detector take some hundred thousand
 
 
 @dataclass(frozen=True)
@@ -109,12 +108,7 @@ def read_values(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected the {CONTRACT} that tasks.export writes beside its files")
-    if path.stat().st_size > MOST_BYTES:
-        raise InputError(f"{path}: {path.stat().st_size} bytes; expected at most {MOST_BYTES}")
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not JSON, or damaged: {str(error)[:200]}") from error
+    values = read_json(path, expected=f"expected the {CONTRACT} that tasks.export writes")
     if not isinstance(values, dict):
         raise InputError(f"{path}: not an object; expected the {CONTRACT} that tasks.export writes")
     return values

@@ -7,11 +7,15 @@ from pathlib import Path
 import onnx
 from onnx import AttributeProto, GraphProto, TensorProto, helper, shape_inference
 
+from data.bounded.content import read_content
 from data.errors import InputError
 from tasks.formats.onnx_layers import find_givers, find_takers
 from tasks.formats.operators import Operator
 
 Shape = tuple[int | None, ...]
+REPEATING = ("If", "Loop", "Scan", "SequenceMap")  # what runs a graph of its own
+MOST_VALUES = 2**28  # of what an operator gives, as far as the file says its shape
+MOST_BYTES = 2**30
 WEIGHED = ("Conv", "MatMul")  # what has multiply-adds
 # Of what files here hold, the operators that onnxruntime has in integers: it puts one of these in the place of
 # DequantizeLinear, operator and QuantizeLinear.
@@ -19,14 +23,34 @@ INTEGER = {"Conv": 2, "MatMul": 2, "Add": 2, "Mul": 2, "GlobalAveragePool": 1}  
 
 
 def check_self_contained(path: Path) -> None:
-    """Check that a file is ONNX and keeps its weights inside.
+    """Check that a file is ONNX, keeps its weights inside, and computes no more than a network does.
 
     Raises:
-        InputError: if it is damaged, or names another file: that could be any on this machine.
+        InputError: if it is damaged, names another file, which could be any on this machine, or computes without end.
     """
-    outside = [tensor.name for tensor in list_tensors(read_model(path).graph) if is_outside(tensor)]
+    model = read_model(path)
+    outside = [tensor.name for tensor in list_tensors(model.graph) if is_outside(tensor)]
     if outside:
         raise InputError(f"{path}: the weights {outside[0]!r} are in another file; expected all of them inside")
+    endless = next((node.op_type for node in model.graph.node if node.op_type in REPEATING), None)
+    if endless or model.functions:
+        raise InputError(f"{path}: has {endless or 'functions'}; expected the operators that tasks.export writes")
+    shapes, _ = read_shapes(infer(path, model))
+    large = next((name for name, shape in shapes.items() if math.prod(side or 1 for side in shape) > MOST_VALUES), None)
+    if large:
+        raise InputError(f"{path}: {large!r} has the shape {shapes[large]}; expected at most {MOST_VALUES} values")
+
+
+def infer(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a model with the shapes of what its operators give.
+
+    Raises:
+        InputError: if they do not fit.
+    """
+    try:
+        return shape_inference.infer_shapes(model, data_prop=True)
+    except Exception as error:  # onnx's own have no common base
+        raise InputError(f"{path}: not an ONNX file, or damaged: {str(error).splitlines()[0][:300]}") from error
 
 
 def is_outside(tensor: TensorProto) -> bool:
@@ -41,7 +65,7 @@ def read_model(path: Path) -> onnx.ModelProto:
         InputError: if it is damaged.
     """
     try:
-        model = onnx.load(str(path), load_external_data=False)
+        model = onnx.load_from_string(read_content(path, most=MOST_BYTES))
         onnx.checker.check_model(model)
     except Exception as error:  # protobuf's and onnx's own have no common base
         raise InputError(f"{path}: not an ONNX file, or damaged: {str(error).splitlines()[0][:300]}") from error
@@ -68,7 +92,7 @@ def list_constants(attribute: AttributeProto) -> Iterator[TensorProto]:
 
 def list_operators(path: Path) -> list[Operator]:
     """Return the operators of a file, in the order of their execution, with the type that onnxruntime computes in."""
-    model = shape_inference.infer_shapes(read_model(path), data_prop=True)
+    model = infer(path, read_model(path))
     shapes, types = read_shapes(model)
     integer = find_integer(model)
     return [

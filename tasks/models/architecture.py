@@ -5,11 +5,15 @@ from dataclasses import dataclass
 
 from backbones.baselines import BASELINES, list_halvings, list_widths
 from backbones.tables import HALVINGS, OUTPUT_STRIDES, PADDINGS, SE_ORDERS, TABLES
+from data.classes import MOST_CLASSES
 from heads.anchor_layouts import LAYOUTS
 from heads.lraspp_conventions import CONVENTIONS
 
 HEADS = {"ssdlite": "SSDLite", "lraspp": "LR-ASPP", "raspp": "R-ASPP", "classifier": "classifier"}  # name -> title
 TITLES = HEADS | {"large": "MobileNetV3-Large", "small": "MobileNetV3-Small"}
+
+
+MOST = {"num_classes": MOST_CLASSES, "width": 4, "filters": 4096}  # of what a file may ask for
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,9 @@ class Arch:
         for field in ("num_classes", "width", "bn_eps", "bn_momentum", "filters"):
             if not getattr(self, field) > 0:
                 raise ValueError(f"model.{field}: {getattr(self, field)!r}; expected a number above 0")
+        for field, most in MOST.items():
+            if not getattr(self, field) <= most:
+                raise ValueError(f"model.{field}: {getattr(self, field)!r}; expected at most {most}")
         if self.shapes is not None:
             self._check_shapes()
         if self.head == "raspp":

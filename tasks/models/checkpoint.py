@@ -11,7 +11,6 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from data.errors import InputError
@@ -20,7 +19,7 @@ from tasks.models.description import Description, read_description
 from tasks.models.pretrained.identification import read_state
 from tasks.models.pretrained.layouts import LAYOUTS, recognize
 from tasks.models.pretrained.published import GUESSES, WHOLE, describe_whole, fetch, with_classes
-from tasks.models.pretrained.state_files import KEY, read_state_file
+from tasks.models.pretrained.state_files import KEY, load_pickled, read_state_file
 from tasks.models.seals import pack_checkpoint, pack_safetensors
 
 
@@ -91,6 +90,6 @@ def store_thresholds(path: Path, thresholds: tuple[float, ...]) -> None:
     if path.suffix == ".safetensors":
         save_safetensors(path, description, weights)
     else:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = load_pickled(path)
         content[KEY] = description.to_dict()
         write_checked(path, pack_checkpoint(content))

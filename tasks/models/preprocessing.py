@@ -1,8 +1,12 @@
 """How images enter a model; stored with its weights, so that every command treats images alike."""
 
+import math
 from dataclasses import dataclass
 
 from data.sizes import RESIZE_RULES, Size
+
+MOST_SIDE = 2**12  # pixels, of what enters a network
+MOST_INPUT = MOST_SIDE**2
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class Preprocessing:
         sides = self.size if whole else (self.size,)
         if self.size is not None and not all(type(side) is int and side > 0 for side in sides):  # type: ignore[union-attr]
             raise ValueError(f"size: {self.size!r}; expected (height, width), the shorter side or None")
+        if self.size is not None and math.prod(sides) > (MOST_INPUT if whole else MOST_SIDE):  # type: ignore[arg-type]
+            raise ValueError(f"size: {self.size!r}; expected sides of at most {MOST_SIDE} pixels")
         if self.resize not in RESIZE_RULES:
             raise ValueError(f"resize: unknown {self.resize!r}; choose from {list(RESIZE_RULES)}")
         for values, least in ((self.mean, 0.0), (self.std, 1e-6)):

@@ -12,6 +12,7 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from data.errors import InputError
 from tasks.cli.folders import check_new, owning
+from tasks.cli.terminal import SafeConsole
 from tasks.files import write_json
 from tasks.parts import Writer
 from tasks.predict.config import PredictConfig
@@ -48,10 +49,11 @@ def predict(config: PredictConfig) -> int:
         overlap=config.overlap,
         batch_size=config.batch_size,
         accelerator=config.accelerator,
+        max_pixels=config.max_pixels,
     )
     results = choose_results(config.results, predictor)
     skipped: list[InputError] = []
-    console = Console(stderr=True, soft_wrap=True)
+    console = SafeConsole(stderr=True, soft_wrap=True)
 
     def report(error: InputError) -> None:
         skipped.append(error)

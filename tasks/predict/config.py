@@ -31,11 +31,12 @@ class PredictConfig:
     pictures: Literal["jpg", "png", "none"]
     videos: Literal["mp4", "frames", "none"]
     accelerator: Accelerator
+    max_pixels: int
     debug: bool = False
     typed: tuple[str, ...] = hidden(())
 
     def __post_init__(self) -> None:
-        for field in ("every", "batch_size"):
+        for field in ("every", "batch_size", "max_pixels"):
             if getattr(self, field) < 1:
                 raise ValueError(f"{field}: {getattr(self, field)}; expected an integer from 1")
         if self.tile is not None:

@@ -19,6 +19,7 @@ from data.classes import find_classes
 from data.errors import InputError
 from data.loading import stack_images
 from data.resizing import resize_image
+from data.sizes import MOST_PIXELS as MOST_SIZE
 from data.sizes import Size, to_size
 from data.streams.sources import Read, Source, check_array, open_source
 from data.streams.tiling import Tile, cut_tiles
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DRAWN_SCORE = 0.5  # lowest score of a detection, where neither caller nor checkpoint says
+MOST_WHOLE = 25_000_000  # pixels of an image for a network that does not shrink it: it takes 100 bytes each and more
 MOST_PIXELS = 2**22  # in one batch: the scores of a segmenter are many times as large
 
 
@@ -73,6 +75,7 @@ class Predictor:
         overlap: share of a tile's side that neighbours have in common, at least.
         batch_size: images, or tiles, that go through the network at once.
         accelerator: "auto", "cpu", "gpu" or "mps".
+        max_pixels: larger images and videos are refused by their headers, before they are decoded.
 
     Attributes:
         description: of the model: its classes, architecture, preprocessing.
@@ -91,8 +94,11 @@ class Predictor:
         overlap: float = 0.2,
         batch_size: int = 8,
         accelerator: str = "auto",
+        max_pixels: int = MOST_SIZE,
     ) -> None:
         check_count(batch_size, "batch_size")
+        check_count(max_pixels, "max_pixels")
+        self.max_pixels = max_pixels
         self.tile = None if tile is None else to_size(tile, "tile")
         self.overlap = check_share(overlap, "overlap")
         self.batch_size = batch_size
@@ -127,7 +133,12 @@ class Predictor:
         check_count(every, "every")
         if isinstance(source, np.ndarray):
             check_array(source, "given")  # at once: the caller waits for this one
-        return self._predict(open_source(source, every=every, any_size=self.tile is not None), report)
+        return self._predict(open_source(source, every=every, most_pixels=self._choose_most_pixels()), report)
+
+    def _choose_most_pixels(self) -> int:
+        """Return the pixels of the largest image that is read; unasked fewer, where the network looks at it whole."""
+        whole = self.description.preprocessing.size is None and self.tile is None
+        return MOST_WHOLE if whole and self.max_pixels == MOST_SIZE else self.max_pixels
 
     def _predict(self, reads: Iterable[Read], report: Callable[[InputError], None]) -> Generator["Prediction"]:
         workers = min(4, os.cpu_count() or 1)

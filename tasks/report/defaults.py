@@ -34,8 +34,13 @@ def read_defaults(config: dict[str, Any]) -> dict[str, str]:
     groups["task"], groups["backbone"] = model.get("head"), model.get("backbone")
     for group in ("dataset", "optimizer"):
         groups[group] = (config.get(group) or {}).get("name")
-    known = {group: name for group, name in groups.items() if (conf.FOLDER / group / f"{name}.yaml").is_file()}
+    known = {group: name for group, name in groups.items() if name in list_choices(group)}
     return compose_defaults("train", tuple(f"{group}={name}" for group, name in known.items()))
+
+
+def list_choices(group: str) -> list[str]:
+    """Return the names that a group of options has in this program: a file's own name is no path into it."""
+    return sorted(path.stem for path in (conf.FOLDER / group).glob("*.yaml"))
 
 
 @cache

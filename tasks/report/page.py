@@ -8,6 +8,7 @@ from typing import Any
 
 import jinja2
 
+from data.errors import InputError
 from tasks.files import write_text
 from tasks.report.curves import draw_thresholds, draw_training
 from tasks.report.defaults import list_options
@@ -35,7 +36,10 @@ def write_page(folder: Path) -> Path:
     Raises:
         InputError: if a file in the folder cannot be read.
     """
-    return render("report.html.j2", folder / REPORT, **describe(read_run(folder)))
+    try:
+        return render("report.html.j2", folder / REPORT, **describe(read_run(folder)))
+    except jinja2.UndefinedError as error:
+        raise InputError(f"{folder}: a file of the run lacks what its page shows: {error}") from error
 
 
 def describe(run: Run) -> dict[str, Any]:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from data.image_headers import open_image
+from data.images import COLOR_MODES, EXPECTED_IMAGE
+
 WIDEST = 900  # pixels of a photograph
 WIDEST_PLOT = 1400
 QUALITY = 80  # of JPEG
@@ -13,7 +16,7 @@ QUALITY = 80  # of JPEG
 
 def embed_photo(path: Path) -> str:
     """Return an image file as the data URI of a JPEG of at most `WIDEST` pixels across."""
-    with Image.open(path) as image:
+    with open_image(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE) as image:
         small = shrink(image.convert("RGB"), WIDEST)
         buffer = io.BytesIO()
         small.save(buffer, "JPEG", quality=QUALITY, optimize=True)
@@ -22,7 +25,7 @@ def embed_photo(path: Path) -> str:
 
 def embed_plot(path: Path) -> str:
     """Return a drawing as the data URI of a PNG of 256 colours, at most `WIDEST_PLOT` pixels across."""
-    with Image.open(path) as image:
+    with open_image(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE) as image:
         ground = Image.new("RGB", image.size, "white")
         ground.paste(image, mask=image.getchannel("A") if "A" in image.getbands() else None)
         small = shrink(ground, WIDEST_PLOT).quantize(256, dither=Image.Dither.NONE)

@@ -109,7 +109,11 @@ def list_errors(run: Run) -> list[dict[str, Any]]:
 
 def list_worst(run: Run) -> list[dict[str, Any]]:
     """Return the worst images: picture, name, what is wrong."""
-    entries = [entry for entry in run.analysis.get("worst") or [] if is_inside(run.folder, str(entry.get("picture")))]
+    entries = [
+        entry
+        for entry in run.analysis.get("worst") or []
+        if is_inside(run.folder, run.folder / str(entry.get("picture")))
+    ]
     return [
         {
             "source": embed_photo(run.folder / entry["picture"]),
@@ -120,20 +124,22 @@ def list_worst(run: Run) -> list[dict[str, Any]]:
     ]
 
 
-def is_inside(folder: Path, name: str) -> bool:
-    """Tell whether a name from a file is that of a file in the run's folder, so that a page shows nothing else."""
-    path = (folder / name).resolve()
+def is_inside(folder: Path, path: Path) -> bool:
+    """Tell whether a file is in the run's folder, behind all links, so that a page shows nothing else."""
+    path = path.resolve()
     return path.is_file() and path.is_relative_to(folder.resolve())
 
 
 def list_samples(run: Run) -> list[dict[str, Any]]:
     """Return the drawn samples: picture and name."""
-    found = [path for path in (run.folder / "samples").glob("*") if path.suffix in SUFFIXES]
+    found = [
+        path for path in (run.folder / "samples").glob("*") if path.suffix in SUFFIXES and is_inside(run.folder, path)
+    ]
     paths = sorted(found, key=lambda path: (len(path.stem), path.stem))
     return [{"source": embed_photo(path), "name": path.stem, "why": ""} for path in paths[:MOST_PICTURES]]
 
 
 def list_plots(run: Run, *, drawn: set[str]) -> list[dict[str, Any]]:
     """Return the plots in the folder but for those whose content the page shows itself."""
-    paths = sorted(path for path in run.folder.glob("*.png") if path.stem not in drawn)
+    paths = sorted(path for path in run.folder.glob("*.png") if path.stem not in drawn and is_inside(run.folder, path))
     return [{"source": embed_plot(path), "title": path.stem.replace("_", " ").capitalize()} for path in paths]

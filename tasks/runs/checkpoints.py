@@ -3,10 +3,8 @@
 import logging
 from pathlib import Path
 
-import torch
-
 from data.errors import InputError
-from tasks.models.pretrained.state_files import read_state_file
+from tasks.models.pretrained.state_files import load_pickled, read_state_file
 from tasks.runs.folder import CHECKPOINTS
 
 logger = logging.getLogger(__name__)
@@ -50,7 +48,7 @@ def read_step(path: Path) -> int:
     Raises:
         InputError: if it is no checkpoint of a run.
     """
-    content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    content = load_pickled(path)
     missing = [name for name in NEEDED if not content.get(name)]
     step = content.get("global_step")
     if missing or not isinstance(step, int):

@@ -1,7 +1,6 @@
 """Where and how a run was made: versions, machine, commit, command line, duration; kept in environment.json."""
 
 import importlib.metadata
-import json
 import logging
 import os
 import platform
@@ -16,8 +15,10 @@ from typing import Any
 
 import torch
 
+from data.bounded.json_values import read_json
 from tasks.files import write_json
 from tasks.hardware import measure_memory, name_device, name_processor
+from tasks.runs.forms import Start, check_form
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,10 @@ def read_starts(out: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     try:
-        return list(json.loads(path.read_text(encoding="utf-8"))["starts"])
+        starts = read_json(path, expected="expected starts")["starts"]
+        for number, start in enumerate(starts):
+            check_form(Start, dict(start), f"starts[{number}]")
+        return list(starts)
     except (ValueError, KeyError, TypeError) as error:
         logger.warning("%s: not readable, started again: %r", path, error)
         return []

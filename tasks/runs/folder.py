@@ -15,6 +15,6 @@ def count_starts(out: Path) -> int:
 
 def list_logs(out: Path) -> list[Path]:
     """Return the metrics.csv of each start of a run, in the order of the starts."""
-    return sorted(
-        (out / LOGS).glob("start_*/metrics.csv"), key=lambda path: int(path.parent.name.removeprefix("start_"))
-    )
+    found = {path.parent.name.removeprefix("start_"): path for path in (out / LOGS).glob("start_*/metrics.csv")}
+    numbers = (number for number in found if number.isascii() and number.isdecimal() and len(number) < 10)
+    return [found[number] for number in sorted(numbers, key=int)]

@@ -11,6 +11,7 @@ from typing import Any
 from data.errors import InputError
 from tasks.files import hash_file, write_json
 from tasks.models.seals import check_seal
+from tasks.runs.forms import Manifest
 from tasks.runs.reading import read_json
 
 logger = logging.getLogger(__name__)
@@ -43,12 +44,10 @@ def read_manifest(out: Path) -> dict[str, Any]:
     Raises:
         InputError: if it cannot be read.
     """
-    files = read_json(out / MANIFEST).get("files", {})
-    if not isinstance(files, dict):
-        raise InputError(f"{out / MANIFEST}: files: {files!r:.40}; expected sizes and hashes by path")
+    files: dict[str, Any] = read_json(out / MANIFEST, Manifest).get("files", {})
     for name, entry in files.items():
         path = PurePath(name)
-        if path.is_absolute() or ".." in path.parts or not isinstance(entry, dict):
+        if path.is_absolute() or ".." in path.parts:
             raise InputError(
                 f"{out / MANIFEST}: files.{name}: {entry!r:.40}; expected a size and hash of a file inside"
             )

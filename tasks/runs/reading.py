@@ -1,24 +1,24 @@
 """A run as its folder tells it: every file is optional, and nothing else is read."""
 
-import csv
-import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
-
+from data.bounded import json_values, yaml_values
+from data.bounded.csv_rows import read_rows
 from data.errors import InputError
 from tasks.drawing.curves import Series, read_number, read_series
+from tasks.files import ANALYSIS, METRICS
 from tasks.models.architecture import name_network
-from tasks.runs.environment import read_starts
-from tasks.runs.folder import list_logs
+from tasks.runs import forms
+from tasks.runs.environment import ENVIRONMENT, read_starts
+from tasks.runs.folder import CONFIG, list_logs
 from tasks.runs.recording import DATA, MODEL
 from tasks.task import KINDS, TASKS
+
+WRITES = "expected what a run writes"
 
 
 @dataclass(frozen=True)
@@ -112,58 +112,68 @@ def read_run(folder: Path) -> Run:
         found = "a file" if folder.is_file() else "no such folder"
         raise InputError(f"{folder}: {found}; expected the folder of a run")
     logs = list_logs(folder)
+    for path in (*(folder / name for name in (METRICS, ANALYSIS, CONFIG, DATA, MODEL, ENVIRONMENT)), *logs):
+        check_inside(folder, path)
+    config = read_yaml(folder / CONFIG)
+    forms.check_form(forms.Config, config, str(folder / CONFIG))
     return Run(
         folder,
-        metrics=read_json(folder / "metrics.json"),
-        analysis=read_json(folder / "analysis.json"),
-        config=read_yaml(folder / "config.yaml"),
-        data=read_json(folder / DATA),
-        model=read_json(folder / MODEL),
+        metrics=read_json(folder / METRICS, forms.Metrics),
+        analysis=read_json(folder / ANALYSIS, forms.Analysis),
+        config=config,
+        data=read_json(folder / DATA, forms.Data),
+        model=read_json(folder / MODEL, forms.Model),
         starts=read_starts(folder),
         series=read_series(logs),
         speeds=read_speeds(logs),
     )
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def check_inside(folder: Path, path: Path) -> None:
+    """Check that a file of a run's folder is not a link to somewhere else, whose content a page would show.
+
+    Raises:
+        InputError: if it is.
+    """
+    if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+        raise InputError(f"{path}: a link out of the run's folder; expected the file itself")
+
+
+def read_json(path: Path, form: type[Any]) -> dict[str, Any]:
     """Return the object in a file; empty where there is no file.
 
     Raises:
-        InputError: if it is something else.
+        InputError: if it is something else, or a field of the form is.
     """
     if not path.is_file():
         return {}
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: not readable: {error}; expected JSON as a run writes it") from error
+    values = json_values.read_json(path, expected=WRITES)
     if not isinstance(values, dict):
         raise InputError(f"{path}: holds a {type(values).__name__}; expected a JSON object as a run writes it")
+    forms.check_form(form, values, str(path))
     return values
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Return the configuration in a file; empty where there is no file.
+    """Return the configuration in a file, of which nothing is resolved; empty where there is no file.
 
     Raises:
         InputError: if it is something else.
     """
     if not path.is_file():
         return {}
-    try:
-        values = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    except (YAMLError, OmegaConfBaseException, OSError) as error:
-        raise InputError(f"{path}: not readable: {error}; expected a configuration as a run writes it") from error
-    return dict(values) if isinstance(values, dict) else {}  # type: ignore[arg-type]
+    values = yaml_values.read_yaml(path, expected="expected a configuration as a run writes it")
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: holds a {type(values).__name__}; expected a configuration as a run writes it")
+    return values
 
 
 def read_speeds(logs: list[Path]) -> dict[int, float]:
     """Return the training images a second of each epoch, averaged over it, as its last row says."""
     speeds: dict[int, float] = {}
     for log in logs:
-        with log.open(newline="") as file:
-            for row in csv.DictReader(file):
-                epoch, speed = read_number(row.get("epoch")), read_number(row.get("images_per_second"))
-                if math.isfinite(epoch) and math.isfinite(speed):
-                    speeds[int(epoch)] = speed
+        for row in read_rows(log):
+            epoch, speed = read_number(row.get("epoch")), read_number(row.get("images_per_second"))
+            if math.isfinite(epoch) and 0 < speed < math.inf:
+                speeds[int(epoch)] = speed
     return speeds

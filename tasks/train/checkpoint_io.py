@@ -7,10 +7,10 @@ for no disk, and goes on where the file may not be written.
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.fabric.plugins import CheckpointIO
 
 from tasks.files import write_checked
+from tasks.models.pretrained.state_files import load_pickled
 from tasks.models.seals import check_seal, pack_checkpoint
 from tasks.runs.manifest import record_file
 
@@ -45,7 +45,7 @@ class SealedCheckpoints(CheckpointIO):
             InputError: if it is damaged.
         """
         check_seal(Path(path))
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        content: dict[str, Any] = load_pickled(Path(path))
         return content
 
     def remove_checkpoint(self, path: str | Path) -> None:

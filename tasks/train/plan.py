@@ -4,7 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from data.config import DatasetConfig
 from data.errors import InputError
+from data.synthetic.recipe import is_drawn
 from tasks.cli.folders import check_new
 from tasks.cli.options import parse_command
 from tasks.runs.checkpoints import find_newest, list_checkpoints
@@ -42,7 +44,20 @@ def plan_run(config: TrainConfig) -> Plan:
         raise InputError(
             f"resume: {' '.join(others)} cannot be changed; the run in {out} continues as it was configured"
         )
-    return Plan(replace(load_config(out / CONFIG), debug=config.debug), out, find_newest(out))
+    earlier = load_config(out / CONFIG)
+    check_drawn(earlier.dataset)
+    return Plan(replace(earlier, debug=config.debug), out, find_newest(out))
+
+
+def check_drawn(dataset: DatasetConfig) -> None:
+    """Check that scenes are there: a folder that only a file names is not drawn into.
+
+    Raises:
+        InputError: if they are gone.
+    """
+    if dataset.name == "synthetic" and not is_drawn(Path(dataset.root)):
+        draw = f"python -m tasks.doctor dataset=synthetic dataset.root={dataset.root}"
+        raise InputError(f"resume: the scenes in {dataset.root} are gone; {draw} draws them")
 
 
 def load_config(path: Path) -> TrainConfig:

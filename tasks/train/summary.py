@@ -1,6 +1,5 @@
 """What a run says at its end: what was best, where it is, how long it took, and the commands to go on with."""
 
-import json
 import logging
 import re
 import shlex
@@ -9,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from data.bounded.json_values import read_json
 from tasks.cli.display import format_time
 from tasks.runs.folder import WEIGHTS
 
@@ -65,7 +65,7 @@ def find_other_run(out: Path) -> Path | None:
 def read_metrics(run: Path) -> dict[str, Any]:
     """Return the metrics of a run; none where it has none."""
     file = run / "metrics.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return dict(read_json(file, expected="expected metrics")) if file.is_file() else {}
 
 
 def next_commands(out: Path, *, image: Path, tensorboard: Path | None) -> list[str]:

@@ -4,7 +4,6 @@ torchvision keeps downloads in torch.hub's folder (TORCH_HOME), timm in Hugging 
 already is used without a network.
 """
 
-import hashlib
 import logging
 import os
 import re
@@ -23,6 +22,7 @@ from backbones.zoo import import_timm
 from data.classes import ClassTable
 from data.config import DatasetConfig
 from data.errors import InputError
+from tasks.files import hash_file
 from tasks.models.architecture import Arch
 from tasks.models.description import Description
 from tasks.models.postprocessing import Postprocessing
@@ -144,7 +144,7 @@ def fetch_torchvision(source: WeightsEnum) -> dict[str, Tensor]:
 def is_published(path: Path) -> bool:
     """Tell whether a file's name holds its checksum, as torchvision's do."""
     expected = re.search(r"-([0-9a-f]{8,})\.", path.name)
-    return expected is not None and hashlib.sha256(path.read_bytes()).hexdigest().startswith(expected[1])
+    return expected is not None and hash_file(path).startswith(expected[1])
 
 
 def fetch_timm(arch: Arch) -> Weights:

@@ -4,12 +4,12 @@ Neither the epsilon of the norms nor the padding nor the preprocessing can be se
 outputs: by 7 % and 68 % for the first two. Without the name the weights are refused.
 """
 
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from data.bounded.json_values import read_json
 from data.errors import InputError
 
 ARCHITECTURE = (
@@ -105,7 +105,7 @@ def read_channels(values: Iterable[float]) -> Channels:
 def read_config(path: Path) -> dict[str, Any] | None:
     """Read the config.json that timm writes beside its weights; None where there is none of this form."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        values = read_json(path, expected="expected what timm writes")
+    except InputError:
         return None
     return values if isinstance(values, dict) and isinstance(values.get("architecture"), str) else None

@@ -1,6 +1,6 @@
 import pytest
 
-from data.formats.text import strip_mark
+from data.bounded.text import strip_mark
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])

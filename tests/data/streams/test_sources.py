@@ -204,13 +204,13 @@ def test_several_pictures_in_one_file_are_told_of(tmp_path, caplog):
     assert caplog.messages == [f"{tmp_path / 'scan.tiff'}: holds 3 images; only the first is used"]
 
 
-def test_an_image_of_any_size_is_read_where_it_is_cut_into_tiles(tmp_path, monkeypatch):
+def test_an_image_of_more_pixels_than_are_allowed_is_refused_by_its_header(tmp_path, monkeypatch):
     Image.new("RGB", (50, 41)).save(tmp_path / "large.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # what has twice as many is refused
-    monkeypatch.setattr("data.streams.sources.MOST_PIXELS", 2000)
-    with pytest.raises(InputError, match=r"large\.png: size is height 41 x width 50.* or tile=N"):
-        open_source(tmp_path / "large.png")
-    (frame,) = read(tmp_path / "large.png", any_size=True)
+    with pytest.raises(InputError, match=r"large\.png: size is height 41 x width 50.* or max_pixels=N"):
+        open_source(tmp_path / "large.png", most_pixels=2000)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # what has twice as many is refused by Pillow itself
+    monkeypatch.setattr("data.image_headers.GUARDED", 2000)
+    (frame,) = read(tmp_path / "large.png", most_pixels=2050)
     assert frame.image.shape == (41, 50, 3)
     assert Image.MAX_IMAGE_PIXELS == 1000
 

@@ -165,6 +165,7 @@ def test_scenes_that_were_moved_are_found_where_the_option_says(tmp_path: Path) 
     own = DatasetConfig("synthetic", str(tmp_path / "gone"), "train", "val")
     with pytest.raises(InputError, match=r"the scenes in .*gone are gone; dataset=synthetic draws them"):
         load_config("evaluate", "checkpoint=x").choose_dataset(own)
+    (tmp_path / "recipe.json").touch()
     moved = load_config("evaluate", "checkpoint=x", f"dataset.root={tmp_path}").choose_dataset(own)
     assert moved == replace(own, root=str(tmp_path))
 

@@ -71,9 +71,15 @@ def test_a_file_that_a_later_command_changes_is_noted_where_it_is_listed(name: s
     assert "new.json" not in (tmp_path / "manifest.json").read_text()
 
 
-@pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "metrics.json"])
+def test_a_manifest_of_another_form_is_refused(tmp_path: Path) -> None:
+    (write(tmp_path) / "manifest.json").write_text(json.dumps({"files": {"metrics.json": 5}}))
+    with pytest.raises(InputError, match=r"manifest.json: files.metrics.json: 5; expected"):
+        find_faults(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/passwd"])
 def test_a_manifest_that_names_files_outside_of_the_run_is_refused(name: str, tmp_path: Path) -> None:
-    entry = 5 if name == "metrics.json" else {"bytes": 1, "sha256": "0"}
+    entry = {"bytes": 1, "sha256": "0"}
     (write(tmp_path) / "manifest.json").write_text(json.dumps({"files": {name: entry}}))
     with pytest.raises(InputError, match=f"manifest.json: files.{name}: .*; expected a size and hash of a file inside"):
         find_faults(tmp_path)

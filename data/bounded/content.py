@@ -1,0 +1,48 @@
+"""The bytes of a file that may be anything: a pipe, a device, endless."""
+
+import os
+import stat
+from io import BufferedReader
+from pathlib import Path
+
+MOST_BYTES = 2**25  # of a file of numbers and names; as Python objects it takes up to 30 times as much
+KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
+
+
+class BoundError(ValueError):
+    """A file holds more than is read of its kind, or is no file that could be read to its end."""
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a file to read; what is none, such as a pipe that nobody writes to, is not waited for.
+
+    Raises:
+        OSError: if it is not there, a folder, or may not be read.
+        BoundError: if it is a pipe, a device or a socket.
+    """
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    mode = os.fstat(number).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        os.close(number)
+        raise BoundError(f"is {KINDS.get(stat.S_IFMT(mode), 'no file')}; expected a regular file")
+    try:
+        return os.fdopen(number, "rb")
+    except OSError as error:  # of a folder
+        os.close(number)
+        raise type(error)(error.errno, error.strerror, str(path)) from None
+
+
+def read_content(path: Path, *, most: int = MOST_BYTES) -> bytes:
+    """Read a file of at most so many bytes, whatever its size is said to be.
+
+    Raises:
+        OSError: if it is not there, a folder, or may not be read.
+        BoundError: if it is larger, or no regular file.
+    """
+    with open_regular(path) as file:
+        content = file.read(min(most, os.fstat(file.fileno()).st_size) + 1)
+        if len(content) <= most:  # grown since, or of a system that says 0 of its files, as /proc is
+            content += file.read(most + 1 - len(content))
+    if len(content) > most:
+        raise BoundError(f"holds more than {most:,} bytes; expected at most as many")
+    return content

@@ -1,0 +1,27 @@
+"""No hostile file runs code, takes a machine's memory or time, or ends a command in anything but one clear line."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.hostile.corpus import CASES, find_over, run_corpus
+
+
+def test_there_are_at_least_a_hundred_hostile_files_each_once() -> None:
+    names = [case.name for case in CASES]
+    assert len(set(names)) == len(names) > 100
+    assert {case.words[0] for case in CASES} == {
+        *("train", "evaluate", "predict", "export", "compare", "doctor", "benchmark"),
+        *("report", "open"),  # what a run and the demo do
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("hostile")
+def test_no_hostile_file_runs_or_takes_more_than_its_bounds(tmp_path: Path) -> None:
+    outcomes = run_corpus(tmp_path)
+    assert len(outcomes) == len(CASES)
+    assert not [(outcome.name, outcome.faults, outcome.said) for outcome in outcomes if outcome.faults]
+    busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    assert not [(o.name, o.seconds, o.gigabytes) for o in find_over(outcomes, patience=2 * busy)]
