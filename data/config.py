@@ -8,6 +8,7 @@ from data.samples import IGNORE
 from data.splits import Part, Role
 
 CACHES = ("none", "memory")
+PATIENCE, LONGEST = 120.0, 86_400.0  # seconds to wait for a batch: unless the user says, and at most
 
 Code = int | Sequence[int]  # a value of a mask, or a colour: red, green, blue
 Palette = Mapping[str, Code]
@@ -34,9 +35,10 @@ class DatasetConfig:
         least_side: pixels that both sides of a training image keep where its JPEG file is decoded at a part of its
             size; None: it is decoded whole. For boxes.
         cache: whether training keeps decoded images: "none" or "memory", see `data.cache`.
+        timeout: seconds to wait for a batch from the processes that load data, see `data.watchdog`.
 
     Raises:
-        ValueError: if there is no such cache, the least side is below 1, or the share is none.
+        ValueError: if there is no such cache, the least side is below 1, the share is none, or the time is not above 0.
     """
 
     name: str
@@ -53,10 +55,13 @@ class DatasetConfig:
     scenes: dict[str, int] | None = None
     least_side: int | None = None
     cache: str = "none"
+    timeout: float = PATIENCE
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 0:
             raise ValueError(f"workers: {self.workers}; expected an integer from 0, or null")
+        if not 0 < self.timeout <= LONGEST:
+            raise ValueError(f"timeout: {self.timeout}; expected seconds above 0, at most {LONGEST:.0f}")
         if self.cache not in CACHES:
             raise ValueError(f"cache: unknown {self.cache!r}; choose from {', '.join(CACHES)}")
         if self.least_side is not None and not (type(self.least_side) is int and self.least_side >= 1):

@@ -13,6 +13,8 @@ from torch.utils.data import DataLoader
 
 from data.errors import InputError
 from data.findings import refuse
+from data.loading import check_shared_memory
+from data.watchdog import name_deaths
 from tasks.cli.folders import owning
 from tasks.drawing.curves import plot_curves
 from tasks.evaluate.command import evaluate_to, log_metrics
@@ -75,7 +77,10 @@ def train(config: TrainConfig) -> Metrics:
     batch_size, workers = config.recipe.batch_size, config.dataset.count_workers()
     if min(len(reader), batch_size) < 2:
         raise InputError(f"batch_size: {batch_size} of {len(reader)} images; batch norm needs at least 2")
-    val_loader = build_eval_loader(val_reader, description, batch_size=batch_size, workers=workers)
+    val_loader = build_eval_loader(
+        val_reader, description, batch_size=batch_size, workers=workers, timeout=config.dataset.timeout
+    )
+    check_shared_memory([loader, val_loader])
     module = build_module(start, val_reader, steps=count_steps(config, len(loader)))
     if config.find is not None:
         return find(config, out, module=module, reader=reader)
@@ -91,7 +96,8 @@ def train(config: TrainConfig) -> Metrics:
         readers={"train": reader, "val": val_reader},
         accelerator=config.trainer.accelerator,
     )
-    fit(trainer, module, loaders=(loader, val_loader), out=out, last=last)
+    with name_deaths([loader, val_loader]):
+        fit(trainer, module, loaders=(loader, val_loader), out=out, last=last)
     metrics = finish_run(out, config, val_reader=val_reader)
     summarize(out, trainer, reader=val_reader, seconds=time.perf_counter() - started)
     if config.overfit is not None:
@@ -138,6 +144,7 @@ def finish_run(out: Path, config: TrainConfig, *, val_reader: "Reader") -> Metri
         reader=val_reader,
         batch_size=config.recipe.batch_size,
         workers=config.dataset.count_workers(),
+        timeout=config.dataset.timeout,
         accelerator=config.trainer.accelerator,
         settings=EvaluationSettings(),
     )
