@@ -27,6 +27,7 @@ from tasks.models.checkpoint import load_checkpoint, save_safetensors
 from tasks.models.description import Description
 from tasks.parsing import to_plain
 from tasks.report.page import write_page
+from tasks.runs.changes import check_classes, check_inputs, list_inputs, write_inputs
 from tasks.runs.checkpoints import find_newest, list_checkpoints
 from tasks.runs.environment import record_end
 from tasks.runs.folder import CHECKPOINTS, CONFIG, WEIGHTS, list_logs
@@ -60,6 +61,7 @@ def train(config: TrainConfig) -> Metrics:
             config.overfit the images were not learned.
     """
     started = time.perf_counter()
+    anyway = config.resume_anyway
     config, out, last = plan_run(config)
     check_compiler(config.trainer.compile)
     check_trainer(config)
@@ -70,6 +72,11 @@ def train(config: TrainConfig) -> Metrics:
     reader, val_reader = open_data(config)
     start = prepare_start(config, reader, last=last)
     config, description = start.config, start.description
+    readers = {"train": reader, "val": val_reader}
+    inputs = list_inputs(to_plain(config), readers, deep=config.check_data == "deep")
+    if last is not None:
+        check_classes(description.classes, reader.classes, out=out)
+        check_inputs(out, inputs, readers, anyway=anyway)
     parts = config.recipe.task.parts
     parts.announce(description, reader)
     parts.check_evaluation(description, val_reader, report=refuse, split="val")
@@ -89,11 +96,12 @@ def train(config: TrainConfig) -> Metrics:
     clean(out)  # of what a kill may have left
     write_text(out / CONFIG, OmegaConf.to_yaml(to_plain(config)))
     record_files(out, list_checkpoints(out))
+    write_inputs(out, inputs)
     record_run(
         out,
         description,
         dataset=config.dataset,
-        readers={"train": reader, "val": val_reader},
+        readers=readers,
         accelerator=config.trainer.accelerator,
     )
     with name_deaths([loader, val_loader]):
