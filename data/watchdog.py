@@ -31,6 +31,7 @@ from data.errors import LoadingError
 logger = logging.getLogger(__name__)
 
 GRACE = 10.0  # seconds that this program may take to notice that the processes it waits for are ended
+DYING = 1.0  # seconds that a process whose connection is lost may take to end
 JOINING = 5.0  # seconds to wait for a process that was killed
 FAILURE = 1  # exit status, as `tasks.cli` has it for what failed
 FIELDS = 3  # of a process on the board: its id, the sample it is at (-1: none), since when
@@ -87,15 +88,18 @@ class Board:
         )
 
     def describe_death(self, error: BaseException) -> str | None:
-        """Say which process died, if that is what an error of torch's says of one on this board."""
+        """Say which process died, if an error tells of one on this board: torch's own, or that of a lost connection."""
         found = DEATH.search(str(error))
         pids = [self._row(worker)[0] for worker in range(self._workers)]
-        if found is None or int(found[1]) not in pids:
+        pid, signal = (int(found[1]), (found[2] or "").strip()) if found else (0, "")
+        if isinstance(error, ConnectionError | EOFError | FileNotFoundError):
+            pid = _find_dead(pids)
+        if not pid or pid not in pids:
             return None
-        worker, signal = pids.index(int(found[1])), (found[2] or "").strip()
+        worker = pids.index(pid)
         how = f"ended by a signal: {signal}" if signal else "ended"
         cure = CURES.get(signal, "perhaps killed as memory ran out; try dataset.workers=0, or fewer than now")
-        return f"loading process {worker} (pid {found[1]}) {how}{self._where(self._row(worker)[1])}; {cure}"
+        return f"loading process {worker} (pid {pid}) {how}{self._where(self._row(worker)[1])}; {cure}"
 
     def end(self) -> None:
         """Kill the processes on this board: one that is stopped takes no milder signal."""
@@ -124,6 +128,18 @@ def _read_state(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (OSError, IndexError):
         return ""
+
+
+def _find_dead(pids: Sequence[int]) -> int:
+    """Return the first of these processes that has ended, or is about to; 0 where none has."""
+    deadline = time.monotonic() + DYING
+    while time.monotonic() < deadline:
+        alive = {process.pid for process in multiprocessing.active_children()}
+        dead = [pid for pid in pids if pid and pid not in alive]
+        if dead:
+            return dead[0]
+        time.sleep(0.01)
+    return 0
 
 
 def describe_shared_memory() -> str:
@@ -237,7 +253,7 @@ def name_deaths(loaders: Sequence[DataLoader]) -> Iterator[None]:
     """
     try:
         yield
-    except RuntimeError as error:
+    except (RuntimeError, OSError, EOFError) as error:
         for loader in loaders:
             if isinstance(loader, WatchedLoader) and (said := loader.board.describe_death(error)) is not None:
                 loader.board.end()

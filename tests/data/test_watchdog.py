@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import namedtuple
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -162,6 +163,27 @@ def test_the_shared_memory_that_is_asked_for_is_about_what_is_used(workers, batc
     loader = make_loader(workers=workers, batch_size=batch_size)
     one = sum(value.nbytes for value in next(iter(make_loader(workers=0, batch_size=batch_size))))
     assert (2 * workers + 1) * one < loading.count_prefetched_bytes(loader) < 2 * (2 * workers + 2) * one + 2**18
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError(104, "reset"), EOFError(), FileNotFoundError(2, "socket")])
+def test_a_connection_lost_to_a_process_that_died_is_its_death(error):
+    def die(loader):
+        next(iter(loader))
+        with suppress(RuntimeError):  # torch's signal handler may come first
+            os.kill(int(loader.board._rows[0]), signal.SIGKILL)
+            time.sleep(0.2)
+        raise error
+
+    loader = make_loader(timeout=100.0)
+    with pytest.raises(LoadingError, match=r"loading process 0 \(pid \d+\) ended"), name_deaths([loader]):
+        die(loader)
+
+
+def test_a_connection_lost_while_all_live_is_another_error():
+    loader = make_loader(timeout=100.0)
+    next(iter(loader))
+    with pytest.raises(ConnectionResetError), name_deaths([loader]):
+        raise ConnectionResetError(104, "reset")
 
 
 def test_an_error_of_another_loader_passes_unchanged():
