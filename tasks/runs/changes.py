@@ -29,6 +29,7 @@ FREE = (  # options that may differ: they change where things are and what is se
     "dataset.timeout",
     "dataset.cache",
     "trainer.progress_bar",
+    "trainer.save_every",
     "logger",
     "out",
     "resume",
