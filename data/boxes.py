@@ -1,5 +1,6 @@
 """Images with boxes, of whatever format: what detectors are trained and evaluated on."""
 
+import hashlib
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
@@ -16,6 +17,7 @@ from data.findings import Report, refuse
 from data.fingerprint import HASHED, describe, dump_boxes
 from data.ground_truth import to_coco
 from data.images import load_image, read_decoded_size
+from data.inventory import HASH_LENGTH
 from data.labels import Labels
 from data.readers import Tally
 from data.reading import read_all
@@ -162,6 +164,10 @@ class BoxDataset:
             "boxes": len(self._boxes),
             "hashed": f"{HASHED}, and the boxes of each image as read",
         }
+
+    def stamp_labels(self, *, deep: bool) -> list[str]:
+        """Return a hash of the boxes of each image, which are read in any case."""
+        return [hashlib.sha256(boxes).hexdigest()[:HASH_LENGTH] for boxes in dump_boxes(self._boxes, self._offsets)]
 
     def subset(self, indices: Sequence[int]) -> Self:
         """Return a reader of these images alone, in this order, which keeps no pixels."""

@@ -11,6 +11,7 @@ from data.splits import Part, Role
 CACHES = ("none", "memory")
 MOST_WORKERS = 256
 MOST_SCENES = 20_000  # of a split
+PATIENCE, LONGEST = 120.0, 86_400.0  # seconds to wait for a batch: unless the user says, and at most
 
 Code = int | Sequence[int]  # a value of a mask, or a colour: red, green, blue
 Palette = Mapping[str, Code]
@@ -38,9 +39,10 @@ class DatasetConfig:
             size; None: it is decoded whole. For boxes.
         cache: whether training keeps decoded images: "none" or "memory", see `data.cache`.
         max_pixels: of an image; a larger one is refused by its header, before it is decoded.
+        timeout: seconds to wait for a batch from the processes that load data, see `data.watchdog`.
 
     Raises:
-        ValueError: if there is no such cache, the least side is below 1, or the share is none.
+        ValueError: if there is no such cache, the least side is below 1, the share is none, or the time is not above 0.
     """
 
     name: str
@@ -58,6 +60,7 @@ class DatasetConfig:
     least_side: int | None = None
     cache: str = "none"
     max_pixels: int = MOST_PIXELS
+    timeout: float = PATIENCE
 
     def __post_init__(self) -> None:
         if self.workers is not None and not 0 <= self.workers <= MOST_WORKERS:
@@ -66,6 +69,8 @@ class DatasetConfig:
             raise ValueError(f"max_pixels: {self.max_pixels}; expected an integer from 1")
         if not all(count <= MOST_SCENES for count in (self.scenes or {}).values()):
             raise ValueError(f"scenes: {self.scenes}; expected at most {MOST_SCENES} a split")
+        if not 0 < self.timeout <= LONGEST:
+            raise ValueError(f"timeout: {self.timeout}; expected seconds above 0, at most {LONGEST:.0f}")
         if self.cache not in CACHES:
             raise ValueError(f"cache: unknown {self.cache!r}; choose from {', '.join(CACHES)}")
         if self.least_side is not None and not (type(self.least_side) is int and self.least_side >= 1):

@@ -1,4 +1,4 @@
-"""The one error that means: the input is wrong, not the program."""
+"""The errors that mean: the input is wrong, or the machine failed, not the program."""
 
 
 class InputError(ValueError):
@@ -7,3 +7,7 @@ class InputError(ValueError):
     The commands print its message without a traceback and exit with status 2. Where one entry of a data set's files is
     to blame, it is a `data.findings.EntryError`.
     """
+
+
+class LoadingError(RuntimeError):
+    """A process that loads data hangs or died: its message says which, and what it was at; exit status 1."""

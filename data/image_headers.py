@@ -116,7 +116,7 @@ def open_image(
         raise
     except Image.DecompressionBombError as error:
         raise too_large(name, f"over {GUARDED / 1e6:.0f} megapixels", most_pixels or GUARDED) from error
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error) as error:
+    except (OSError, ValueError, SyntaxError, EOFError, TypeError, LookupError, struct.error) as error:
         kind, found = _reason(file, error)
         raise fault(kind, name, found, expected) from error
 
@@ -208,7 +208,8 @@ def is_deep(image: Image.Image) -> bool:
     if image.format == "PNG":
         return any(";16" in str(tile.args) for tile in tiles)
     if image.format == "PPM":
-        return any(tile.codec_name.startswith("ppm") and tile.args[1] > 255 for tile in tiles)  # pixel format, white
+        codes = [tile.args[1] for tile in tiles if tile.codec_name.startswith("ppm")]  # pixel format, white
+        return any(isinstance(white, int) and white > 255 for white in codes)
     return image.format == "JPEG2000" and _read_jpeg2000_bits(image) > 8
 
 

@@ -18,6 +18,7 @@ COLOR_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"
 INDEX_MODES = ("1", "L", "P", "I", "I;16", "I;16B")
 COLOR_CODED_MODES = ("1", "L", "P", "RGB", "RGBA")
 MASK_MODES = (*INDEX_MODES, "RGB", "RGBA")
+STRIP = 2**22  # pixels that are copied at once
 EXPECTED_IMAGE = "expected a complete JPEG, PNG, BMP, WebP, TIFF or similar, 8 bits per channel"
 EXPECTED_MASK = "expected a complete single-channel image of class indices"
 EXPECTED_COLORS = "expected a complete colour image, 8 bits per channel"
@@ -190,7 +191,18 @@ def read_mask_size(path: Path, *, color_coded: bool = False) -> Size:
 def _to_rgb(image: Image.Image, *, upright: bool) -> np.ndarray:
     """Decode to (H, W, 3) uint8, RGB, turned as the EXIF orientation says or left raw."""
     turned = _turn(image) if upright else image
-    return np.array(turned if turned.mode == "RGB" else turned.convert("RGB"))  # Pillow's convert always copies
+    return to_array(turned if turned.mode == "RGB" else turned.convert("RGB"))  # Pillow's convert always copies
+
+
+def to_array(image: Image.Image) -> np.ndarray:
+    """Return the pixels of an RGB image, (H, W, 3) uint8; strip by strip, as Pillow would hold them twice meanwhile."""
+    if image.height * image.width <= STRIP:
+        return np.array(image)
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    rows = max(1, STRIP // image.width)
+    for top in range(0, image.height, rows):
+        pixels[top : top + rows] = np.asarray(image.crop((0, top, image.width, min(image.height, top + rows))))
+    return pixels
 
 
 def _turn(image: Image.Image) -> Image.Image:

@@ -3,8 +3,10 @@
 So the same seed gives the same batches for any number of workers, and no two workers or epochs repeat each other.
 """
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from functools import partial
+from typing import Any, NamedTuple, Protocol, cast
 
 import cv2
 import numpy as np
@@ -12,8 +14,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from data.cache import SHARED_MEMORY
+from data.config import PATIENCE
+from data.errors import InputError
+from data.readers import Reader as DataSet
 from data.transforms import DetectionItem, SegmentationItem
+from data.watchdog import Board, WatchedLoader, collate_shared
 
+IN_USE = 2  # batches: the one under way, and the one after it, which tells whether it is the last
+QUEUES = 6  # pages of shared memory that a queue takes: its locks and counters
+MIB, PAGE = 2**20, 4096  # bytes
 Key = tuple[int, int]  # epoch, index
 
 
@@ -51,14 +61,20 @@ class Transformed(Dataset):
         self.reader = reader
         self.transform = transform
         self.seed = seed
+        self.board = Board(0, self.name)
 
     def __len__(self) -> int:
         return len(self.reader)
 
+    def name(self, index: int) -> str:
+        """Return the file of a sample."""
+        return str(cast(DataSet, self.reader).image_paths[index])
+
     def __getitem__(self, key: Key) -> Any:
         """Return the transformed sample of key = (epoch, index)."""
         state = np.random.SeedSequence((self.seed, *key)).generate_state(1)
-        return self.transform(self.reader[key[1]], int(state[0]))
+        with self.board.at(key[1]):
+            return self.transform(self.reader[key[1]], int(state[0]))
 
 
 class EpochSampler(Sampler[Key]):
@@ -118,7 +134,13 @@ def collate_segmentation(items: Sequence[SegmentationItem]) -> SegmentationBatch
 
 
 def build_loader(
-    data: Transformed, *, collate: Callable[[Any], Any], batch_size: int, shuffle: bool, workers: int
+    data: Transformed,
+    *,
+    collate: Callable[[Any], Any],
+    batch_size: int,
+    shuffle: bool,
+    workers: int,
+    timeout: float = PATIENCE,
 ) -> DataLoader:
     """Return a loader of batches.
 
@@ -128,15 +150,54 @@ def build_loader(
         batch_size: images in a batch.
         shuffle: for training: a new order each epoch, and no smaller batch at its end (unless it is the only one).
         workers: processes that decode and transform; 0 does it in this one.
+        timeout: seconds to wait for a batch from them.
     """
     cv2.setNumThreads(0)  # the workers use the cores; and a worker forked while OpenCV has threads may hang
-    return DataLoader(
+    data.board = Board(workers, data.name)
+    return WatchedLoader(
         data,
+        board=data.board,
+        patience=timeout,
         batch_size=batch_size,
         sampler=EpochSampler(len(data), shuffle=shuffle, seed=data.seed),
         drop_last=shuffle and len(data) > batch_size,
-        collate_fn=collate,
+        collate_fn=partial(collate_shared, collate=collate),
         num_workers=workers,
         persistent_workers=workers > 0,
         pin_memory=torch.cuda.is_available(),
     )
+
+
+def check_shared_memory(loaders: Sequence[DataLoader]) -> None:
+    """Check that the batches which processes prepare ahead fit into the memory that they share with this one.
+
+    Raises:
+        InputError: if they do not; a process would be ended by a signal, or its batch be lost.
+    """
+    needed = sum(count_prefetched_bytes(loader) for loader in loaders)
+    if not needed or not SHARED_MEMORY.is_dir():
+        return
+    free = shutil.disk_usage(SHARED_MEMORY).free
+    if needed > free:
+        workers = loaders[0].num_workers
+        raise InputError(
+            f"dataset.workers={workers}: the batches that they prepare take {needed / MIB:.1f} MiB, and "
+            f"{free / MIB:.1f} MiB are free in {SHARED_MEMORY} (in a container: --shm-size); expected a larger "
+            "one, fewer workers (0 needs none), or a smaller batch_size"
+        )
+
+
+def count_prefetched_bytes(loader: DataLoader) -> int:
+    """Return the bytes of the batches that wait for this process or are in use, as many as its largest image makes."""
+    if not loader.num_workers:
+        return 0
+    data: Transformed = loader.dataset  # type: ignore[assignment]
+    largest = int(cast(DataSet, data.reader).pixel_sizes.prod(axis=1).argmax())
+    try:
+        batch = loader.collate_fn([data[0, largest]])
+    except InputError:  # an image that cannot be read is named when it is its turn
+        return 0
+    images = min(loader.batch_size or 1, len(data))
+    whole = sum(images * value.nbytes + PAGE for value in batch if isinstance(value, Tensor))
+    ahead = loader.num_workers * (loader.prefetch_factor or 1) + IN_USE
+    return ahead * whole + QUEUES * (loader.num_workers + 1) * PAGE

@@ -1,5 +1,6 @@
 """Images with masks, of whatever format: what segmenters are trained and evaluated on."""
 
+import os
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
@@ -11,6 +12,7 @@ from data.cache import PixelCache
 from data.findings import Report, refuse
 from data.fingerprint import HASHED, describe, stamp_files
 from data.images import load_image
+from data.inventory import hash_content, map_files
 from data.labels import MaskFiles
 from data.mask_checks import check_pairs
 from data.readers import Tally
@@ -96,6 +98,12 @@ class MaskDataset:
             "boxes": None,
             "hashed": f"{HASHED}, and those of its mask",
         }
+
+    def stamp_labels(self, *, deep: bool) -> list[str]:
+        """Return the hash of each mask file, or its size and time."""
+        if deep:
+            return map_files(hash_content, self.mask_paths)
+        return [f"{file.st_size} {int(file.st_mtime)}" for file in map_files(os.stat, self.mask_paths)]
 
     def subset(self, indices: Sequence[int]) -> Self:
         """Return a reader of these images alone, in this order, which keeps no pixels."""

@@ -69,6 +69,9 @@ class Reader(Protocol):
     def fingerprint(self) -> dict[str, Any]:
         """Describe the images and labels as plain values, see `data.fingerprint`."""
 
+    def stamp_labels(self, *, deep: bool) -> list[str]:
+        """Return for each image what changes with its labels; with `deep` files are read whole."""
+
 
 class BoxReader(Reader, Protocol):
     """N images with boxes."""

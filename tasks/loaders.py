@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from torch.utils.data import DataLoader
 
 from data.classes import ClassTable
-from data.config import DatasetConfig
+from data.config import PATIENCE, DatasetConfig
 from data.errors import InputError
 from data.findings import Report, refuse
 from data.loading import Transformed, build_loader
@@ -57,10 +57,13 @@ def build_train_loader(
         batch_size=recipe.batch_size,
         shuffle=True,
         workers=dataset.count_workers(),
+        timeout=dataset.timeout,
     )
 
 
-def build_eval_loader(reader: "Reader", description: Description, *, batch_size: int, workers: int) -> DataLoader:
+def build_eval_loader(
+    reader: "Reader", description: Description, *, batch_size: int, workers: int, timeout: float = PATIENCE
+) -> DataLoader:
     """Return the loader of whole images in their own order.
 
     Args:
@@ -68,6 +71,7 @@ def build_eval_loader(reader: "Reader", description: Description, *, batch_size:
         description: of the model that takes them.
         batch_size: images at once, where all have one size; else they come one by one.
         workers: processes that load data.
+        timeout: seconds to wait for a batch from them.
     """
     task, entry = find_task(description.arch.head), description.preprocessing
     return build_loader(
@@ -76,4 +80,5 @@ def build_eval_loader(reader: "Reader", description: Description, *, batch_size:
         batch_size=batch_size if task.one_size else 1,
         shuffle=False,
         workers=workers,
+        timeout=timeout,
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from data.errors import InputError
 from data.image_headers import Header, describe_size
-from data.images import inspect_image, load_image
+from data.images import EXPECTED_IMAGE, inspect_image, load_image
 from data.sizes import MOST_PIXELS
 from data.streams.files import find_files, is_video, unique_names
 from data.streams.videos import Capture, open_camera, open_video
@@ -56,7 +56,37 @@ class Frame:
     timestamp: Timestamp | None = None
 
 
-Read = Callable[[], Frame]  # raises InputError where there is no readable image
+@dataclass(frozen=True)
+class Read:
+    """What reads one image when it is called.
+
+    Attributes:
+        load: reads it.
+        file: that it is from, for messages.
+        pixels: that it will hold, as far as a look at its header tells.
+    """
+
+    load: Callable[[], Frame]
+    file: str = ""
+    pixels: int = 0
+
+    def __call__(self) -> Frame:
+        """Read the image.
+
+        Raises:
+            InputError: if there is none that can be read, whatever the reason.
+        """
+        try:
+            return self.load()
+        except InputError:
+            raise
+        except Exception as error:  # a decoder's, or the memory's: the other images are not to suffer
+            raise InputError(f"{self.file}: cannot be read ({describe_error(error)}); {EXPECTED_IMAGE}") from error
+
+
+def describe_error(error: BaseException) -> str:
+    """Return what an error says in one line, or else its name."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def open_source(source: Source, *, every: int = 1, most_pixels: int = MOST_PIXELS) -> Iterator[Read]:
@@ -74,9 +104,9 @@ def open_source(source: Source, *, every: int = 1, most_pixels: int = MOST_PIXEL
     if isinstance(source, int):
         return read_video(open_camera(source), f"camera{source}", file=f"camera {source}", every=every)
     if isinstance(source, np.ndarray):
-        return iter([partial(check_array, source, "image")])
+        return iter([read_array(source, "image")])
     if not isinstance(source, str | Path):
-        return (partial(check_array, image, f"{number:06d}") for number, image in enumerate(source, start=1))
+        return (read_array(image, f"{number:06d}") for number, image in enumerate(source, start=1))
     paths = find_files(str(source))
     if len(paths) == 1:
         check_file(paths[0], most_pixels=most_pixels)
@@ -116,12 +146,12 @@ def read_files(paths: list[Path], *, every: int, most_pixels: int) -> Iterator[R
     """Give what reads each image, and each frame of each video."""
     for path, name in zip(paths, unique_names(paths), strict=True):
         if not is_video(path):
-            yield partial(read_image, path, name, most_pixels=most_pixels)
+            yield Read(partial(read_image, path, name, most_pixels=most_pixels), str(path), count_pixels(path))
             continue
         try:
             capture = open_video(path, most_pixels=most_pixels)
         except InputError as error:
-            yield partial(refuse, error)
+            yield Read(partial(refuse, error), str(path))
         else:
             yield from read_video(capture, name, file=str(path), every=every)
 
@@ -138,6 +168,15 @@ def read_image(path: Path, name: str, *, most_pixels: int) -> Frame:
     return Frame(load_image(path, most_pixels=most_pixels), name, str(path))
 
 
+def count_pixels(path: Path) -> int:
+    """Return the pixels of an image by its header; none where it has no readable one, which `read_image` says."""
+    try:
+        height, width = inspect_image(path, most_pixels=None).raw
+    except InputError:
+        return 0
+    return height * width
+
+
 def read_video(capture: Capture, name: str, *, file: str, every: int) -> Iterator[Read]:
     """Give each taken frame, which is read by now: a video is read in its order."""
     start = time.monotonic()
@@ -146,14 +185,21 @@ def read_video(capture: Capture, name: str, *, file: str, every: int) -> Iterato
             timestamp = Timestamp(
                 name, capture.rate / every, number, time.monotonic() - start if seconds is None else seconds
             )
-            yield partial(Frame, image, f"{name}_{number:06d}", file, timestamp)
+            frame = partial(Frame, image, f"{name}_{number:06d}", file, timestamp)
+            yield Read(frame, file, image.shape[0] * image.shape[1])
         if capture.cut_off is not None:
-            yield partial(refuse, InputError(f"{file}: {capture.cut_off}"))
+            yield Read(partial(refuse, InputError(f"{file}: {capture.cut_off}")), file)
 
 
 def refuse(error: InputError) -> Frame:
     """Raise an error where a frame was to be read."""
     raise error
+
+
+def read_array(image: np.ndarray, name: str) -> Read:
+    """Return what checks an array and gives it."""
+    pixels = image.shape[0] * image.shape[1] if isinstance(image, np.ndarray) and image.ndim > 1 else 0
+    return Read(partial(check_array, image, name), f"image {name}", pixels)
 
 
 def check_array(image: np.ndarray, name: str) -> Frame:

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data.errors import InputError
+from data.errors import InputError, LoadingError
 from tasks.files import WriteError
 
 OURS = Path(__file__).parents[2]  # the folder that all of this program's packages lie in
 MEMORY = ("can't allocate memory", "out of memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 KILLED = ("is killed by signal: Killed", "out of shared memory", "Shared memory manager connection has timed out")
+NO_SHARED_MEMORY = ("unable to allocate shared memory", "unable to write to file </torch")
+FEWER = "try dataset.workers=0, or fewer than now"
 ON_GPU = ("CUDA", "CUBLAS", "MPS")
 INPUT, FAILURE = 2, 1  # exit statuses
 
@@ -28,10 +30,14 @@ def explain(error: BaseException, config: Mapping[Any, Any] | None = None) -> tu
     """
     if isinstance(error, InputError):
         return last_message(error), INPUT
+    if isinstance(error, LoadingError):
+        return str(error), FAILURE
     if runs_out_of_memory(error):
         return advise_on_memory(error, config or {}), FAILURE
+    if any(sign in str(error) for sign in NO_SHARED_MEMORY):
+        return f"/dev/shm is full (in a container: --shm-size); {FEWER}", FAILURE
     if any(sign in str(error) for sign in KILLED):
-        return "out of memory in a loading process; try dataset.workers=0, or fewer than now", FAILURE
+        return f"out of memory in a loading process; {FEWER}", FAILURE
     if isinstance(error, OSError) and error.errno is not None:
         return explain_system(error), FAILURE
     return (

@@ -12,6 +12,7 @@ from aiohttp.typedefs import Middleware
 from tasks.demo.guards import add_headers, guard_host, guard_origin, say_errors
 from tasks.demo.inference import MOST_PIXELS, Inference
 from tasks.demo.samples import find_samples, make_thumbnail
+from tasks.demo.traffic import MOST_BYTES, Traffic, read_body
 from tasks.models.architecture import name_network
 from tasks.models.description import Description
 from tasks.page.files import read_files
@@ -20,10 +21,10 @@ from tasks.task import find_task
 
 PAGE = Path(__file__).parent / "page"
 TYPES = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
-MOST_BYTES = 32 * 2**20  # of an uploaded file
 
 INFERENCE = web.AppKey("inference", Inference)
 MODEL_KEY = web.AppKey("model", dict[str, Any])
+TRAFFIC = web.AppKey("traffic", Traffic)
 SAMPLES_KEY = web.AppKey("samples", list[Path])
 
 
@@ -35,11 +36,12 @@ def build_app(inference: Inference, *, checkpoint: str, host: str) -> web.Applic
         checkpoint: its name, for the page.
         host: that the server is bound to.
     """
-    middlewares: list[Middleware] = [say_errors, guard_host(host), guard_origin]
+    traffic = Traffic()
+    middlewares: list[Middleware] = [traffic.follow, say_errors, guard_host(host), guard_origin]
     app = web.Application(middlewares=middlewares, client_max_size=MOST_BYTES)
     app.on_response_prepare.append(add_headers)
     description = inference.predictor.description
-    app[INFERENCE] = inference
+    app[INFERENCE], app[TRAFFIC] = inference, traffic
     app.cleanup_ctx.append(close_with)
     app[SAMPLES_KEY] = find_samples(description.dataset)
     app[MODEL_KEY] = {
@@ -113,12 +115,14 @@ async def send_thumbnail(request: web.Request) -> web.Response:
 
 async def send_prediction(request: web.Request) -> web.Response:
     """Predict for the image file that the body is, see `tasks.demo.inference.predict`."""
-    return web.json_response(await request.app[INFERENCE].predict(*await read_upload(request)))
+    async with request.app[TRAFFIC].room(request):
+        return web.json_response(await request.app[INFERENCE].predict(*await read_upload(request)))
 
 
 async def send_picture(request: web.Request) -> web.Response:
     """Send the image file that the body is as JPEG: some kinds of files no browser shows."""
-    content = await request.app[INFERENCE].convert(*await read_upload(request))
+    async with request.app[TRAFFIC].room(request):
+        content = await request.app[INFERENCE].convert(*await read_upload(request))
     return web.Response(body=content, content_type="image/jpeg")
 
 
@@ -132,7 +136,7 @@ async def read_upload(request: web.Request) -> tuple[bytes, str]:
     try:
         if (request.content_length or 0) > MOST_BYTES:
             raise web.HTTPRequestEntityTooLarge(MOST_BYTES, request.content_length or 0)
-        return await request.read(), name
+        return await read_body(request), name
     except web.HTTPRequestEntityTooLarge as error:
         error.text = f"{name}: the file is too large; expected at most {MOST_BYTES // 2**20} MB"
         raise

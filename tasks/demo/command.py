@@ -10,15 +10,17 @@ import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from aiohttp import web
 
 from data.errors import InputError
-from tasks.demo.app import build_app
+from tasks.demo.app import TRAFFIC, build_app
 from tasks.demo.config import DemoConfig
 from tasks.demo.guards import is_loopback
 from tasks.demo.inference import Inference
+from tasks.demo.traffic import watch
 from tasks.predict.predictor import Predictor
 
 logger = logging.getLogger(__name__)
@@ -79,7 +81,11 @@ async def running(app: web.Application, host: str, port: int) -> AsyncIterator[s
     try:
         listener = listen(host, port)
         await web.SockSite(runner, listener).start()
-        yield address_of(host, listener.getsockname()[1])
+        watching = asyncio.create_task(watch(cast(web.Server, runner.server), app[TRAFFIC]))
+        try:
+            yield address_of(host, listener.getsockname()[1])
+        finally:
+            watching.cancel()
     finally:
         await runner.cleanup()
 

@@ -70,7 +70,7 @@ async def say_errors(request: web.Request, handler: Handler) -> web.StreamRespon
     try:
         return await handler(request)
     except web.HTTPException as error:
-        return _refuse(error.status, error.text or error.reason)
+        return _refuse(error.status, error.text or error.reason, error.headers.get("Retry-After"))
     except InputError as error:
         return _refuse(400, str(error))
     except Exception as error:
@@ -93,8 +93,8 @@ def hostname(netloc: str) -> str:
         return ""
 
 
-def _refuse(status: int, message: str) -> web.Response:
-    return web.json_response({"error": message}, status=status)
+def _refuse(status: int, message: str, retry: str | None = None) -> web.Response:
+    return web.json_response({"error": message}, status=status, headers={"Retry-After": retry} if retry else None)
 
 
 def _is_from(origin: str, host: str | None) -> bool:

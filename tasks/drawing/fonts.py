@@ -1,20 +1,17 @@
 """Which letters can be shown, and in which font; the others are escaped, as an empty square says nothing."""
 
 import logging
-import unicodedata
 from functools import cache
 from pathlib import Path
 
 import matplotlib
 from matplotlib.ft2font import FT2Font
 
-from data.escapes import escape
+from data.escapes import escape, is_invisible
 
 logger = logging.getLogger(__name__)
 
 DEJAVU = str(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"))
-INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")  # control and format characters, halves of characters, line separators
-JOINERS = "\u200c\u200d"  # shape the letters beside them in Persian and in India's scripts
 STYLES = ("black", "bold", "condensed", "heavy", "italic", "light", "medium", "oblique", "thin")
 PLACEHOLDERS = ("adobeblank", "lastresort")  # fonts with a square, or nothing, for every letter
 LONGEST = 40  # characters of a name that stands beside others
@@ -44,7 +41,7 @@ def has_letter(path: str, letter: str) -> bool:
 
 @cache
 def _can_be_shown(letter: str) -> bool:
-    if letter not in JOINERS and unicodedata.category(letter) in INVISIBLE:
+    if is_invisible(letter):
         return False
     if find_font(letter) is None:
         _advise()

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from data.classes import ClassTable, Color, find_classes
 from data.errors import InputError
+from data.images import to_array
 from data.samples import IGNORE
 from data.sizes import Size
 from tasks.drawing.fonts import brief
@@ -63,10 +64,13 @@ def draw_boxes(
         cv2.rectangle(drawn, (left, top), (right, bottom), color, line)
     size = _tag_size(texts, image)
     places = _place_tags([texts[i] for i in first_to_last], edges[first_to_last], size=size, image_size=(height, width))
+    if not texts:
+        return drawn
     canvas = Image.fromarray(drawn)
+    del drawn
     for index, place in list(zip(first_to_last, places, strict=True))[::-1]:
         _draw_tag(canvas, texts[index], place=place, color=classes.colors[int(labels[index])], size=size)
-    return np.array(canvas)
+    return to_array(canvas)
 
 
 def draw_mask(image: np.ndarray, mask: np.ndarray, *, classes: ClassTable, opacity: float = 0.6) -> np.ndarray:

@@ -10,6 +10,8 @@ from omegaconf import OmegaConf
 from data.bounded.json_values import read_json
 from data.errors import InputError
 from data.findings import refuse
+from data.loading import check_shared_memory
+from data.watchdog import name_deaths
 from tasks.cli.folders import check_new, owning
 from tasks.evaluate.config import EvaluateConfig
 from tasks.evaluate.progress import EvaluationProgress
@@ -64,6 +66,7 @@ def evaluate(config: EvaluateConfig) -> Metrics:
         reader=reader,
         batch_size=config.batch_size,
         workers=dataset.count_workers(),
+        timeout=dataset.timeout,
         accelerator=config.accelerator,
         settings=config.settings,
     )
@@ -122,6 +125,7 @@ def evaluate_to(
     reader: "Reader",
     batch_size: int,
     workers: int,
+    timeout: float,
     accelerator: str,
     settings: EvaluationSettings,
 ) -> Metrics:
@@ -133,6 +137,7 @@ def evaluate_to(
         reader: of the images and their ground truth.
         batch_size: images at once, where all have one size.
         workers: processes that load data.
+        timeout: seconds to wait for a batch from them.
         accelerator: Lightning's name of the device.
         settings: how it is evaluated.
 
@@ -141,7 +146,8 @@ def evaluate_to(
     """
     description = model.description
     evaluation = find_task(description.arch.head).parts.evaluate(out, model, reader, settings=settings)
-    loader = build_eval_loader(reader, description, batch_size=batch_size, workers=workers)
+    loader = build_eval_loader(reader, description, batch_size=batch_size, workers=workers, timeout=timeout)
+    check_shared_memory([loader])
     trainer = make_trainer(
         accelerator=accelerator,
         callbacks=[EvaluationProgress(), *evaluation.callbacks],
@@ -150,7 +156,8 @@ def evaluate_to(
         enable_progress_bar=False,
     )
     out.mkdir(parents=True, exist_ok=True)
-    trainer.validate(evaluation.module, loader, verbose=False)
+    with name_deaths([loader]):
+        trainer.validate(evaluation.module, loader, verbose=False)
     return evaluation.write()
 
 

@@ -58,7 +58,7 @@ def prepare_judge(config: ExportConfig, subject: Subject) -> Judge:
     if subject.reader is None or subject.train is None:
         raise InputError("precision=int8: needs the data set, for calibration and metric; leave source out")
     calibration = subject.calibrate(subject.train, count=config.calibration.images, seed=config.calibration.seed)
-    before = score(subject.model, subject.reader, workers=subject.workers)
+    before = score(subject.model, subject.reader, workers=subject.workers, timeout=subject.timeout)
     logger.info("the checkpoint: %s %.4f on %d images", subject.task.metric, before, len(subject.reader))
     raw = GraphSettings(size=subject.size, **dict(subject.task.raw_output))  # type: ignore[arg-type]
     layers = measure_layers(subject.build_graph(raw), np.stack(calibration[: config.images]))
@@ -92,7 +92,7 @@ def quantize(
 
     trial = Trial(
         convert=convert,
-        score=lambda: score(load(path), judge.reader, workers=subject.workers),
+        score=lambda: score(load(path), judge.reader, workers=subject.workers, timeout=subject.timeout),
         time=time if config.max_latency is not None else None,
         list_operators=lambda: kind.code.list_operators(path),
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from data.config import PATIENCE
 from data.resizing import find_size, resize_image
 from data.samples import space_evenly
 from data.sizes import Size, to_size
@@ -36,6 +37,7 @@ class Subject:
         reader: of the images that a metric is measured on; None where only photos are there.
         train: of those that INT8 is calibrated on; None likewise.
         workers: processes that load data.
+        timeout: seconds to wait for a batch from them.
     """
 
     model: "Model"
@@ -45,6 +47,7 @@ class Subject:
     reader: "Reader | None"
     train: "Reader | None"
     workers: int
+    timeout: float = PATIENCE
 
     @property
     def description(self) -> Description:
@@ -87,7 +90,7 @@ def load_subject(config: ExportConfig) -> Subject:
     size = choose_size(config, description, usual)
     description = replace(description, preprocessing=replace(description.preprocessing, size=size))
     model = assemble(description, weights)
-    return Subject(model, task, size, photos, reader, train, dataset.count_workers())
+    return Subject(model, task, size, photos, reader, train, dataset.count_workers(), dataset.timeout)
 
 
 def choose_size(config: ExportConfig, description: Description, usual: Size) -> Size:

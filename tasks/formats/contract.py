@@ -18,6 +18,7 @@ from tasks.parsing import parse
 
 CONTRACT = "model.json"
 VERSION = 1
+MOST_BYTES = 2**31  # of an exported file
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,8 @@ def check_unchanged(path: Path, kind: Format, file: ExportedFile) -> None:
     for part in kind.list_files(path):
         if not part.exists():
             raise InputError(f"{part}: no such file; {path.name} needs it")
+        if weigh(part) > MOST_BYTES:
+            raise InputError(f"{part}: {weigh(part):,} bytes; expected at most {MOST_BYTES:,}")
         if hash_export(part) != file.sha256.get(part.name):
             raise InputError(
                 f"{part}: not the file that {CONTRACT} beside it was written for (their SHA-256 differ); export it anew"

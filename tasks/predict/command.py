@@ -1,8 +1,10 @@
 """Use a checkpoint on pictures and videos: files in, overlays and results out."""
 
+import errno
 import logging
 import time
-from collections.abc import Generator
+import traceback
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from data.errors import InputError
+from data.streams.sources import describe_error
 from tasks.cli.folders import check_new, owning
 from tasks.cli.terminal import SafeConsole
 from tasks.files import write_json
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MOST_NAMES = 20  # classes in the legend of a video; more would hide it
+DISK_FAILURES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 INTERRUPTED = 130  # exit status of a command that was stopped by Ctrl-C
 
 
@@ -58,20 +62,22 @@ def predict(config: PredictConfig) -> int:
     def report(error: InputError) -> None:
         skipped.append(error)
         console.print(f"skipped: {error}", markup=False, highlight=False)
+        if config.debug and error.__cause__ is not None:
+            traceback.print_exception(error.__cause__)
 
     predictions = predictor(find_source(config.source), every=config.every, report=report)
     out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         tally = predictor.task.parts.Tally()
         writers = [*open_writers(config, predictor, results=results, stack=stack), tally]
-        count, stopped = write_all(predictions, writers, console)
+        count, stopped = write_all(predictions, writers, console, report)
     images = "1 image" if count == 1 else f"{count} images"
     logger.info("%s, %s, written to %s%s", images, tally, out, "; stopped before the end" if stopped else "")
     if stopped:
         raise SystemExit(INTERRUPTED)
     if skipped:
         others = f"{out} holds all the others" if count else "there are no others"
-        raise InputError(f"source: {len(skipped)} could not be read, see above; {others}")
+        raise InputError(f"source: {len(skipped)} could not be read or written, see above; {others}")
     return count
 
 
@@ -117,11 +123,25 @@ def open_writers(config: PredictConfig, predictor: Predictor, *, results: str, s
     return writers
 
 
-def write_all(predictions: "Generator[Prediction]", writers: list[Writer], console: Console) -> tuple[int, bool]:
+def write_all(
+    predictions: "Generator[Prediction]",
+    writers: list[Writer],
+    console: Console,
+    report: Callable[[InputError], None],
+) -> tuple[int, bool]:
     """Write each prediction as it comes, and show how many.
+
+    Args:
+        predictions: of the images.
+        writers: that take each.
+        console: for the bar.
+        report: told of each image that a writer fails at; the other writers and images go on.
 
     Returns:
         The number of images, and whether Ctrl-C came before the end.
+
+    Raises:
+        OSError: if no image can be written any more.
     """
     columns = (TextColumn("{task.completed} images, {task.fields[rate]:.1f} a second"), TimeElapsedColumn())
     count, start = 0, time.monotonic()
@@ -131,9 +151,38 @@ def write_all(predictions: "Generator[Prediction]", writers: list[Writer], conso
         try:
             for prediction in predictions:
                 for writer in writers:
-                    writer.write(prediction)
+                    write(writer, prediction, report)
+                del prediction  # before the next one is made
                 count += 1
                 progress.update(task, completed=count, rate=count / (time.monotonic() - start))
         except KeyboardInterrupt:
             return count, True
     return count, False
+
+
+def write(writer: Writer, prediction: "Prediction", report: Callable[[InputError], None]) -> None:
+    """Have a writer write a prediction, and report what it fails at.
+
+    Raises:
+        OSError: if it is the disk that failed, as the next image would find it no better.
+    """
+    try:
+        writer.write(prediction)
+    except OSError as error:
+        if error.errno in DISK_FAILURES:
+            raise
+        report(describe_failure(prediction, error))
+    except InputError as error:
+        report(error)
+    except Exception as error:
+        report(describe_failure(prediction, error))
+
+
+def describe_failure(prediction: "Prediction", error: Exception) -> InputError:
+    """Return what a writer failed at, with the image's file."""
+    failure = InputError(
+        f"{prediction.file or prediction.name}: cannot be written ({type(error).__name__}: {describe_error(error)}); "
+        "the others go on"
+    )
+    failure.__cause__ = error
+    return failure

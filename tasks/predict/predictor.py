@@ -7,10 +7,13 @@ Usage:
 
 import logging
 import os
+from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import closing
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -25,9 +28,9 @@ from data.streams.sources import Read, Source, check_array, open_source
 from data.streams.tiling import Tile, cut_tiles
 from tasks.hardware import choose_device
 from tasks.inference.loading import load
-from tasks.parts import Assembly
 from tasks.predict.config import check_share
-from tasks.predict.prefetch import run_ahead
+from tasks.predict.job import NO_PIXELS, Job, View, admit, drain
+from tasks.predict.prefetch import Budget, run_ahead
 from tasks.task import find_task
 
 if TYPE_CHECKING:
@@ -37,16 +40,8 @@ logger = logging.getLogger(__name__)
 
 DRAWN_SCORE = 0.5  # lowest score of a detection, where neither caller nor checkpoint says
 MOST_WHOLE = 25_000_000  # pixels of an image for a network that does not shrink it: it takes 100 bytes each and more
+MOST_IN_FLIGHT = 2**27  # pixels of all images that are read and not done: 400 MB
 MOST_PIXELS = 2**22  # in one batch: the scores of a segmenter are many times as large
-
-
-class View(NamedTuple):
-    """An image, or a tile of it, as the network takes it."""
-
-    assembly: Assembly  # of which image
-    tile: Tile
-    image: np.ndarray  # (h, w, 3)
-    last: bool  # of its image
 
 
 def warn(error: InputError) -> None:
@@ -141,23 +136,46 @@ class Predictor:
         return MOST_WHOLE if whole and self.max_pixels == MOST_SIZE else self.max_pixels
 
     def _predict(self, reads: Iterable[Read], report: Callable[[InputError], None]) -> Generator["Prediction"]:
-        workers = min(4, os.cpu_count() or 1)
-        prepared = run_ahead(reads, self._prepare, ahead=self.batch_size, workers=workers)
-        for batch in self._batches(prepared, report):
-            for view, output in zip(batch, self._run([view.image for view in batch]), strict=True):
-                view.assembly.add(view.tile, output)
-                if view.last:
-                    yield view.assembly.finish(classes=self.classes)
+        workers, budget = min(4, os.cpu_count() or 1), Budget(MOST_IN_FLIGHT)
+        prepared = run_ahead(admit(reads, budget), self._prepare, ahead=self.batch_size, workers=workers)
+        with closing(prepared), budget:
+            for batch in self._batches(prepared):
+                outputs = self._run_each(batch)
+                while batch:  # nothing of an image is kept once it is done
+                    view, output = batch.pop(0), outputs.pop(0)
+                    found = view.job.take(view, output, classes=self.classes)
+                    if isinstance(found, InputError):
+                        report(found)
+                    elif found is not None:
+                        yield found
+                    pixels = view.job.read.pixels if view.last else 0
+                    del view, output, found
+                    budget.give_back(pixels)
 
-    def _prepare(self, read: Read) -> list[View]:
-        """Read an image and cut it into what the network takes."""
-        frame = read()
-        tiles = self._cut((frame.image.shape[0], frame.image.shape[1]))
-        assembly = self.task.parts.assemble(frame, self.description, threshold=self.threshold)
-        crops = (frame.image[tile.top : tile.bottom, tile.left : tile.right] for tile in tiles)
-        settings = self.description.preprocessing
-        inputs = [resize_image(crop, settings.size, rule=settings.resize) for crop in crops]
-        return [View(assembly, tile, image, tile is tiles[-1]) for tile, image in zip(tiles, inputs, strict=True)]
+    def _prepare(self, read: Read | None) -> deque[View] | Iterator[View]:
+        """Read an image and cut it into what the network takes; one of many parts is cut when they are needed."""
+        if read is None:
+            return deque()
+        job = Job(read)
+        views = self._cut_views(job)
+        first = list(islice(views, self.batch_size))
+        return deque(first) if first[-1].last else chain(drain(deque(first)), views)
+
+    def _cut_views(self, job: Job) -> Iterator[View]:
+        """Read an image and give its parts; where that fails, one part without pixels."""
+        tile = Tile(0, 0, 0, 0)
+        try:
+            frame = job.read()
+            tiles = self._cut((frame.image.shape[0], frame.image.shape[1]))
+            job.assembly = self.task.parts.assemble(frame, self.description, threshold=self.threshold)
+            settings = self.description.preprocessing
+            for tile in tiles:
+                crop = frame.image[tile.top : tile.bottom, tile.left : tile.right]
+                image = resize_image(crop, settings.size, rule=settings.resize)
+                yield View(job, tile, image, tile is tiles[-1])
+        except Exception as error:
+            job.fail(error)
+            yield View(job, tile, NO_PIXELS, last=True)
 
     def _cut(self, size: Size) -> list[Tile]:
         """Return the tiles of an image; a detector looks at it whole too, as its largest objects fit into no tile."""
@@ -165,22 +183,20 @@ class Predictor:
         tiles = [whole] if self.tile is None else cut_tiles(size, self.tile, overlap=self.overlap)
         return [whole, *tiles] if self.task.looks_whole and len(tiles) > 1 else tiles
 
-    def _batches(
-        self, prepared: Iterable[Future[list[View]]], report: Callable[[InputError], None]
-    ) -> Iterator[list[View]]:
-        """Gather views of one size, of one image or several."""
+    def _batches(self, prepared: Iterable[Future[deque[View] | Iterator[View]]]) -> Iterator[list[View]]:
+        """Gather views of one size, of one image or several; all that there are where an image waits for room."""
         batch: list[View] = []
         for future in prepared:
-            try:
-                views = future.result()
-            except InputError as error:
-                report(error)
-                continue
-            for view in views:
+            views = future.result()
+            if batch and isinstance(views, deque) and not views:
+                yield batch
+                batch = []
+            for view in drain(views) if isinstance(views, deque) else views:
                 if batch and not self._fits(batch, view):
                     yield batch
                     batch = []
                 batch.append(view)
+                del view
         if batch:
             yield batch
 
@@ -188,6 +204,18 @@ class Predictor:
         image = view.image
         pixels = (len(batch) + 1) * image.shape[0] * image.shape[1]
         return len(batch) < self.batch_size and batch[0].image.shape == image.shape and pixels <= MOST_PIXELS
+
+    def _run_each(self, batch: list[View]) -> list[object]:
+        """Run the model on all views at once, or where that fails on one after the other, so that one alone fails."""
+        if batch[0].image is NO_PIXELS:
+            return [None] * len(batch)
+        try:
+            return list(self._run([view.image for view in batch]))
+        except Exception as error:
+            if len(batch) > 1:
+                return [output for view in batch for output in self._run_each([view])]
+            batch[0].job.fail(error)
+            return [None]
 
     @torch.inference_mode()
     def _run(self, images: list[np.ndarray]) -> Sequence[object]:

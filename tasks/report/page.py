@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 from data.errors import InputError
+from data.escapes import escape_invisible
 from tasks.files import write_text
 from tasks.report.curves import draw_thresholds, draw_training
 from tasks.report.defaults import list_options
@@ -78,12 +80,18 @@ def render(template: str, path: Path, **values: Any) -> Path:
     return path
 
 
+def show(value: object) -> object:
+    """Return a value as a page shows it: of a text, what is invisible or turns the text around it is escaped."""
+    return value if isinstance(value, Markup) or not isinstance(value, str) else escape_invisible(value)
+
+
 @cache
 def load_templates() -> jinja2.Environment:
     """Return the templates beside this file; what they are not given is an error."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("tasks.report"),
         autoescape=True,
+        finalize=show,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -12,6 +12,8 @@ from data.errors import InputError
 from tasks.parsing import parse
 
 Number = float | None
+Word = bool | int | float | str | None
+Plain = Word | Sequence[Word | Sequence[Word]]  # an option
 Kind = Literal["detection", "segmentation"]
 
 
@@ -21,6 +23,31 @@ class ListedFile:
 
     bytes: int
     sha256: str
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The images of a split, see `data.inventory`."""
+
+    name: Sequence[str]
+    bytes: Sequence[int]
+    modified: Sequence[int]
+    labels: Sequence[str]
+    content: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        columns = (self.name, self.bytes, self.modified, self.labels, *filter(None, (self.content,)))
+        if len(set(map(len, columns))) > 1:
+            raise ValueError(f"columns of {', '.join(str(len(column)) for column in columns)} images; expected as many")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """inputs.json."""
+
+    config: Mapping[str, Plain] | None = None
+    versions: Mapping[str, str | None] | None = None
+    data: Mapping[str, Inventory] | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from torch.utils.data import DataLoader
 
 from data.errors import InputError
 from data.findings import refuse
+from data.loading import check_shared_memory
+from data.watchdog import name_deaths
 from tasks.cli.folders import owning
 from tasks.drawing.curves import plot_curves
 from tasks.evaluate.command import evaluate_to, log_metrics
@@ -25,6 +27,7 @@ from tasks.models.checkpoint import load_checkpoint, save_safetensors
 from tasks.models.description import Description
 from tasks.parsing import to_plain
 from tasks.report.page import write_page
+from tasks.runs.changes import check_classes, check_inputs, list_inputs, write_inputs
 from tasks.runs.checkpoints import find_newest, list_checkpoints
 from tasks.runs.environment import record_end
 from tasks.runs.folder import CHECKPOINTS, CONFIG, WEIGHTS, list_logs
@@ -58,6 +61,7 @@ def train(config: TrainConfig) -> Metrics:
             config.overfit the images were not learned.
     """
     started = time.perf_counter()
+    anyway = config.resume_anyway
     config, out, last = plan_run(config)
     check_compiler(config.trainer.compile)
     check_trainer(config)
@@ -68,6 +72,11 @@ def train(config: TrainConfig) -> Metrics:
     reader, val_reader = open_data(config)
     start = prepare_start(config, reader, last=last)
     config, description = start.config, start.description
+    readers = {"train": reader, "val": val_reader}
+    inputs = list_inputs(to_plain(config), readers, deep=config.check_data == "deep")
+    if last is not None:
+        check_classes(description.classes, reader.classes, out=out)
+        check_inputs(out, inputs, readers, anyway=anyway)
     parts = config.recipe.task.parts
     parts.announce(description, reader)
     parts.check_evaluation(description, val_reader, report=refuse, split="val")
@@ -75,7 +84,10 @@ def train(config: TrainConfig) -> Metrics:
     batch_size, workers = config.recipe.batch_size, config.dataset.count_workers()
     if min(len(reader), batch_size) < 2:
         raise InputError(f"batch_size: {batch_size} of {len(reader)} images; batch norm needs at least 2")
-    val_loader = build_eval_loader(val_reader, description, batch_size=batch_size, workers=workers)
+    val_loader = build_eval_loader(
+        val_reader, description, batch_size=batch_size, workers=workers, timeout=config.dataset.timeout
+    )
+    check_shared_memory([loader, val_loader])
     module = build_module(start, val_reader, steps=count_steps(config, len(loader)))
     if config.find is not None:
         return find(config, out, module=module, reader=reader)
@@ -84,14 +96,16 @@ def train(config: TrainConfig) -> Metrics:
     clean(out)  # of what a kill may have left
     write_text(out / CONFIG, OmegaConf.to_yaml(to_plain(config)))
     record_files(out, list_checkpoints(out))
+    write_inputs(out, inputs)
     record_run(
         out,
         description,
         dataset=config.dataset,
-        readers={"train": reader, "val": val_reader},
+        readers=readers,
         accelerator=config.trainer.accelerator,
     )
-    fit(trainer, module, loaders=(loader, val_loader), out=out, last=last)
+    with name_deaths([loader, val_loader]):
+        fit(trainer, module, loaders=(loader, val_loader), out=out, last=last)
     metrics = finish_run(out, config, val_reader=val_reader)
     summarize(out, trainer, reader=val_reader, seconds=time.perf_counter() - started)
     if config.overfit is not None:
@@ -138,6 +152,7 @@ def finish_run(out: Path, config: TrainConfig, *, val_reader: "Reader") -> Metri
         reader=val_reader,
         batch_size=config.recipe.batch_size,
         workers=config.dataset.count_workers(),
+        timeout=config.dataset.timeout,
         accelerator=config.trainer.accelerator,
         settings=EvaluationSettings(),
     )

@@ -10,6 +10,7 @@ from tasks.optimization import OPTIMIZERS, Optimization
 from tasks.parsing import hidden, spread
 from tasks.recipe import Recipe
 
+CHECKS = ("fast", "deep")
 FINDABLE = ("lr", "batch_size")
 QUANTIZATIONS = ("int8",)
 LOGGERS = ("csv", "tensorboard", "wandb", "mlflow", "none")
@@ -76,6 +77,8 @@ class TrainConfig:
         distill: a trained network to imitate.
         out: folder of the run.
         resume: folder of an earlier run to go on with.
+        resume_anyway: whether that run goes on with data, configuration or code that have changed since.
+        check_data: how it is seen whether data changed: "fast", by sizes and times, or "deep", by hashes of all files.
         weights: to start from: a published name, or a file.
         freeze: of these: "none", "backbone" or the number of the last frozen row.
         quantize: "int8": train these weights on, rounded as a file in integers will hold them; None for float.
@@ -98,6 +101,8 @@ class TrainConfig:
     seed: int
     distill: Distillation = field(default_factory=Distillation)
     resume: Path | None = None
+    resume_anyway: bool = False
+    check_data: str = "fast"
     weights: str | None = None
     freeze: str = "none"
     quantize: str | None = None
@@ -112,6 +117,8 @@ class TrainConfig:
             raise ValueError(f"seed: {self.seed}; expected an integer from 0")
         if self.overfit is not None and self.overfit < 2:
             raise ValueError(f"overfit: {self.overfit}; expected an integer from 2, which batch norm needs")
+        if self.check_data not in CHECKS:
+            raise ValueError(f"check_data: unknown {self.check_data!r}; choose from {', '.join(CHECKS)}")
         if self.find is not None and self.find not in FINDABLE:
             raise ValueError(f"find: unknown {self.find!r}; choose from {', '.join(FINDABLE)}")
         if self.find is not None and self.overfit is not None:

@@ -14,7 +14,7 @@ from tasks.runs.folder import CHECKPOINTS, CONFIG
 from tasks.runs.reading import read_yaml
 from tasks.train.config import TrainConfig
 
-UNCHANGING = ("resume=", "debug=")  # options beside which an earlier run goes on as it was
+UNCHANGING = ("resume=", "resume_anyway=", "debug=")  # options beside which an earlier run goes on as it was
 RETIRED = {"trainer": ("stop_at",)}  # options in the files of earlier versions that follow from others by now
 TEXTS = ("freeze", "out")  # that such a file holds as a number where they were typed as one
 

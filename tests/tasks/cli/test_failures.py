@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from data.errors import LoadingError
 from tasks.cli.failures import explain
 from tests.support.commands import Ended, run_command
 from tests.support.runs import CONF
@@ -144,3 +145,21 @@ def test_a_fault_of_ours_names_its_place_and_how_to_see_more(run: Any, monkeypat
 def test_ctrl_c_ends_a_command_with_status_130(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     fail_with(KeyboardInterrupt(), monkeypatch)
     assert run("train") == (130, "stopped\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (LoadingError("loading process 0 (pid 17) ended at a.jpg; try"), "loading process 0 (pid 17) ended"),
+        (
+            RuntimeError("Caught RuntimeError in DataLoader worker process 0.\nunable to allocate shared memory(shm)"),
+            "/dev/shm is full (in a container: --shm-size)",
+        ),
+    ],
+)
+def test_what_loading_processes_fail_with_is_one_line_with_status_1(error: Exception, message: str) -> None:
+    said, status = explain(error)
+    assert said.startswith(message)
+    assert status == 1
+    assert "\n" not in said
+    assert message in PAGE

@@ -198,7 +198,7 @@ def test_a_source_of_which_nothing_can_be_read_says_so(untrained: Path, tmp_path
     (tmp_path / "images").mkdir()
     for name in ("a.jpg", "b.jpg"):
         (tmp_path / "images" / name).write_text("hello")
-    with pytest.raises(InputError, match="2 could not be read, see above; there are no others"):
+    with pytest.raises(InputError, match="2 could not be read or written, see above; there are no others"):
         predict(load_config("predict", *options(untrained, "ssdlite", tmp_path / "out"), f"source={tmp_path}/images"))
 
 

@@ -95,6 +95,13 @@ def test_a_name_that_is_not_utf8_is_escaped(tmp_path):
     assert "half \\ud83d" in page.words
 
 
+def test_invisible_letters_of_names_are_shown_as_what_they_are(tmp_path):
+    name = "two\nlines \x1b[31m \u202eexe"
+    page = Page(write_page(write_run(tmp_path / "run", analysis={"per_class": {name: {"AP": 0.5}}})))
+    assert "two\\nlines \\x1b[31m \\u202eexe" in page.words
+    assert not re.search("[\x1b\u202e]", page.text)
+
+
 def test_what_is_missing_leaves_its_section_out(tmp_path):
     empty = Page(write_page(write_run(tmp_path / "empty", metrics=None, config=None, log=None)))
     assert empty.sections == []

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from data.errors import InputError
 from tasks.models.seals import pack_checkpoint
 from tasks.parsing import to_plain
+from tasks.runs.changes import INPUTS
 from tasks.runs.checkpoints import NEEDED
 from tasks.train import plan
 from tasks.train.command import train
@@ -46,6 +47,7 @@ def test_an_earlier_run_goes_on(trained: Callable[[str], Trained], tmp_path: Pat
     run = shutil.copytree(before, tmp_path / "run")
     changes = {"dataset.root": str(before.parent / "synthetic"), "trainer.max_epochs": 4, "logger": "csv"}
     write_earlier(run / "config.yaml", **changes)
+    (run / INPUTS).unlink()
     assert "mAP" in train(load_config("train", f"resume={run}"))
     last = [torch.load(folder / "checkpoints/last.ckpt", weights_only=True) for folder in (before, run)]
     assert [content["epoch"] for content in last] == [2, 3]

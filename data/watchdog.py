@@ -1,0 +1,288 @@
+"""Loading processes under watch: one that stops, hangs or dies is named, with the file it was at, and all are ended.
+
+torch waits for ever for a process that is stopped, as it then neither dies nor answers; and a process that is stopped
+or waits for a disk that has gone would be waited for once more when this program ends.
+"""
+
+import atexit
+import logging
+import multiprocessing
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
+from multiprocessing import process as processes
+from multiprocessing.sharedctypes import RawArray
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+from weakref import WeakSet
+
+import torch
+from torch.utils.data import DataLoader, get_worker_info
+
+from data.cache import GIB, SHARED_MEMORY
+from data.errors import LoadingError
+
+logger = logging.getLogger(__name__)
+
+GRACE = 10.0  # seconds that this program may take to notice that the processes it waits for are ended
+DYING = 1.0  # seconds that a process whose connection is lost may take to end
+JOINING = 5.0  # seconds to wait for a process that was killed
+FAILURE = 1  # exit status, as `tasks.cli` has it for what failed
+FIELDS = 3  # of a process on the board: its id, the sample it is at (-1: none), since when
+DEATH = re.compile(r"DataLoader worker \(pid(?:\(s\))? (\d+)[^)]*\) (?:is killed by signal: ([\w ]+)|exited)")
+STATES = {"T": "is stopped", "t": "is stopped by a debugger", "D": "waits for a disk", "Z": "is dead"}
+CURES = {
+    "Segmentation fault": "see whether that file can be read, or try dataset.workers=0",
+    "Bus error": f"out of memory in {SHARED_MEMORY} (in a container: --shm-size), or a file shrank while it was read",
+}
+
+
+class Board:
+    """Where each loading process notes what it is at, in memory that all share.
+
+    Args:
+        workers: how many processes.
+        name: gives the file of a sample.
+    """
+
+    def __init__(self, workers: int, name: Callable[[int], str]) -> None:
+        self._rows = RawArray("d", FIELDS * max(1, workers))
+        self._workers = workers
+        self._name = name
+
+    @contextmanager
+    def at(self, index: int) -> Iterator[None]:
+        """Note that this process, if it is a loading process, is at a sample."""
+        info = get_worker_info()
+        if info is None:
+            yield
+            return
+        start = FIELDS * info.id
+        self._rows[start : start + FIELDS] = (os.getpid(), index, time.monotonic())
+        try:
+            yield
+        finally:
+            self._rows[start + 1] = -1
+
+    def describe(self, seconds: float) -> str:
+        """Say, of processes that gave no batch for so long, which is to blame, and where it is."""
+        rows = [self._row(worker) for worker in range(self._workers)]
+        states = [_read_state(pid) for pid, _, _ in rows]
+        at_work = [worker for worker, (_, index, _) in enumerate(rows) if index >= 0]
+        wrong = [worker for worker, state in enumerate(states) if state in STATES]
+        blamed = [*(w for w in wrong if w in at_work), *wrong, *sorted(at_work, key=lambda w: rows[w][2])]
+        who = "no loading process is at a file"
+        if blamed:
+            pid, index, _ = rows[blamed[0]]
+            state = STATES.get(states[blamed[0]], "is still at work")
+            who = f"loading process {blamed[0]} (pid {pid}) {state}{self._where(index)}"
+        return (
+            f"dataset.timeout={seconds:g}: no batch for {seconds:g} seconds; {who}; {describe_shared_memory()}; "
+            "expected a batch sooner: see whether that file's disk answers, or give a higher dataset.timeout"
+        )
+
+    def describe_death(self, error: BaseException) -> str | None:
+        """Say which process died, if an error tells of one on this board: torch's own, or that of a lost connection."""
+        found = DEATH.search(str(error))
+        pids = [self._row(worker)[0] for worker in range(self._workers)]
+        pid, signal = (int(found[1]), (found[2] or "").strip()) if found else (0, "")
+        if isinstance(error, ConnectionError | EOFError | FileNotFoundError):
+            pid = _find_dead(pids)
+        if not pid or pid not in pids:
+            return None
+        worker = pids.index(pid)
+        how = f"ended by a signal: {signal}" if signal else "ended"
+        cure = CURES.get(signal, "perhaps killed as memory ran out; try dataset.workers=0, or fewer than now")
+        return f"loading process {worker} (pid {pid}) {how}{self._where(self._row(worker)[1])}; {cure}"
+
+    def end(self) -> None:
+        """Kill the processes on this board: one that is stopped takes no milder signal."""
+        pids = {self._row(worker)[0] for worker in range(self._workers)}
+        mine = [process for process in multiprocessing.active_children() if process.pid in pids]
+        for process in mine:
+            with suppress(RuntimeError):  # torch's answer to a process that dies
+                process.kill()
+        for process in mine:
+            with suppress(RuntimeError):
+                process.join(JOINING)
+            if process.is_alive():  # as one that waits for a disk: nobody else is to wait for it
+                processes._children.discard(process)  # type: ignore[attr-defined]
+
+    def _row(self, worker: int) -> tuple[int, int, float]:
+        pid, index, since = self._rows[FIELDS * worker : FIELDS * (worker + 1)]
+        return int(pid), int(index) if pid else -1, since
+
+    def _where(self, index: int) -> str:
+        return f" at {self._name(index)}" if index >= 0 else ""
+
+
+def _read_state(pid: int) -> str:
+    """Return the letter that Linux has for the state of a process; "" where there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return ""
+
+
+def _find_dead(pids: Sequence[int]) -> int:
+    """Return the first of these processes that has ended, or is about to; 0 where none has."""
+    deadline = time.monotonic() + DYING
+    while time.monotonic() < deadline:
+        alive = {process.pid for process in multiprocessing.active_children()}
+        dead = [pid for pid in pids if pid and pid not in alive]
+        if dead:
+            return dead[0]
+        time.sleep(0.01)
+    return 0
+
+
+def describe_shared_memory() -> str:
+    """Say how much of the memory that processes share is free."""
+    if not SHARED_MEMORY.is_dir():
+        return f"no {SHARED_MEMORY} on this machine"
+    usage = shutil.disk_usage(SHARED_MEMORY)
+    return f"{usage.free / GIB:.2f} of {usage.total / GIB:.2f} GiB are free in {SHARED_MEMORY}"
+
+
+class Watchdog:
+    """Ends the processes of a board when one batch is waited for too long.
+
+    It does so from a thread of its own, as the main one may wait where no time-out reaches: for a stopped process to
+    hand over the batch that it has made.
+    """
+
+    def __init__(self, board: Board, patience: float) -> None:
+        self._board, self._patience = board, patience
+        self._since: float | None = None
+        self._failure: str | None = None
+        self._over = Event()
+        self._thread = Thread(target=self._watch, daemon=True, name="watchdog")
+
+    def __enter__(self) -> "Watchdog":
+        """Begin."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Let the thread end."""
+        self._over.set()
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Watch what is done in this context.
+
+        Raises:
+            LoadingError: if it took too long.
+        """
+        self._since = time.monotonic()
+        try:
+            yield
+        except Exception:
+            if self._failure is None:
+                raise
+        finally:
+            self._since = None
+        if self._failure is not None:
+            self._over.set()
+            self._thread.join()  # until all processes are ended
+            raise LoadingError(self._failure)
+
+    def _watch(self) -> None:
+        while not self._over.wait(min(1.0, self._patience / 10)):
+            since = self._since
+            if since is not None and time.monotonic() - since > self._patience:
+                self._failure = self._board.describe(self._patience)
+                self._board.end()
+                if not self._over.wait(GRACE):  # nothing else gets this program out of where it waits
+                    sys.stderr.write(f"error: {self._failure}\n")
+                    sys.stderr.flush()
+                    os._exit(FAILURE)
+                return
+
+
+class WatchedLoader(DataLoader):
+    """A DataLoader that ends with an error where torch's would wait for ever.
+
+    Args:
+        data: as torch takes it.
+        board: that its processes write to.
+        timeout: seconds to wait for a batch.
+        **settings: torch's own.
+    """
+
+    def __init__(self, data: Any, *, board: Board, patience: float, **settings: Any) -> None:
+        super().__init__(data, **settings)
+        self.board, self.patience = board, patience
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        """Yield batches; processes are started at once, not with the first batch.
+
+        Raises:
+            LoadingError: if a process hangs or dies.
+        """
+        if not self.num_workers:
+            return super().__iter__()
+        with Watchdog(self.board, self.patience) as watchdog, watchdog.waiting():  # processes that go on have to answer
+            batches = super().__iter__()
+        _boards.add(self.board)
+        _end_processes_at_exit()
+        return self._watch(batches)
+
+    def _watch(self, batches: Iterator[Any]) -> Iterator[Any]:
+        with Watchdog(self.board, self.patience) as watchdog:
+            while True:
+                with watchdog.waiting(), name_deaths([self]):
+                    batch = next(batches, None)
+                if batch is None:
+                    return
+                yield batch
+
+
+@contextmanager
+def name_deaths(loaders: Sequence[DataLoader]) -> Iterator[None]:
+    """Say of a loading process that dies, which may be noticed anywhere, what it was at.
+
+    Raises:
+        LoadingError: in place of torch's error.
+    """
+    try:
+        yield
+    except (RuntimeError, OSError, EOFError) as error:
+        for loader in loaders:
+            if isinstance(loader, WatchedLoader) and (said := loader.board.describe_death(error)) is not None:
+                loader.board.end()
+                raise LoadingError(said) from error
+        raise
+
+
+_boards: WeakSet[Board] = WeakSet()
+
+
+@cache
+def _end_processes_at_exit() -> None:
+    """Kill the processes that are left when this program ends; called after torch and Python registered theirs."""
+
+    def end() -> None:
+        for board in _boards:
+            board.end()
+
+    atexit.register(end)
+
+
+def collate_shared(items: Sequence[Any], *, collate: Callable[[Any], Any]) -> Any:
+    """Make a batch, and where this is a loading process move its tensors into the memory that processes share.
+
+    torch would do it while it sends the batch, in a thread whose errors go nowhere: a full /dev/shm was a hang.
+    """
+    batch = collate(items)
+    if get_worker_info() is not None:
+        for value in batch:
+            if isinstance(value, torch.Tensor):
+                value.share_memory_()
+    return batch

@@ -1,0 +1,293 @@
+"""A run whose data, configuration or code changed is not resumed without a word; with other classes not at all."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+from PIL import Image
+
+from data.errors import InputError
+from tasks.runs import changes
+from tasks.train.command import train
+from tasks.train.progress import Progress
+from tests.support.runs import CONF, load_config
+from tests.support.trained import recorded
+
+PAGE = (CONF.parent / "docs/troubleshooting.md").read_text(encoding="utf-8")
+DATASETS = {
+    "ssdlite": ("dataset=coco", "dataset.train=train", "dataset.val=val"),
+    "lraspp": ("dataset=masks", "dataset.names=[sky,road]"),
+}
+SMALL = (
+    "backbone=small",
+    "dataset.workers=0",
+    "size=[64,96]",
+    "batch_size=3",
+    "trainer.max_epochs=2",
+    "trainer.accelerator=cpu",
+    "trainer.progress_bar=false",
+    "trainer.log_images=0",
+    "logger=csv",
+)
+
+
+class Cut:
+    """A run that was cut in its second epoch, and its data."""
+
+    def __init__(self, folder: Path) -> None:
+        self.run, self.data = folder / "run", folder / "data"
+        self.labels = self.data / "annotations/instances_train.json"
+
+    def resume(self, *options: str) -> tuple[dict[str, Any] | None, str]:
+        """Resume it; return its metrics or None, and all that it said."""
+        with recorded("tasks") as said:
+            try:
+                metrics = train(load_config("train", f"resume={self.run}", *options))
+            except InputError as error:
+                return None, "\n".join([*said, str(error)])
+        return metrics, "\n".join(said)
+
+    def set(self, **options: object) -> None:
+        """Change options in its config.yaml, by their dotted names."""
+        config = OmegaConf.load(self.run / "config.yaml")
+        for name, value in options.items():
+            OmegaConf.update(config, name, value)
+        OmegaConf.save(config, self.run / "config.yaml")
+
+    def edit(self, change: Callable[[dict[str, Any]], object]) -> None:
+        """Change the COCO file of the training images."""
+        content = json.loads(self.labels.read_text())
+        change(content)
+        self.labels.write_text(json.dumps(content))
+
+
+def write_data(task: str, root: Path) -> None:
+    """Write six images and four, with boxes or masks of two classes."""
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 6), ("val", 4)):
+        images = root / split if task == "ssdlite" else root / "images" / split
+        images.mkdir(parents=True)
+        names = [f"{split}_{index}.png" for index in range(count)]
+        for name in names:
+            Image.fromarray(rng.integers(0, 256, (64, 96, 3), dtype=np.uint8)).save(images / name)
+        if task == "lraspp":
+            (root / "masks" / split).mkdir(parents=True)
+            for name in names:
+                Image.fromarray(rng.integers(0, 2, (64, 96), dtype=np.uint8)).save(root / "masks" / split / name)
+            continue
+        entries = [{"id": i, "file_name": name, "height": 64, "width": 96} for i, name in enumerate(names, 1)]
+        boxes = [
+            {"id": i, "image_id": i, "category_id": 1 + i % 2, "bbox": [10 + i, 12, 40, 30], "area": 1200, "iscrowd": 0}
+            for i in range(1, count + 1)
+        ]
+        categories = [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]
+        path = root / f"annotations/instances_{split}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"images": entries, "annotations": boxes, "categories": categories}))
+
+
+def write_cut_run(task: str, folder: Path, *options: str) -> None:
+    """Train one epoch of two; every number of the test's data is made up."""
+    write_data(task, folder / "data")
+    start = Progress.on_train_epoch_start
+
+    def fail(self: Progress, trainer: Any, module: Any) -> None:
+        if trainer.current_epoch == 1:
+            raise RuntimeError("power cut")
+        start(self, trainer, module)
+
+    places = (f"dataset.root={folder / 'data'}", f"out={folder / 'run'}")
+    config = load_config("train", f"task={task}", *DATASETS[task], *SMALL, *places, *options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Progress, "on_train_epoch_start", fail)
+        with pytest.raises(RuntimeError, match="power cut"):
+            train(config)
+
+
+@pytest.fixture(scope="module")
+def cut_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folders = {}
+    for name, options in (("ssdlite", ()), ("lraspp", ()), ("deep", ("check_data=deep",))):
+        folders[name] = tmp_path_factory.mktemp(name)
+        write_cut_run("lraspp" if name == "deep" else name, folders[name], *options)
+    return folders
+
+
+@pytest.fixture
+def copy(cut_runs: dict[str, Path], tmp_path: Path) -> Callable[[str], Cut]:
+    """Return a function that copies a cut run and its data, which moves them too."""
+
+    def make(name: str) -> Cut:
+        shutil.copytree(cut_runs[name], tmp_path / name)
+        cut = Cut(tmp_path / name)
+        cut.set(**{"dataset.root": str(cut.data)})
+        return cut
+
+    return make
+
+
+def drop_image(cut: Cut) -> None:
+    cut.edit(lambda content: content["images"].pop(0))
+    cut.edit(lambda content: content["annotations"].pop(0))
+
+
+def add_image(cut: Cut) -> None:
+    shutil.copy(cut.data / "train/train_0.png", cut.data / "train/new.png")
+    entry = {"id": 99, "file_name": "new.png", "height": 64, "width": 96}
+    cut.edit(lambda content: content["images"].append(entry))
+
+
+def move_box(cut: Cut) -> None:
+    cut.edit(lambda content: content["annotations"][0]["bbox"].__setitem__(0, 20))
+
+
+def reverse(cut: Cut) -> None:
+    cut.edit(lambda content: content["images"].reverse())
+
+
+def blacken(cut: Cut, path: str = "train/train_0.png", later: int = 5) -> None:
+    """Write other pixels, in a file of the same size, some seconds later."""
+    file = cut.data / path
+    before = file.stat()
+    with Image.open(file) as image:
+        black = image.point(lambda value: 0)
+    black.save(file)
+    content = file.read_bytes()
+    file.write_bytes(content + b"\0" * (before.st_size - len(content)))
+    os.utime(file, (before.st_mtime + later, before.st_mtime + later))
+    assert file.stat().st_size == before.st_size
+
+
+CHANGES = [
+    (drop_image, ["train: images removed: 1    train_0.png", "train: images"]),
+    (add_image, ["train: images added: 1    new.png"]),
+    (move_box, ["train: labels changed: 1", "train_0.png"]),
+    (reverse, ["train: order of the images", "train_5.png, train_4.png, train_3.png"]),
+    (blacken, ["train: images written since: 1", "train_0.png"]),
+    (lambda cut: blacken(cut, "val/val_1.png"), ["val: images written since: 1", "val_1.png"]),
+    (lambda cut: cut.set(**{"trainer.max_epochs": 4}), ["trainer.max_epochs  2       4"]),
+    (lambda cut: cut.set(lr=0.5), ["lr"]),
+]
+
+
+@pytest.mark.parametrize(("change", "table"), CHANGES)
+def test_a_change_is_refused_with_a_table_of_what_changed(
+    change: Callable[[Cut], None], table: list[str], copy: Callable[[str], Cut]
+) -> None:
+    cut = copy("ssdlite")
+    change(cut)
+    weights = (cut.run / "checkpoints/last.ckpt").read_bytes()
+    metrics, said = cut.resume()
+    assert metrics is None
+    assert [line for line in table if line.split() and " ".join(line.split()) not in " ".join(said.split())] == []
+    assert "resume_anyway=true to go on with what there is now" in said
+    assert (cut.run / "checkpoints/last.ckpt").read_bytes() == weights
+
+
+def test_who_insists_goes_on_and_is_told_what_changed(copy: Callable[[str], Cut]) -> None:
+    cut = copy("ssdlite")
+    move_box(cut)
+    metrics, said = cut.resume("resume_anyway=true")
+    assert metrics is not None
+    assert "train: labels changed: 1" in said
+    assert "changed" not in cut.resume()[1], "what was insisted on is what the run is made of now"
+
+
+def test_a_run_whose_data_moved_goes_on(copy: Callable[[str], Cut]) -> None:
+    metrics, said = copy("ssdlite").resume()
+    assert metrics is not None
+    assert "changed" not in said
+
+
+@pytest.mark.parametrize("path", ["images/train/train_0.png", "masks/train/train_0.png"])
+def test_other_pixels_of_images_and_masks_are_noticed(path: str, copy: Callable[[str], Cut]) -> None:
+    cut = copy("lraspp")
+    blacken(cut, path)
+    metrics, said = cut.resume()
+    assert metrics is None
+    assert ("train: images written since: 1" if "images" in path else "train: labels changed: 1") in said
+
+
+@pytest.mark.parametrize("path", ["images/train/train_0.png", "masks/train/train_0.png"])
+def test_a_deep_check_notices_what_keeps_its_size_and_time(path: str, copy: Callable[[str], Cut]) -> None:
+    cut = copy("deep")
+    blacken(cut, path, later=0)
+    metrics, said = cut.resume()
+    assert metrics is None
+    assert ("train: images changed: 1" if "images" in path else "train: labels changed: 1") in said
+
+
+def test_a_deep_check_lets_files_pass_that_were_only_written_again(copy: Callable[[str], Cut]) -> None:
+    cut = copy("deep")
+    for path in cut.data.rglob("*.png"):
+        os.utime(path)
+    assert cut.resume()[0] is not None
+
+
+def swap(content: dict[str, Any]) -> None:
+    first, second = content["categories"]
+    first["name"], second["name"] = second["name"], first["name"]
+
+
+def remove(content: dict[str, Any]) -> None:
+    content["categories"].pop()
+    content["annotations"] = [box for box in content["annotations"] if box["category_id"] == 1]
+
+
+CLASSES = [
+    (swap, "class 0 was 'cat' and is 'dog'; class 1 was 'dog' and is 'cat'"),
+    (lambda content: content["categories"].append({"id": 3, "name": "cow"}), "'cow' is new"),
+    (lambda content: content["categories"][1].update(name="cow"), "'dog' is gone; 'cow' is new"),
+    (remove, "'dog' is gone"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), CLASSES)
+@pytest.mark.parametrize("recorded_too", [True, False])
+def test_other_classes_are_refused_even_where_the_user_insists(
+    change: Callable[[dict[str, Any]], None], message: str, recorded_too: bool, copy: Callable[[str], Cut]
+) -> None:
+    cut = copy("ssdlite")
+    for split in ("train", "val"):
+        cut.labels = cut.data / f"annotations/instances_{split}.json"
+        cut.edit(change)
+    if not recorded_too:  # a run of before these notes
+        (cut.run / changes.INPUTS).unlink()
+        (cut.run / "data.json").unlink()
+    metrics, said = cut.resume("resume_anyway=true")
+    assert metrics is None
+    assert message in said
+
+
+def test_a_run_of_before_the_notes_is_held_against_the_hash_of_its_data(copy: Callable[[str], Cut]) -> None:
+    cut = copy("ssdlite")
+    (cut.run / changes.INPUTS).unlink()
+    move_box(cut)
+    metrics, said = cut.resume()
+    assert metrics is None
+    assert "train: hash" in said
+
+
+def test_other_code_or_versions_are_refused(copy: Callable[[str], Cut], monkeypatch: pytest.MonkeyPatch) -> None:
+    cut = copy("ssdlite")
+    monkeypatch.setattr(changes, "hash_code", lambda: "of-another-day")
+    metrics, said = cut.resume()
+    assert metrics is None
+    assert "of-another-day" in said
+
+
+def test_what_changes_no_number_may_change(copy: Callable[[str], Cut]) -> None:
+    cut = copy("ssdlite")
+    cut.set(**{"dataset.workers": 1, "dataset.timeout": 60, "logger": "none", "dataset.cache": "memory"})
+    assert cut.resume()[0] is not None
+
+
+def test_the_page_explains_the_messages() -> None:
+    assert "resume: 2 things have changed since RUN was started, see above" in PAGE
+    assert "resume: the classes of the data changed since RUN was started" in PAGE
