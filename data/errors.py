@@ -1,4 +1,4 @@
-"""The one error that means: the input is wrong, not the program."""
+"""The errors that mean: not the program is wrong, but its input, or what became of it."""
 
 
 class InputError(ValueError):
@@ -6,4 +6,11 @@ class InputError(ValueError):
 
     The commands print its message without a traceback and exit with status 2. Where one entry of a data set's files is
     to blame, it is a `data.findings.EntryError`.
+    """
+
+
+class RunError(RuntimeError):
+    """What was begun cannot go on, though nothing is wrong with the program; exit status 1.
+
+    The message says what happened, what was kept and what to try.
     """

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from data.signals import signals_held
 from data.transforms import DetectionItem, SegmentationItem
 
 Key = tuple[int, int]  # epoch, index
@@ -75,19 +76,30 @@ class EpochSampler(Sampler[Key]):
         self.shuffle = shuffle
         self.seed = seed
         self.epoch = 0
+        self.start = 0  # keys of the epoch that are passed over
 
     def __len__(self) -> int:
+        """Return the keys of a whole epoch."""
         return self.length
 
+    def go_to(self, epoch: int, start: int) -> None:
+        """Choose the order of `epoch`, without its first `start` keys: where a resumed run goes on."""
+        self.epoch, self.start = epoch, start
+
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order of `epoch`; Lightning calls this before each."""
-        self.epoch = epoch
+        """Choose the order of `epoch`; Lightning calls this before each, but after the first's iterator is made."""
+        if epoch != self.epoch:
+            self.go_to(epoch, 0)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """Return the indices (N,) in the order of an epoch."""
+        if self.shuffle:
+            return np.random.default_rng((self.seed, epoch)).permutation(self.length)
+        return np.arange(self.length)
 
     def __iter__(self) -> Iterator[Key]:
-        order = np.arange(self.length)
-        if self.shuffle:
-            order = np.random.default_rng((self.seed, self.epoch)).permutation(self.length)
-        return ((self.epoch, int(index)) for index in order)
+        epoch = self.epoch
+        return ((epoch, int(index)) for index in self.order(epoch)[self.start :])
 
 
 def stack_images(images: Sequence[np.ndarray]) -> Tensor:
@@ -117,6 +129,17 @@ def collate_segmentation(items: Sequence[SegmentationItem]) -> SegmentationBatch
     return SegmentationBatch(stack_images([item.image for item in items]), masks, names)
 
 
+class Loader(DataLoader):
+    """A DataLoader whose processes leave signals to this one, which decides when they end.
+
+    Signals that go to all processes of a group, as Ctrl-C does, or of a job would end them in the middle of a step.
+    """
+
+    def _get_iterator(self) -> Any:
+        with signals_held():  # processes that are started inherit it
+            return super()._get_iterator()
+
+
 def build_loader(
     data: Transformed, *, collate: Callable[[Any], Any], batch_size: int, shuffle: bool, workers: int
 ) -> DataLoader:
@@ -130,7 +153,7 @@ def build_loader(
         workers: processes that decode and transform; 0 does it in this one.
     """
     cv2.setNumThreads(0)  # the workers use the cores; and a worker forked while OpenCV has threads may hang
-    return DataLoader(
+    return Loader(
         data,
         batch_size=batch_size,
         sampler=EpochSampler(len(data), shuffle=shuffle, seed=data.seed),
@@ -139,4 +162,5 @@ def build_loader(
         num_workers=workers,
         persistent_workers=workers > 0,
         pin_memory=torch.cuda.is_available(),
+        generator=torch.Generator(),  # else torch's own random state would depend on the number of processes
     )

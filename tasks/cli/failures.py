@@ -4,9 +4,10 @@ import errno
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
+from signal import Signals
 from typing import Any
 
-from data.errors import InputError
+from data.errors import InputError, RunError
 from tasks.files import WriteError
 
 OURS = Path(__file__).parents[2]  # the folder that all of this program's packages lie in
@@ -14,6 +15,23 @@ MEMORY = ("can't allocate memory", "out of memory", "CUDA error: out of memory",
 KILLED = ("is killed by signal: Killed", "out of shared memory", "Shared memory manager connection has timed out")
 ON_GPU = ("CUDA", "CUBLAS", "MPS")
 INPUT, FAILURE = 2, 1  # exit statuses
+
+
+class Stopped(BaseException):
+    """A signal ended the command; what was done is kept.
+
+    Args:
+        signal: which.
+        hint: how to go on.
+
+    Attributes:
+        status: the command's exit status, as shells have it.
+    """
+
+    def __init__(self, signal: Signals, hint: str = "") -> None:
+        super().__init__(f"stopped by {signal.name}{hint and f'; {hint}'}")
+        self.signal = signal
+        self.status = 128 + signal
 
 
 def explain(error: BaseException, config: Mapping[Any, Any] | None = None) -> tuple[str, int]:
@@ -28,6 +46,8 @@ def explain(error: BaseException, config: Mapping[Any, Any] | None = None) -> tu
     """
     if isinstance(error, InputError):
         return last_message(error), INPUT
+    if isinstance(error, RunError):
+        return str(error), FAILURE
     if runs_out_of_memory(error):
         return advise_on_memory(error, config or {}), FAILURE
     if any(sign in str(error) for sign in KILLED):

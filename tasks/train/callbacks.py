@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, WeightAveraging
+from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 from torch import Tensor
 
 from tasks.models.description import Description
@@ -68,7 +69,7 @@ class StopEarly(EarlyStopping):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Stop at once where the checkpoint is of the epoch that was the last."""
-        if self.stopped_epoch:
+        if self.stopping_reason is not EarlyStoppingReason.NOT_STOPPED:
             logger.info("training had stopped early, in epoch %d; it is not continued", self.stopped_epoch + 1)
             trainer.should_stop = True
 
