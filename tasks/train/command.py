@@ -74,7 +74,7 @@ def run(config: TrainConfig, signals: Signals) -> Metrics:
     """Do what `train` does, until a signal ends it."""
     started = time.perf_counter()
     config, out, last = plan_run(config)
-    finished = None if last is None else find_finished(out)
+    finished = None if last is None else find_finished(out, epochs=config.trainer.max_epochs)
     if finished is not None:
         return report_finished(out, finished)
     check_compiler(config.trainer.compile)

@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, NamedTuple
 
 import lightning as L
@@ -14,7 +15,9 @@ from tasks.files import METRICS, Metrics
 from tasks.models.description import Description
 from tasks.report.page import REPORT
 from tasks.runs.environment import read_starts
+from tasks.runs.folder import CHECKPOINTS, LAST
 from tasks.runs.reading import read_json
+from tasks.train.callbacks import StopEarly
 from tasks.train.config import TrainConfig
 
 RANDOM = "random"  # the states, in checkpoints
@@ -36,12 +39,31 @@ class Position(NamedTuple):
     logged: int
 
 
-def find_finished(out: Path) -> Metrics | None:
-    """Return the metrics of a run that there is nothing to do for; None if there is."""
+def find_finished(out: Path, *, epochs: int) -> Metrics | None:
+    """Return the metrics of a run that there is nothing to do for; None if there is, or it cannot be told.
+
+    Args:
+        out: its folder.
+        epochs: that it is to have.
+    """
     starts = read_starts(out)
     if not starts or starts[-1].get("seconds") is None or not (out / REPORT).is_file():
         return None
-    return read_json(out / METRICS) or None
+    try:
+        content = torch.load(out / CHECKPOINTS / LAST, map_location="cpu", weights_only=True, mmap=True)
+        position = find_position(content["loops"]["fit_loop"])
+        stops = [state for name, state in content["callbacks"].items() if name.startswith(StopEarly.__name__)]
+    except (
+        OSError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+        UnpicklingError,
+    ):  # named when it is gone on with
+        return None
+    over = position.epoch >= epochs or any(state["stopping_reason"] for state in stops)
+    return read_json(out / METRICS) or None if over else None
 
 
 def check_task(path: Path, description: Description, config: TrainConfig) -> None:
@@ -82,7 +104,7 @@ def read_position(path: Path, config: TrainConfig, module: nn.Module, *, batches
         )
     _check_tensors(path, content.get("current_model_state", content["state_dict"]), module)
     try:
-        position = _find_position(content["loops"]["fit_loop"])
+        position = find_position(content["loops"]["fit_loop"])
     except (KeyError, TypeError) as error:
         raise InputError(f"resume: {path} does not say where it was written: {error!r}") from error
     epochs = config.trainer.max_epochs
@@ -110,7 +132,12 @@ def _check_tensors(path: Path, found: dict[str, Any], module: nn.Module) -> None
         )
 
 
-def _find_position(loop: dict[str, Any]) -> Position:
+def find_position(loop: dict[str, Any]) -> Position:
+    """Return the position that the progress of Lightning's loop tells.
+
+    Raises:
+        KeyError, TypeError: if it tells none.
+    """
     epochs = loop["epoch_progress"]["current"]
     epoch, begun = epochs["processed"], epochs["started"]
     batch = loop["epoch_loop.batch_progress"]["current"]["completed"] if begun > epoch else 0

@@ -32,7 +32,9 @@ class Steps(_TrainingEpochLoop):
     def advance(self, data_fetcher: _DataFetcher) -> None:
         """Do a step; none where a run goes on that was cut between its epoch's last step and the evaluation."""
         self.val_loop.restarting = False  # an evaluation is never gone on with, but begun anew
-        if not (self.restarting and self._num_ready_batches_reached()):
+        if self.restarting and self._num_ready_batches_reached():
+            self.val_loop.batch_progress.total.reset()  # of the one that was cut
+        else:
             super().advance(data_fetcher)
 
     def on_advance_end(self, data_fetcher: _DataFetcher) -> None:
