@@ -95,7 +95,7 @@ VARIANTS = (
     ),
     Variant("evaluated at the end", "ssdlite", ("trainer.check_val_every_n_epoch=3", "dataset.workers=1", STEPWISE)),
     Variant("distillation", "ssdlite", (TEACHER, "dataset.workers=1", STEPWISE)),
-    Variant("bfloat16", "ssdlite", ("trainer.precision=bf16-mixed", "dataset.workers=0", STEPWISE)),
+    Variant("bfloat16", "lraspp", ("trainer.precision=bf16-mixed", "dataset.workers=0", STEPWISE)),
     Variant("tensorflow's recipe", "ssdlite_tensorflow", ("dataset.workers=2", "trainer.save_every=3steps")),
     Variant("workers 0", "lraspp", ("dataset.workers=0", STEPWISE)),
     Variant("workers 2, all losses", "lraspp", (*EVERYTHING, "dataset.workers=2", "trainer.save_every=2steps")),

@@ -34,6 +34,13 @@ class Stopped(BaseException):
         self.status = 128 + signal
 
 
+def find_stop(error: BaseException | None) -> Stopped | None:
+    """Return the signal in the course of which an error came, as where what was under way fails to be torn down."""
+    while error is not None and not isinstance(error, Stopped):
+        error = error.__context__
+    return error
+
+
 def explain(error: BaseException, config: Mapping[Any, Any] | None = None) -> tuple[str, int]:
     """Say what went wrong.
 

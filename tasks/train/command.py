@@ -14,7 +14,7 @@ from torch import Tensor
 
 from data.errors import InputError
 from data.findings import refuse
-from tasks.cli.failures import Stopped
+from tasks.cli.failures import Stopped, find_stop
 from tasks.cli.folders import owning
 from tasks.drawing.curves import plot_curves
 from tasks.evaluate.command import evaluate_to, log_metrics
@@ -139,7 +139,10 @@ def advised(out: Path) -> Iterator[None]:
         raise KeyboardInterrupt(advise(out)) from None
     except NotFiniteError:  # would come again
         raise
-    except Exception:
+    except Exception as error:
+        hidden = find_stop(error)
+        if hidden is not None:
+            raise Stopped(hidden.signal, advise(out)) from None
         logger.info(advise(out))
         raise
 

@@ -65,8 +65,10 @@ class Progress(L.Callback):
         self._start = self._begin - self.seconds
         self._loss = self._loss.to(pl_module.device)
         self._done = 0  # batches since the start
-        left = ((trainer.max_epochs or 0) - trainer.current_epoch) * int(trainer.num_training_batches)
-        self._total = left - trainer.fit_loop.epoch_loop.batch_progress.current.completed
+        self._total = ((trainer.max_epochs or 0) - trainer.current_epoch) * int(trainer.num_training_batches)
+        loop = trainer.fit_loop.epoch_loop
+        if loop.restarting:  # in the middle of an epoch
+            self._total -= loop.batch_progress.current.completed
         self.display.start()
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -46,12 +46,15 @@ class Steps(_TrainingEpochLoop):
             return
         if self._should_check_val_fx(data_fetcher):
             self.keeper.look(self.trainer, evaluates=True)
+        stop = None
         try:
             super().on_advance_end(data_fetcher)
-        except Stopped:
+        except Stopped as error:
+            stop = error
+        if stop is not None:  # what fails here is not in the course of another error
             self._leave_evaluation()
             self.keeper.save(self.trainer)
-            raise
+            raise stop
 
     def _leave_evaluation(self) -> None:
         """Put everything back to where it was before the evaluation that is under way."""

@@ -14,7 +14,7 @@ import torch
 from data.signals import ENDING
 from tasks.cli.failures import Stopped
 from tasks.evaluate.progress import EvaluationProgress
-from tasks.train.command import advise, train
+from tasks.train.command import advise, advised, train
 from tasks.train.preparation import build_loader, open_data
 from tasks.train.progress import Progress
 from tasks.train.resuming import find_position
@@ -127,6 +127,17 @@ def test_in_the_final_evaluation_a_signal_ends_at_once_and_it_is_done_again(
         with pytest.raises(Stopped, match="to go on from the last checkpoint"):
             train(load_config("train", f"resume={out}"))
     assert train(load_config("train", f"resume={out}")) == whole.metrics
+
+
+def test_what_fails_while_a_stopped_run_is_torn_down_does_not_hide_the_signal(tmp_path: Path) -> None:
+    def tear_down() -> None:
+        try:
+            raise Stopped(signal.SIGTERM)
+        finally:
+            raise RuntimeError("Please call `iter(combined_loader)` first.")
+
+    with pytest.raises(Stopped, match="stopped by SIGTERM; before the first checkpoint"), advised(tmp_path):
+        tear_down()
 
 
 def test_a_second_interrupt_ends_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
