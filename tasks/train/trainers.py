@@ -99,7 +99,7 @@ def build_callbacks(config: TrainConfig, checkpoints: Path, *, description: Desc
     stop_at = None if config.overfit is None else task.learned
     if settings.early_stopping is not None or stop_at is not None:
         patience = settings.early_stopping or settings.max_epochs
-        callbacks.append(StopEarly(metric, mode="max", patience=patience, stopping_threshold=stop_at))
+        callbacks.append(StopEarly(metric, patience=patience, threshold=stop_at))
     return callbacks
 
 

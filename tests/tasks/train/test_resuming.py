@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.faults.resuming import compare, measure
+from benchmarks.faults.likeness import compare
+from benchmarks.faults.resuming import measure
 from data.errors import InputError
 from tasks.train.command import train
 from tasks.train.resuming import read_random, restore_random
