@@ -84,13 +84,18 @@ EVERYTHING = (
 TEACHER = "distill.teacher={teacher}"
 STEPWISE = "trainer.save_every=1steps"
 VARIANTS = (
+    Variant("workers null, defaults", "ssdlite", ("dataset.workers=null", "logger=tensorboard")),
+    Variant("workers 2, auxiliary head", "raspp", (*EVERYTHING, "dataset.workers=2", "trainer.save_every=2steps")),
+    Variant("workers 0", "lraspp", ("dataset.workers=0", STEPWISE)),
+    Variant("accumulation, cache", "ssdlite", ("trainer.accumulate_grad_batches=2", "dataset.cache=memory", STEPWISE)),
+    Variant("workers 1, accumulation", "raspp", ("dataset.workers=1", "trainer.accumulate_grad_batches=3", STEPWISE)),
+    Variant("early stopping", "ssdlite", ("trainer.early_stopping=1", "lr=1e-6", "dataset.workers=1", STEPWISE)),
+    Variant("distillation, cache", "lraspp", (TEACHER, "dataset.workers=1", "dataset.cache=memory", STEPWISE)),
+    Variant("workers 2", "ssdlite", ("dataset.workers=2", "trainer.save_every=2steps")),
+    Variant("workers 0", "raspp", ("dataset.workers=0", STEPWISE)),
     Variant("workers 0", "ssdlite", ("dataset.workers=0", STEPWISE)),
     Variant("workers 1", "ssdlite", ("dataset.workers=1", STEPWISE)),
-    Variant("workers 2", "ssdlite", ("dataset.workers=2", "trainer.save_every=2steps")),
-    Variant("workers null, defaults", "ssdlite", ("dataset.workers=null", "logger=tensorboard")),
-    Variant("accumulation, cache", "ssdlite", ("trainer.accumulate_grad_batches=2", "dataset.cache=memory", STEPWISE)),
     Variant("no averaging, rmsprop", "ssdlite", ("trainer.ema_decay=0", "optimizer=rmsprop", "dataset.workers=2")),
-    Variant("early stopping", "ssdlite", ("trainer.early_stopping=1", "lr=1e-6", "dataset.workers=1", STEPWISE)),
     Variant(
         "evaluated every 2nd epoch", "ssdlite", ("trainer.check_val_every_n_epoch=2", "dataset.workers=2", STEPWISE)
     ),
@@ -98,12 +103,7 @@ VARIANTS = (
     Variant("distillation", "ssdlite", (TEACHER, "dataset.workers=1", STEPWISE)),
     Variant("bfloat16", "lraspp", ("trainer.precision=bf16-mixed", "dataset.workers=0", STEPWISE)),
     Variant("tensorflow's recipe", "ssdlite_tensorflow", ("dataset.workers=2", "trainer.save_every=3steps")),
-    Variant("workers 0", "lraspp", ("dataset.workers=0", STEPWISE)),
     Variant("workers 2, all losses", "lraspp", (*EVERYTHING, "dataset.workers=2", "trainer.save_every=2steps")),
-    Variant("distillation, cache", "lraspp", (TEACHER, "dataset.workers=1", "dataset.cache=memory", STEPWISE)),
-    Variant("workers 0", "raspp", ("dataset.workers=0", STEPWISE)),
-    Variant("workers 1, accumulation", "raspp", ("dataset.workers=1", "trainer.accumulate_grad_batches=3", STEPWISE)),
-    Variant("workers 2, auxiliary head", "raspp", (*EVERYTHING, "dataset.workers=2", "trainer.save_every=2steps")),
     Variant("workers null, defaults", "raspp", ("dataset.workers=null",)),
 )
 
