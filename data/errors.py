@@ -1,4 +1,4 @@
-"""The errors that mean: the input is wrong, or the machine failed, not the program."""
+"""The errors that mean: not the program is wrong, but its input, the machine, or what became of a run."""
 
 
 class InputError(ValueError):
@@ -9,5 +9,12 @@ class InputError(ValueError):
     """
 
 
-class LoadingError(RuntimeError):
-    """A process that loads data hangs or died: its message says which, and what it was at; exit status 1."""
+class RunError(RuntimeError):
+    """What was begun cannot go on, though nothing is wrong with the program; exit status 1.
+
+    The message says what happened, what was kept and what to try.
+    """
+
+
+class LoadingError(RunError):
+    """A process that loads data hangs or died: its message says which, and what it was at."""

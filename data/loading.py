@@ -91,19 +91,30 @@ class EpochSampler(Sampler[Key]):
         self.shuffle = shuffle
         self.seed = seed
         self.epoch = 0
+        self.start = 0  # keys of the epoch that are passed over
 
     def __len__(self) -> int:
+        """Return the keys of a whole epoch."""
         return self.length
 
+    def go_to(self, epoch: int, start: int) -> None:
+        """Choose the order of `epoch`, without its first `start` keys: where a resumed run goes on."""
+        self.epoch, self.start = epoch, start
+
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order of `epoch`; Lightning calls this before each."""
-        self.epoch = epoch
+        """Choose the order of `epoch`; Lightning calls this before each, but after the first's iterator is made."""
+        if epoch != self.epoch:
+            self.go_to(epoch, 0)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """Return the indices (N,) in the order of an epoch."""
+        if self.shuffle:
+            return np.random.default_rng((self.seed, epoch)).permutation(self.length)
+        return np.arange(self.length)
 
     def __iter__(self) -> Iterator[Key]:
-        order = np.arange(self.length)
-        if self.shuffle:
-            order = np.random.default_rng((self.seed, self.epoch)).permutation(self.length)
-        return ((self.epoch, int(index)) for index in order)
+        epoch = self.epoch
+        return ((epoch, int(index)) for index in self.order(epoch)[self.start :])
 
 
 def stack_images(images: Sequence[np.ndarray]) -> Tensor:
@@ -165,6 +176,7 @@ def build_loader(
         num_workers=workers,
         persistent_workers=workers > 0,
         pin_memory=torch.cuda.is_available(),
+        generator=torch.Generator(),  # else torch's own random state would depend on the number of processes
     )
 
 

@@ -27,6 +27,7 @@ from torch.utils.data import DataLoader, get_worker_info
 
 from data.cache import GIB, SHARED_MEMORY
 from data.errors import LoadingError
+from data.signals import signals_held
 
 logger = logging.getLogger(__name__)
 
@@ -209,6 +210,9 @@ class Watchdog:
 class WatchedLoader(DataLoader):
     """A DataLoader that ends with an error where torch's would wait for ever.
 
+    Its processes leave signals to this one, which decides when they end: those that go to all processes of a group, as
+    Ctrl-C does, or of a job would end them in the middle of a step.
+
     Args:
         data: as torch takes it.
         board: that its processes write to.
@@ -233,6 +237,10 @@ class WatchedLoader(DataLoader):
         _boards.add(self.board)
         _end_processes_at_exit()
         return self._watch(batches)
+
+    def _get_iterator(self) -> Any:
+        with signals_held():  # processes that are started inherit it
+            return super()._get_iterator()
 
     def _watch(self, batches: Iterator[Any]) -> Iterator[Any]:
         with Watchdog(self.board, self.patience) as watchdog:

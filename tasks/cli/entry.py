@@ -12,7 +12,7 @@ import hydra
 from omegaconf import DictConfig
 
 import conf
-from tasks.cli.failures import explain
+from tasks.cli.failures import Stopped, explain
 from tasks.cli.options import keep_text, read_options
 from tasks.cli.overrides import CommandLine, check_flags, explain_override
 from tasks.cli.terminal import guarded
@@ -60,7 +60,7 @@ def clear_errors(
     """Turn what is raised into one line on stderr and an exit status; with `debug` let it pass with its traceback.
 
     Status 2 is for what the user can put right in the command or the data, 1 for what the machine or this program
-    failed at, 130 for Ctrl-C.
+    failed at, 130 for Ctrl-C, 128 and the number of another signal.
 
     Args:
         debug: whether the user wants tracebacks.
@@ -69,6 +69,8 @@ def clear_errors(
     """
     try:
         yield
+    except Stopped as stop:
+        _leave(str(stop), stop.status)
     except KeyboardInterrupt as error:
         _leave(f"stopped: {error}" if str(error) else "stopped", STOPPED)
     except SystemExit as error:

@@ -4,9 +4,10 @@ import errno
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
+from signal import Signals
 from typing import Any
 
-from data.errors import InputError, LoadingError
+from data.errors import InputError, RunError
 from tasks.files import WriteError
 
 OURS = Path(__file__).parents[2]  # the folder that all of this program's packages lie in
@@ -16,6 +17,30 @@ NO_SHARED_MEMORY = ("unable to allocate shared memory", "unable to write to file
 FEWER = "try dataset.workers=0, or fewer than now"
 ON_GPU = ("CUDA", "CUBLAS", "MPS")
 INPUT, FAILURE = 2, 1  # exit statuses
+
+
+class Stopped(BaseException):
+    """A signal ended the command; what was done is kept.
+
+    Args:
+        signal: which.
+        hint: how to go on.
+
+    Attributes:
+        status: the command's exit status, as shells have it.
+    """
+
+    def __init__(self, signal: Signals, hint: str = "") -> None:
+        super().__init__(f"stopped by {signal.name}{hint and f'; {hint}'}")
+        self.signal = signal
+        self.status = 128 + signal
+
+
+def find_stop(error: BaseException | None) -> Stopped | None:
+    """Return the signal in the course of which an error came, as where what was under way fails to be torn down."""
+    while error is not None and not isinstance(error, Stopped):
+        error = error.__context__
+    return error
 
 
 def explain(error: BaseException, config: Mapping[Any, Any] | None = None) -> tuple[str, int]:
@@ -30,7 +55,7 @@ def explain(error: BaseException, config: Mapping[Any, Any] | None = None) -> tu
     """
     if isinstance(error, InputError):
         return last_message(error), INPUT
-    if isinstance(error, LoadingError):
+    if isinstance(error, RunError):
         return str(error), FAILURE
     if runs_out_of_memory(error):
         return advise_on_memory(error, config or {}), FAILURE

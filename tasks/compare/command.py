@@ -18,7 +18,14 @@ from tasks.task import KINDS
 logger = logging.getLogger(__name__)
 
 UNSET = "null"  # an option that a run of another version does not have is one that is not set
-UNIMPORTANT = ("out", "resume", "debug", "trainer.progress_bar")  # options that change no result
+UNIMPORTANT = (
+    "out",
+    "resume",
+    "debug",
+    "trainer.progress_bar",
+    "trainer.save_every",
+    "trainer.nan_patience",
+)  # options that change no result
 
 
 def compare_to(

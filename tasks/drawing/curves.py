@@ -56,15 +56,18 @@ def read_number(text: str | None) -> float:
 
 
 def read_series(csv_paths: Sequence[Path]) -> Series:
-    """Return every column's finite numbers and their steps; columns without any are left out."""
-    points: dict[str, list[tuple[float, float]]] = {}
+    """Return every column's finite numbers and their steps; columns without any are left out.
+
+    Of a step that was done again, after a run was cut off and resumed, it is the last number.
+    """
+    points: dict[str, dict[float, float]] = {}
     for csv_path in csv_paths:
         for row in read_rows(csv_path):
             for name in row.keys() - {"step", "epoch"}:
                 step, value = read_number(row.get("step")), read_number(row[name])
                 if abs(step) < LARGEST and abs(value) < LARGEST:
-                    points.setdefault(name, []).append((step, value))
-    return {name: (np.array(pairs)[:, 0], np.array(pairs)[:, 1]) for name, pairs in points.items()}
+                    points.setdefault(name, {})[step] = value
+    return {name: (np.array(list(pairs)), np.array(list(pairs.values()))) for name, pairs in points.items()}
 
 
 def smooth(values: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 CONFIG = "config.yaml"
 CHECKPOINTS = "checkpoints"
+LAST = "last.ckpt"  # in there: what a run goes on from
 LOGS = "logs"
 WEIGHTS = "model.safetensors"  # what a finished run has
 

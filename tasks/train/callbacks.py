@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, WeightAveraging
+from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 from torch import Tensor
 
 from tasks.models.description import Description
@@ -64,13 +65,34 @@ class Checkpoints(ModelCheckpoint):
 
 
 class StopEarly(EarlyStopping):
-    """Lightning's early stopping, which also keeps a run from going on that had stopped before it was resumed."""
+    """Lightning's early stopping, which also keeps a run from going on that had stopped before it was resumed.
+
+    An evaluation counts once, though it may be done again: best.ckpt is written right after it.
+    """
+
+    def __init__(self, metric: str, *, patience: int, threshold: float | None) -> None:
+        super().__init__(metric, mode="max", patience=patience, stopping_threshold=threshold)
+        self._counted = -1  # optimizer step of the last evaluation
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed run needs to know."""
+        return {**super().state_dict(), "counted": self._counted}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore it; checkpoints of earlier versions do not say what was counted."""
+        super().load_state_dict(state_dict)
+        self._counted = state_dict.get("counted", -1)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Stop at once where the checkpoint is of the epoch that was the last."""
-        if self.stopped_epoch:
+        if self.stopping_reason is not EarlyStoppingReason.NOT_STOPPED:
             logger.info("training had stopped early, in epoch %d; it is not continued", self.stopped_epoch + 1)
             trainer.should_stop = True
+
+    def _run_early_stopping_check(self, trainer: L.Trainer) -> None:
+        if trainer.global_step != self._counted:
+            self._counted = trainer.global_step
+            super()._run_early_stopping_check(trainer)
 
 
 class Describe(L.Callback):

@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,12 +11,12 @@ import lightning as L
 import torch
 from omegaconf import OmegaConf
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from data.errors import InputError
 from data.findings import refuse
 from data.loading import check_shared_memory
 from data.watchdog import name_deaths
+from tasks.cli.failures import Stopped, find_stop
 from tasks.cli.folders import owning
 from tasks.drawing.curves import plot_curves
 from tasks.evaluate.command import evaluate_to, log_metrics
@@ -30,21 +32,24 @@ from tasks.report.page import write_page
 from tasks.runs.changes import check_classes, check_inputs, list_inputs, write_inputs
 from tasks.runs.checkpoints import find_newest, list_checkpoints
 from tasks.runs.environment import record_end
-from tasks.runs.folder import CHECKPOINTS, CONFIG, WEIGHTS, list_logs
+from tasks.runs.folder import CHECKPOINTS, CONFIG, LAST, WEIGHTS, list_logs
 from tasks.runs.manifest import list_files, record_files
 from tasks.runs.recording import record_run
 from tasks.train.config import TrainConfig
 from tasks.train.finders import find
+from tasks.train.finite import NotFiniteError
 from tasks.train.loggers import TENSORBOARD
 from tasks.train.overfit import judge, prepare
 from tasks.train.plan import plan_run
 from tasks.train.preparation import build_loader, build_module, count_steps, open_data, prepare_start
 from tasks.train.progress import Progress
+from tasks.train.resuming import find_finished, read_position
+from tasks.train.signals import Signals, requeue_job
 from tasks.train.summary import find_image, log_summary, next_commands, option, task_command
 from tasks.train.trainers import build_trainer, check_trainer
 
 if TYPE_CHECKING:
-    from tasks.parts import Module, Reader
+    from tasks.parts import Reader
 
 logger = logging.getLogger(__name__)
 
@@ -60,9 +65,22 @@ def train(config: TrainConfig) -> Metrics:
         InputError: before the first step, if the configuration or the data cannot be used; after the last, if with
             config.overfit the images were not learned.
     """
+    with Signals() as signals:
+        try:
+            return run(config, signals)
+        except Stopped as stop:
+            requeue_job(stop.signal)
+            raise
+
+
+def run(config: TrainConfig, signals: Signals) -> Metrics:
+    """Do what `train` does, until a signal ends it."""
     started = time.perf_counter()
     anyway = config.resume_anyway
     config, out, last = plan_run(config)
+    finished = None if last is None else find_finished(out, last, epochs=config.trainer.max_epochs)
+    if finished is not None:
+        return report_finished(out, finished)
     check_compiler(config.trainer.compile)
     check_trainer(config)
     if config.overfit is not None:
@@ -91,7 +109,11 @@ def train(config: TrainConfig) -> Metrics:
     module = build_module(start, val_reader, steps=count_steps(config, len(loader)))
     if config.find is not None:
         return find(config, out, module=module, reader=reader)
-    trainer = build_trainer(config, out, description=description, batches=len(loader))
+    position = None
+    if last is not None:
+        position = read_position(last, config, module, batches=len(loader))
+        loader.sampler.go_to(position.epoch, position.batch * batch_size)  # type: ignore[attr-defined]
+    trainer = build_trainer(config, out, description=description, loader=loader, signals=signals, position=position)
     logger.info("training on %d images, evaluating on %d; the run is in %s", len(reader), len(val_reader), out)
     clean(out)  # of what a kill may have left
     write_text(out / CONFIG, OmegaConf.to_yaml(to_plain(config)))
@@ -104,35 +126,52 @@ def train(config: TrainConfig) -> Metrics:
         readers=readers,
         accelerator=config.trainer.accelerator,
     )
-    with name_deaths([loader, val_loader]):
-        fit(trainer, module, loaders=(loader, val_loader), out=out, last=last)
-    metrics = finish_run(out, config, val_reader=val_reader)
+    with advised(out):
+        with signals.waiting(), name_deaths([loader, val_loader]):
+            trainer.fit(module, loader, val_loader, ckpt_path=last, weights_only=True)
+        metrics = finish_run(out, config, val_reader=val_reader)
     summarize(out, trainer, reader=val_reader, seconds=time.perf_counter() - started)
     if config.overfit is not None:
         judge(metrics, config, out)
     return metrics
 
 
-def fit(
-    trainer: L.Trainer, module: "Module", *, loaders: tuple[DataLoader, DataLoader], out: Path, last: Path | None
-) -> None:
-    """Train; whatever ends it before its time, the way to go on is said.
+@contextmanager
+def advised(out: Path) -> Iterator[None]:
+    """Whatever ends a run before its time, say the way to go on.
 
     Raises:
-        KeyboardInterrupt: at Ctrl-C, with what to type to go on.
+        Stopped: at a signal, with what to type to go on.
+        KeyboardInterrupt: at a second Ctrl-C, the same.
     """
-    checkpoint = out / CHECKPOINTS / "last.ckpt"
     try:
-        trainer.fit(module, *loaders, ckpt_path=last, weights_only=True)
-    except (Exception, SystemExit) as error:
-        if checkpoint.is_file():
-            hint = f"to resume after the last complete epoch: {task_command('train', option('resume', out))}"
-        else:
-            hint = f"before the end of the first epoch; nothing to resume in {out}"
-        if isinstance(error, SystemExit):  # Lightning's answer to Ctrl-C
-            raise KeyboardInterrupt(hint) from None
-        logger.info(hint)
+        yield
+    except Stopped as stop:
+        raise Stopped(stop.signal, advise(out)) from None
+    except (KeyboardInterrupt, SystemExit):  # the latter is Lightning's answer to Ctrl-C
+        raise KeyboardInterrupt(advise(out)) from None
+    except NotFiniteError:  # would come again
         raise
+    except Exception as error:
+        hidden = find_stop(error)
+        if hidden is not None:
+            raise Stopped(hidden.signal, advise(out)) from None
+        logger.info(advise(out))
+        raise
+
+
+def advise(out: Path) -> str:
+    """Return the way to go on with a run that was cut."""
+    if (out / CHECKPOINTS / LAST).is_file():
+        return f"to go on from the last checkpoint: {task_command('train', option('resume', out))}"
+    return f"before the first checkpoint; nothing to go on from in {out}"
+
+
+def report_finished(out: Path, metrics: Metrics) -> Metrics:
+    """Say that a run is finished, and how to train on; return its metrics."""
+    again = task_command("train", option("weights", out / WEIGHTS), "...")
+    logger.info("the run in %s is finished, nothing is left to do; to train its weights on: %s", out, again)
+    return metrics
 
 
 def finish_run(out: Path, config: TrainConfig, *, val_reader: "Reader") -> Metrics:

@@ -1,7 +1,9 @@
 """The options of tasks.train, conf/train.yaml."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from data.config import DatasetConfig
 from tasks.accelerators import Accelerator
@@ -14,6 +16,14 @@ CHECKS = ("fast", "deep")
 FINDABLE = ("lr", "batch_size")
 QUANTIZATIONS = ("int8",)
 LOGGERS = ("csv", "tensorboard", "wandb", "mlflow", "none")
+INTERVAL = re.compile(r"([1-9]\d{0,8})(min|steps)")
+
+
+class Interval(NamedTuple):
+    """From one checkpoint to the next: minutes or optimizer steps, whichever is set."""
+
+    minutes: int | None
+    steps: int | None
 
 
 @dataclass(frozen=True)
@@ -55,14 +65,24 @@ class TrainerOptions:
     early_stopping: int | None = None
     progress_bar: bool = True
     log_images: int = 0
+    save_every: str = "10min"
+    nan_patience: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("max_epochs", "accumulate_grad_batches", "check_val_every_n_epoch"):
+        for name in ("max_epochs", "accumulate_grad_batches", "check_val_every_n_epoch", "nan_patience"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: {getattr(self, name)}; expected an integer from 1")
         for name in ("early_stopping", "log_images"):
             if (getattr(self, name) or 0) < 0:
                 raise ValueError(f"{name}: {getattr(self, name)}; expected an integer from 0")
+        if not INTERVAL.fullmatch(self.save_every):
+            raise ValueError(f"save_every: {self.save_every!r}; expected minutes or steps, such as 10min or 500steps")
+
+    @property
+    def interval(self) -> Interval:
+        """Return how often checkpoints are written within an epoch."""
+        count, unit = INTERVAL.fullmatch(self.save_every).groups()  # type: ignore[union-attr]  # checked above
+        return Interval(int(count), None) if unit == "min" else Interval(None, int(count))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,14 +28,20 @@ def check_installed(names: Sequence[str]) -> None:
             raise InputError(f"logger: {name} is not installed; pip install 'bneck[{name}]'")
 
 
-def build_loggers(names: Sequence[str], out: Path) -> list[Logger]:
-    """Build the loggers of a run in the folder `out`; CSV is among them unless the names are "none" alone."""
+def build_loggers(names: Sequence[str], out: Path, *, first: int | None = None) -> list[Logger]:
+    """Build the loggers of a run in the folder `out`; CSV is among them unless the names are "none" alone.
+
+    Args:
+        names: as configured.
+        out: folder of the run.
+        first: step that a resumed run goes on at; what TensorBoard has of later ones is done again. None for a new run.
+    """
     loggers: list[Logger] = []
     for name in () if "none" in names else dict.fromkeys(["csv", *names]):
         if name == "csv":
             loggers.append(CSVLogger(out, LOGS, version=f"start_{count_starts(out)}"))
         elif name == "tensorboard":
-            loggers.append(TensorBoardLogger(out, TENSORBOARD, version="", default_hp_metric=False))
+            loggers.append(TensorBoardLogger(out, TENSORBOARD, version="", default_hp_metric=False, purge_step=first))
         elif name == "wandb":
             project = os.environ.get("WANDB_PROJECT", PROJECT)
             loggers.append(WandbLogger(name=out.name, save_dir=out, project=project))

@@ -31,6 +31,14 @@ class LogImages(L.Callback):
         self.every = every
         self._due = 0  # epoch
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed run needs to know."""
+        return {"due": self._due}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore it."""
+        self._due = state_dict["due"]
+
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Draw and log, where it is time to."""
         takers = [logger for logger in trainer.loggers if isinstance(logger, tuple(TAKE))]

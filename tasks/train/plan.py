@@ -10,7 +10,7 @@ from data.synthetic.recipe import is_drawn
 from tasks.cli.folders import check_new
 from tasks.cli.options import parse_command
 from tasks.runs.checkpoints import find_newest, list_checkpoints
-from tasks.runs.folder import CHECKPOINTS, CONFIG
+from tasks.runs.folder import CHECKPOINTS, CONFIG, LAST
 from tasks.runs.reading import read_yaml
 from tasks.train.config import TrainConfig
 
@@ -38,7 +38,7 @@ def plan_run(config: TrainConfig) -> Plan:
         return Plan(config, config.out, None)
     out = config.resume
     if not (out / CONFIG).is_file() or not list_checkpoints(out):
-        raise InputError(f"resume: {out} holds no {CONFIG} and {CHECKPOINTS}/last.ckpt; expected the folder of a run")
+        raise InputError(f"resume: {out} holds no {CONFIG} and {CHECKPOINTS}/{LAST}; expected the folder of a run")
     others = [option for option in config.typed if not option.startswith(UNCHANGING)]
     if others:
         raise InputError(

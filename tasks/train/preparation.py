@@ -21,6 +21,7 @@ from tasks.models.pretrained.identification import Weights
 from tasks.models.pretrained.loading import TAKEN_OVER, adopt, load_weights, read_weights
 from tasks.train.config import TrainConfig
 from tasks.train.freezing import freeze_model
+from tasks.train.resuming import check_task
 from tasks.train.rounding import choose_rounding
 from tasks.train.teachers import load_teacher
 
@@ -94,6 +95,7 @@ def prepare_start(config: TrainConfig, reader: "Reader", *, last: Path | None) -
     """
     if last is not None:
         description = replace(load_checkpoint(last)[0], thresholds=None)  # theirs were of weights that change
+        check_task(last, description, config)
         return Start(config, description, None)
     description = config.recipe.describe(reader.classes, config.dataset)
     weights = None if config.weights is None else read_weights(config.weights, description.arch)

@@ -37,31 +37,45 @@ class Progress(L.Callback):
         self.metric = metric
         self.best: tuple[float, int] | None = None
         self.display = Display(wanted=bar)
-        self._measured: float | None = None  # in this epoch
+        self._clear()
+
+    def _clear(self) -> None:
+        """Forget the epoch before."""
+        self.images, self.seconds = 0, 0.0
+        self._measured: float | None = None
+        self._loss, self._batches = torch.zeros(()), 0
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run needs to know."""
-        return {"best": None if self.best is None else list(self.best)}
+        epoch = {"loss": self._loss, "batches": self._batches, "images": self.images, "seconds": self.seconds}
+        return {"best": None if self.best is None else list(self.best), "epoch": epoch}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore it."""
         best = state_dict["best"]
         self.best = None if best is None else (best[0], best[1])
+        epoch = state_dict.get("epoch")  # checkpoints of earlier versions have none
+        if epoch is not None:
+            self._loss, self._batches = epoch["loss"], epoch["batches"]
+            self.images, self.seconds = epoch["images"], epoch["seconds"]
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start the clock of the run."""
+        """Start the clock of the run, and where it goes on within an epoch that of the epoch."""
         self._begin = self._said = time.perf_counter()
+        self._start = self._begin - self.seconds
+        self._loss = self._loss.to(pl_module.device)
         self._done = 0  # batches since the start
         self._total = ((trainer.max_epochs or 0) - trainer.current_epoch) * int(trainer.num_training_batches)
+        loop = trainer.fit_loop.epoch_loop
+        if loop.restarting:  # in the middle of an epoch
+            self._total -= loop.batch_progress.current.completed
         self.display.start()
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock of the epoch."""
-        self.images = 0
-        self.seconds = 0.0
-        self.start = time.perf_counter()
-        self._measured = None
-        self._loss, self._batches = torch.zeros((), device=pl_module.device), 0
+        self._clear()
+        self._loss = self._loss.to(pl_module.device)
+        self._start = time.perf_counter()
 
     def on_train_batch_end(
         self,
@@ -73,7 +87,7 @@ class Progress(L.Callback):
     ) -> None:
         """Log learning rate and speed, averaged over the epoch so far, and move the bar."""
         self.images += len(batch.images)
-        self.seconds = time.perf_counter() - self.start
+        self.seconds = time.perf_counter() - self._start
         speed, lr = self.images / self.seconds, trainer.optimizers[0].param_groups[0]["lr"]
         pl_module.log_dict({"lr": lr, "images_per_second": speed}, batch_size=len(batch.images))
         self._loss += outputs["loss"].detach()

@@ -4,16 +4,22 @@ from pathlib import Path
 
 import lightning as L
 import torch
+from torch.utils.data import DataLoader
 
 from tasks.hardware import check_accelerator
 from tasks.models.description import Description
-from tasks.runs.folder import CHECKPOINTS
+from tasks.runs.folder import CHECKPOINTS, LAST
 from tasks.train.callbacks import AveragedWeights, Checkpoints, Describe, FreezeBatchNorm, HoldTeacher, StopEarly
 from tasks.train.checkpoint_io import SealedCheckpoints
 from tasks.train.config import TrainConfig
+from tasks.train.finite import Finite
 from tasks.train.loggers import build_loggers, check_installed, log_configuration
 from tasks.train.pictures import LogImages
 from tasks.train.progress import Progress
+from tasks.train.resuming import Position, RandomStates
+from tasks.train.saving import KeepLast
+from tasks.train.signals import Signals
+from tasks.train.steps import Steps
 from tasks.trainer import make_trainer
 
 LOG_EVERY = 10  # steps
@@ -29,19 +35,33 @@ def check_trainer(config: TrainConfig) -> None:
     check_installed(config.loggers)
 
 
-def build_trainer(config: TrainConfig, out: Path, *, description: Description, batches: int) -> L.Trainer:
+def build_trainer(
+    config: TrainConfig,
+    out: Path,
+    *,
+    description: Description,
+    loader: DataLoader,
+    signals: Signals,
+    position: Position | None,
+) -> L.Trainer:
     """Build the trainer of a run in the folder `out`.
 
     Args:
         config: of the run.
         out: its folder.
         description: of the model, which goes into the checkpoints.
-        batches: in an epoch, each of which is logged at least once.
+        loader: of the training batches.
+        signals: that end the run.
+        position: where it goes on; None for a new one.
     """
     settings = config.trainer
-    loggers = build_loggers(config.loggers, out)
+    loggers = build_loggers(config.loggers, out, first=None if position is None else position.logged)
     log_configuration(loggers, config)
-    return make_trainer(
+    last = out / CHECKPOINTS / LAST
+    finite = Finite(config, loader, kept=last)
+    keeper = KeepLast(last, settings.interval, signals=signals, finite=finite)
+    callbacks = build_callbacks(config, out / CHECKPOINTS, description=description)
+    trainer = make_trainer(
         accelerator=settings.accelerator,
         precision=choose_precision(settings.precision, settings.accelerator),
         max_epochs=settings.max_epochs,
@@ -49,13 +69,15 @@ def build_trainer(config: TrainConfig, out: Path, *, description: Description, b
         accumulate_grad_batches=settings.accumulate_grad_batches,
         # A run shorter than the interval is evaluated too: without it there is no best checkpoint.
         check_val_every_n_epoch=min(settings.check_val_every_n_epoch, settings.max_epochs),
-        callbacks=build_callbacks(config, out / CHECKPOINTS, description=description),
+        callbacks=[*callbacks, finite, keeper],
         plugins=[SealedCheckpoints(out)],
         logger=loggers,
-        log_every_n_steps=min(LOG_EVERY, batches),
+        log_every_n_steps=min(LOG_EVERY, len(loader)),
         num_sanity_val_steps=0,
         enable_progress_bar=False,  # `Progress` has its own
     )
+    trainer.fit_loop.epoch_loop = Steps(trainer, keeper)
+    return trainer
 
 
 def build_callbacks(config: TrainConfig, checkpoints: Path, *, description: Description) -> list[L.Callback]:
@@ -67,8 +89,8 @@ def build_callbacks(config: TrainConfig, checkpoints: Path, *, description: Desc
         Progress(metric, bar=settings.progress_bar),
         FreezeBatchNorm(config.freeze),
         HoldTeacher(),
+        RandomStates(),
         Checkpoints(checkpoints, filename="best", monitor=metric, mode="max", enable_version_counter=False),
-        Checkpoints(checkpoints, filename="last", enable_version_counter=False, save_on_train_epoch_end=True),
     ]
     if settings.log_images:
         callbacks.append(LogImages(settings.log_images))
@@ -77,7 +99,7 @@ def build_callbacks(config: TrainConfig, checkpoints: Path, *, description: Desc
     stop_at = None if config.overfit is None else task.learned
     if settings.early_stopping is not None or stop_at is not None:
         patience = settings.early_stopping or settings.max_epochs
-        callbacks.append(StopEarly(metric, mode="max", patience=patience, stopping_threshold=stop_at))
+        callbacks.append(StopEarly(metric, patience=patience, threshold=stop_at))
     return callbacks
 
 

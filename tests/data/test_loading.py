@@ -93,6 +93,28 @@ def test_an_epoch_that_is_resumed_equals_the_original(workers):
     assert same(epoch_of(batches, 2), third)
 
 
+@pytest.mark.parametrize("workers", [0, 1, 2])
+@pytest.mark.parametrize("batch", [0, 1, 3])
+def test_an_epoch_goes_on_at_any_batch(workers, batch):
+    whole = loader(length=14)
+    epochs = [epoch_of(whole, epoch) for epoch in (2, 3)]
+    resumed = loader(length=14, workers=workers)
+    resumed.sampler.go_to(2, batch * 4)
+    batches = iter(resumed)  # with processes it draws ahead at once, and Lightning chooses the epoch only then
+    resumed.sampler.set_epoch(2)
+    assert same(list(batches), epochs[0][batch:])
+    assert same(epoch_of(resumed, 3), epochs[1])
+    assert len(resumed) == 3
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_loading_leaves_torchs_random_state_alone(workers):
+    before = torch.get_rng_state()
+    batches = loader(workers=workers)
+    epoch_of(batches, 0), epoch_of(batches, 1)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_epochs_differ_in_order_and_in_augmentation():
     batches = loader(length=12)
     first, second = epoch_of(batches, 0), epoch_of(batches, 1)

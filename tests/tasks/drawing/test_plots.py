@@ -80,6 +80,13 @@ def test_a_column_keeps_its_numbers_and_their_steps(tmp_path):
     }
 
 
+def test_a_step_that_was_done_again_counts_once(tmp_path):
+    (tmp_path / "0.csv").write_text("epoch,step,train/loss\n0,0,4.0\n0,1,3.0\n0,2,2.5\n")
+    (tmp_path / "1.csv").write_text("epoch,step,train/loss\n0,1,3.5\n0,2,2.0\n")  # resumed from step 1
+    steps, values = read_series([tmp_path / "0.csv", tmp_path / "1.csv"])["train/loss"]
+    assert (steps.tolist(), values.tolist()) == ([0, 1, 2], [4.0, 3.5, 2.0])
+
+
 @pytest.mark.parametrize(("columns", "panels"), [(6, 3), (4, 2), (3, 1)])
 def test_there_is_a_panel_for_each_kind_of_column_that_has_data(tmp_path, columns, panels):
     rows = [",".join(line.split(",")[:columns]) for line in CSV.splitlines()]

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from tasks.train.callbacks import AveragedWeights
+from tasks.train.callbacks import AveragedWeights, StopEarly
 
 STEPS = 6
 
@@ -70,3 +70,22 @@ def test_accumulated_batches_count_as_one_step():
         callback.on_train_batch_end(SimpleNamespace(global_step=step), net, None, None, batch)
     callback.on_validation_epoch_start(SimpleNamespace(), net)
     assert net.conv.bias.tolist() == [0.0] * 3  # the average was taken at the first batch alone
+
+
+def test_an_evaluation_that_is_done_again_counts_once():
+    def evaluate(callback, step, value):
+        metrics = {"val/mAP": torch.tensor(value)}
+        strategy = SimpleNamespace(reduce_boolean_decision=lambda decision, all: decision)
+        trainer = SimpleNamespace(
+            global_step=step, callback_metrics=metrics, fast_dev_run=False, strategy=strategy, should_stop=False
+        )
+        trainer.current_epoch = step
+        callback._run_early_stopping_check(trainer)
+        return trainer.should_stop
+
+    first, resumed = (StopEarly("val/mAP", patience=2, threshold=None) for _ in range(2))
+    assert not evaluate(first, 1, 0.5)
+    assert not evaluate(first, 2, 0.25)
+    resumed.load_state_dict(first.state_dict())
+    assert not evaluate(resumed, 2, 0.25)
+    assert evaluate(resumed, 3, 0.25)

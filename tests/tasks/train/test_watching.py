@@ -158,8 +158,8 @@ def test_ctrl_c_says_how_to_go_on(
     monkeypatch.setattr(Progress, "on_train_epoch_start", interrupt)
     with kept_state(), pytest.raises(KeyboardInterrupt) as stopped:
         train(small_run("ssdlite", tmp_path / "run"))
-    assert str(stopped.value).startswith("to resume after the last complete epoch: ")
-    assert "stopped: to resume after the last complete epoch: " in PAGE
+    assert str(stopped.value).startswith("to go on from the last checkpoint: ")
+    assert "stopped: to go on from the last checkpoint: " in PAGE
     monkeypatch.setattr(Progress, "on_train_epoch_start", start)
     words = shlex.split(str(stopped.value).split(": ", 1)[1])
     ended = run_command("train", *words[3:], monkeypatch=monkeypatch, capsys=capsys)
