@@ -200,6 +200,7 @@ PLACES = {  # that write files in other ways, and why
     "tasks/cli/entry.py": "to nowhere",
     "tasks/demo/app.py": "into memory",
     "tasks/demo/inference.py": "into memory",
+    "tasks/train/saving.py": "logs, which grow",
     "tasks/detection/results.py": "complete after every image",
     "data/streams/videos.py": "complete after every image",
     "data/synthetic/writing.py": "a folder that takes its place as a whole",

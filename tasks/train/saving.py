@@ -45,7 +45,7 @@ class KeepLast(Checkpoint):
             Stopped: if a signal came.
         """
         if self.signals.received is not None or self._is_due(trainer):
-            self.save(trainer)
+            self.keep(trainer)
         elif evaluates:
             self.finite.check_weights(trainer)  # it may make them the best ones
         self.signals.check()
@@ -56,7 +56,7 @@ class KeepLast(Checkpoint):
             return True
         return time.monotonic() - self._time >= self._wait
 
-    def save(self, trainer: L.Trainer) -> None:
+    def keep(self, trainer: L.Trainer) -> None:
         """Write the checkpoint, and what was logged before it."""
         self.finite.check_weights(trainer)
         for logger in trainer.loggers:
@@ -71,7 +71,7 @@ class KeepLast(Checkpoint):
         Raises:
             Stopped: if a signal came.
         """
-        self.save(trainer)
+        self.keep(trainer)
         self.signals.check()
 
     def on_validation_batch_end(self, *_: object) -> None:

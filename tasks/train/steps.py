@@ -53,7 +53,7 @@ class Steps(_TrainingEpochLoop):
             stop = error
         if stop is not None:  # what fails here is not in the course of another error
             self._leave_evaluation()
-            self.keeper.save(self.trainer)
+            self.keeper.keep(self.trainer)
             raise stop
 
     def _leave_evaluation(self) -> None:

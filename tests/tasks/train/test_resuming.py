@@ -31,7 +31,7 @@ class PowerCutError(Exception):
 
 def cut(config: Any, *, saves: int) -> None:
     """Train until so many checkpoints are written."""
-    save, written = KeepLast.save, []
+    save, written = KeepLast.keep, []
 
     def fail(self: KeepLast, trainer: Any) -> None:
         save(self, trainer)
@@ -40,7 +40,7 @@ def cut(config: Any, *, saves: int) -> None:
             raise PowerCutError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(KeepLast, "save", fail)
+        patch.setattr(KeepLast, "keep", fail)
         with pytest.raises(PowerCutError):
             train(config)
 

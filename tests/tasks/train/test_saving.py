@@ -41,13 +41,13 @@ def test_the_first_checkpoint_comes_after_a_minute_and_the_next_every_so_many(mo
 def test_a_run_writes_them_between_steps_and_at_the_end_of_epochs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blank_figures: None
 ) -> None:
-    save, written = KeepLast.save, []
+    save, written = KeepLast.keep, []
 
     def note(self: KeepLast, trainer: Any) -> None:
         save(self, trainer)
         written.append((trainer.global_step, trainer.fit_loop.epoch_loop.batch_progress.current.completed))
 
-    monkeypatch.setattr(KeepLast, "save", note)
+    monkeypatch.setattr(KeepLast, "keep", note)
     options = ("dataset.scenes={train: 15, val: 2}", "trainer.save_every=2steps", "trainer.check_val_every_n_epoch=2")
     train(small_run("ssdlite", tmp_path / "run", *options))
     # Epochs of 5 steps.
