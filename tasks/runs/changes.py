@@ -15,7 +15,7 @@ from data.classes import ClassTable
 from data.errors import InputError
 from data.inventory import Change, compare_inventories, take_inventory
 from data.readers import Reader
-from tasks.files import write_json
+from tasks.files import hash_file, write_json
 from tasks.runs.environment import PACKAGES, list_packages
 from tasks.runs.forms import Data, Inputs
 from tasks.runs.reading import read_json
@@ -132,7 +132,7 @@ def hash_code() -> str:
     digest = hashlib.sha256()
     for folder in SOURCES:
         for path in sorted(file for form in FORMATS for file in (ROOT / folder).rglob(form)):
-            digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+            digest.update(f"{path.relative_to(ROOT)} {hash_file(path)}\n".encode())
     return digest.hexdigest()[:16]
 
 

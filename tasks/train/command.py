@@ -11,6 +11,7 @@ import lightning as L
 import torch
 from omegaconf import OmegaConf
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from data.errors import InputError
 from data.findings import refuse
@@ -98,21 +99,14 @@ def run(config: TrainConfig, signals: Signals) -> Metrics:
     parts = config.recipe.task.parts
     parts.announce(description, reader)
     parts.check_evaluation(description, val_reader, report=refuse, split="val")
-    loader = build_loader(reader, config)
-    batch_size, workers = config.recipe.batch_size, config.dataset.count_workers()
-    if min(len(reader), batch_size) < 2:
-        raise InputError(f"batch_size: {batch_size} of {len(reader)} images; batch norm needs at least 2")
-    val_loader = build_eval_loader(
-        val_reader, description, batch_size=batch_size, workers=workers, timeout=config.dataset.timeout
-    )
-    check_shared_memory([loader, val_loader])
+    loader, val_loader = make_loaders(config, description, reader=reader, val_reader=val_reader)
     module = build_module(start, val_reader, steps=count_steps(config, len(loader)))
     if config.find is not None:
         return find(config, out, module=module, reader=reader)
     position = None
     if last is not None:
         position = read_position(last, config, module, batches=len(loader))
-        loader.sampler.go_to(position.epoch, position.batch * batch_size)  # type: ignore[attr-defined]
+        loader.sampler.go_to(position.epoch, position.batch * config.recipe.batch_size)  # type: ignore[attr-defined]
     trainer = build_trainer(config, out, description=description, loader=loader, signals=signals, position=position)
     logger.info("training on %d images, evaluating on %d; the run is in %s", len(reader), len(val_reader), out)
     clean(out)  # of what a kill may have left
@@ -134,6 +128,25 @@ def run(config: TrainConfig, signals: Signals) -> Metrics:
     if config.overfit is not None:
         judge(metrics, config, out)
     return metrics
+
+
+def make_loaders(
+    config: TrainConfig, description: Description, *, reader: "Reader", val_reader: "Reader"
+) -> tuple[DataLoader, DataLoader]:
+    """Return what gives the batches of training and of evaluation.
+
+    Raises:
+        InputError: if there are too few images for a batch, or too little memory to share batches through.
+    """
+    loader = build_loader(reader, config)
+    batch_size, workers = config.recipe.batch_size, config.dataset.count_workers()
+    if min(len(reader), batch_size) < 2:
+        raise InputError(f"batch_size: {batch_size} of {len(reader)} images; batch norm needs at least 2")
+    val_loader = build_eval_loader(
+        val_reader, description, batch_size=batch_size, workers=workers, timeout=config.dataset.timeout
+    )
+    check_shared_memory([loader, val_loader])
+    return loader, val_loader
 
 
 @contextmanager

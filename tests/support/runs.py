@@ -1,6 +1,5 @@
 """Small runs for the tests: configurations as the command line composes them, on a few synthetic scenes."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +39,7 @@ def load_config(command: str, *overrides: str) -> Any:
     """Return the configuration of `python -m tasks.COMMAND OVERRIDES`."""
     kind = KINDS[command]
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = read_options(kind, compose(command, [keep_text(option, kind) for option in overrides]))
-    return replace(config, typed=overrides)
+        return read_options(kind, compose(command, [keep_text(option, kind) for option in overrides]))
 
 
 def describe(config: TrainConfig, classes: ClassTable) -> Description:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from data.errors import InputError
@@ -7,7 +9,7 @@ from tests.support.runs import load_config
 
 
 def load(*options):
-    return load_config("export", "checkpoint=model.safetensors", *options)
+    return replace(load_config("export", "checkpoint=model.safetensors", *options), typed=options)
 
 
 def settings(task, name, *options):

@@ -119,7 +119,7 @@ def test_a_refused_checkpoint_is_exit_1_and_what_was_kept_is_said(
     config = (run / "config.yaml").read_text().replace("max_epochs: 3", "max_epochs: 4")
     (run / "config.yaml").write_text(config)
     monkeypatch.setattr(Path, "replace", refuse)
-    ended = run_command("train", f"resume={run}", monkeypatch=monkeypatch, capsys=capsys)
+    ended = run_command("train", f"resume={run}", "resume_anyway=true", monkeypatch=monkeypatch, capsys=capsys)
     assert ended.status == 1
     assert "checkpoints/last.ckpt: refused" in ended.said or "checkpoints/best.ckpt: refused" in ended.said
     assert "as it was before is kept)" in ended.said

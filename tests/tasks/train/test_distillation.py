@@ -170,7 +170,7 @@ def test_a_run_without_its_teacher_is_not_resumed_and_one_of_before_is(tmp_path:
     config.trainer.max_epochs = 2
     OmegaConf.save(config, out / "config.yaml")
     with pytest.raises(InputError, match=rf"distill.teacher: .*no file {source}"):
-        train(load_config("train", f"resume={out}"))
+        train(load_config("train", f"resume={out}", "resume_anyway=true"))
     del config["distill"]
     OmegaConf.save(config, out / "config.yaml")
-    assert "mAP" in train(load_config("train", f"resume={out}"))
+    assert "mAP" in train(load_config("train", f"resume={out}", "resume_anyway=true"))
