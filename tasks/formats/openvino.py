@@ -9,6 +9,8 @@ import openvino
 import torch
 from openvino._offline_transformations import compress_quantize_weights_transformation
 
+from data.bounded.content import read_content
+from data.bounded.xml_tree import check_levels
 from data.errors import InputError
 from tasks.formats.conversion import Conversion, Quantization
 from tasks.formats.graph import Graph
@@ -24,6 +26,7 @@ outputs = {{port.any_name: found[port] for port in model.outputs}}"""
 INPUT = "images"
 NETWORK = ("backbone", "head")  # the modules of a graph that can be quantised; what is around them stays in float
 WEIGHED = {"Convolution": 1, "GroupConvolution": 2, "MatMul": 0}  # the first sides of a weight that are its channels
+MOST_BYTES = 2**26  # of the description of a graph; its weights are in another file
 HEAVY = ("Convolution", "FullyConnected", "MatMul")  # what the CPU's own graph makes of these
 INTEGERS = ("i8", "u8")
 
@@ -164,15 +167,20 @@ def check_header(path: Path) -> None:
     """Check that a file begins as OpenVINO's do: it would read other formats too, and the files that these name.
 
     Raises:
-        InputError: if it does not, or cannot be read.
+        InputError: if it does not, cannot be read, or is nested deeper than OpenVINO can follow.
     """
     try:
-        with path.open("rb") as file:
-            head = file.read(200)
+        content = read_content(path, most=MOST_BYTES)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
-    if re.match(rb"\s*<\?xml[^>]*>\s*<net\s", head) is None:
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
+    if re.match(rb"\s*<\?xml[^>]*>\s*<net\s", content) is None:
         raise InputError(f"{path}: not an OpenVINO file; expected <net> as its first element")
+    try:
+        check_levels(content)
+    except ValueError as error:
+        raise InputError(f"{path}: not an OpenVINO file, or damaged: {error}") from error
 
 
 def shorten(error: Exception) -> str:

@@ -117,3 +117,10 @@ def test_another_kind_of_file_is_refused(detector, tmp_path):
     shutil.copy(detector.with_suffix(".bin"), tmp_path)
     with pytest.raises(InputError, match="not an OpenVINO file; expected <net>"):
         OPENVINO.code.open_session(tmp_path / "model.xml", threads=1)
+
+
+def test_a_description_that_is_nested_without_end_is_refused_before_openvino_reads_it(tmp_path):
+    path = tmp_path / "model.xml"
+    path.write_text('<?xml version="1.0"?>\n<net name="a">' + "<a>" * 100_000 + "</a>" * 100_000 + "</net>")
+    with pytest.raises(InputError, match=r"model\.xml: not an OpenVINO file, or damaged: nested more than 100 levels"):
+        OPENVINO.code.check_header(path)
