@@ -20,6 +20,7 @@ from tests.support.trained import Trained
 
 SHELL = [block for path in DOCUMENTS for block in find_blocks(path, "sh")]
 SNIPPETS = [block for path in DOCUMENTS for block in find_blocks(path, "python")]
+FIRST = "README.md"  # the other pages are followed by the slow tests, each as a whole: a block may need those before it
 QUICK = {
     "tasks.train": (
         "trainer.max_epochs=1",
@@ -32,6 +33,18 @@ QUICK = {
     "tasks.benchmark": ("warmup_runs=1", "repeats=1"),
 }
 WRITING = ("tasks.train", "tasks.evaluate", "tasks.predict", "tasks.doctor")
+
+
+def mark(blocks: list[Block]) -> list[object]:
+    """Return blocks as the cases of a test."""
+    return [
+        pytest.param(
+            block,
+            id=str(block),
+            marks=[] if block.document == FIRST else [pytest.mark.slow, pytest.mark.xdist_group(block.document)],
+        )
+        for block in blocks
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -95,13 +108,13 @@ def run(words: list[str]) -> int:
 
 
 @pytest.mark.usefixtures("blank_figures")
-@pytest.mark.parametrize("block", SHELL, ids=str)
+@pytest.mark.parametrize("block", mark(SHELL))
 def test_a_command_block_runs(block: Block, inside: Path) -> None:
     for words in list_commands(block):
         assert run(fill(words)) == 0, " ".join(words)
 
 
-@pytest.mark.parametrize("block", SNIPPETS, ids=str)
+@pytest.mark.parametrize("block", mark(SNIPPETS))
 def test_a_python_block_runs(block: Block, inside: Path) -> None:
     script = inside / f"block_{block.line}.py"
     script.write_text(block.text, encoding="utf-8")
