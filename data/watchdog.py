@@ -61,7 +61,7 @@ class Board:
     def at(self, index: int) -> Iterator[None]:
         """Note that this process, if it is a loading process, is at a sample."""
         info = get_worker_info()
-        if info is None:
+        if info is None or info.id >= self._workers:  # of a loader that is not watched
             yield
             return
         start = FIELDS * info.id

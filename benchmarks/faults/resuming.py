@@ -181,7 +181,7 @@ def cut_and_compare(whole: Whole, out: Path, *, most: int, drawn: random.Random)
         sent = time.monotonic()
         child.send(kind)
         status = child.wait()
-        if find_finished(out, epochs=EPOCHS) is not None:
+        if find_finished(out, out / CHECKPOINTS / LAST, epochs=EPOCHS) is not None:
             break
         slowest = max(slowest, time.monotonic() - sent)
         if status != SOFT.get(kind, -kind):
@@ -189,7 +189,7 @@ def cut_and_compare(whole: Whole, out: Path, *, most: int, drawn: random.Random)
         cuts += 1
         child = start(out.parent, lambda: load_config("train", f"resume={out}"))
     status = child.wait()
-    if find_finished(out, epochs=EPOCHS) is None:
+    if find_finished(out, out / CHECKPOINTS / LAST, epochs=EPOCHS) is None:
         return Result(max(1, cuts), f"not finished, status {status}: {child.said()}", slowest)
     return Result(cuts, compare(whole.out, out), slowest)
 

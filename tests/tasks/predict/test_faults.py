@@ -205,6 +205,6 @@ def test_who_stops_early_is_not_waited_for(
 def test_an_image_of_400_megapixels_is_predicted_in_tiles(models: dict[str, Path], folder: Path) -> None:
     image = Image.new("L", (20_000, 20_000))
     image.save(folder / "huge.png", compress_level=1)
-    said, pictures = run(models["ssdlite"], folder, "tile=8000", "pictures=jpg")
+    said, pictures = run(models["ssdlite"], folder, "tile=8000", "pictures=jpg", "max_pixels=400000000")
     assert said == ""
     assert pictures == [*GOOD[:2], "huge", GOOD[2]]
