@@ -3,6 +3,7 @@
 YAML 1.1 guesses what a plain text means: `no` would be false, `02146` 1126 and `12:30` 750. Here they are texts.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from data.errors import InputError
 
 FILES = ("data.yaml", "data.yml", "dataset.yaml")
 NOTHING = ("", "~", "null", "Null", "NULL")  # how YAML writes that a key has no value
+
+
+COUNT = re.compile(r"0*[1-9]\d{0,5}")  # of key points, of numbers
 
 
 def find_yaml(root: Path) -> Path | None:
@@ -76,6 +80,6 @@ def parse_keypoints(value: object, where: str) -> int:
     """
     if value is None:
         return 0
-    if not (isinstance(value, list) and len(value) == 2 and all(str(v).isdecimal() and int(v) > 0 for v in value)):
-        raise InputError(f"{where}: {value!r}; expected [points, numbers a point], such as [17, 3]")
+    if not (isinstance(value, list) and len(value) == 2 and all(COUNT.fullmatch(str(v)) for v in value)):
+        raise InputError(f"{where}: {value!r:.200}; expected [points, numbers a point], such as [17, 3]")
     return int(value[0]) * int(value[1])
