@@ -184,7 +184,7 @@ class Watchdog:
         self._since = time.monotonic()
         try:
             yield
-        except Exception:
+        except Exception:  # whatever the end of the processes led to, it is no news where that was ours
             if self._failure is None:
                 raise
         finally:

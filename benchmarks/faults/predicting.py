@@ -1,6 +1,5 @@
 """Images that cannot be read, or hardly, between good ones: the others are done, and the one is named."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,38 +9,12 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.faults.row import Row
+from tests.support.bad_images import write_damaged, write_folder, write_long, write_pipe, write_text
 from tests.support.untrained import write_untrained
 
 GOOD = 3  # images around each bad one
 PATIENCE = 300.0  # seconds
 SKIPPED, LEFT_OUT, DONE = 2, 0, 0  # exit statuses
-
-
-def write_damaged(path: Path) -> None:
-    """Cut a PNG off."""
-    Image.effect_noise((200, 200), 50).save(path.with_suffix(".png"))
-    content = path.with_suffix(".png").read_bytes()
-    path.with_suffix(".png").write_bytes(content[: len(content) // 2])
-
-
-def write_text(path: Path) -> None:
-    """Write no image at all."""
-    path.with_suffix(".jpg").write_text("no image")
-
-
-def write_folder(path: Path) -> None:
-    """Make a folder with an image's name."""
-    path.with_suffix(".jpg").mkdir()
-
-
-def write_pipe(path: Path) -> None:
-    """Make a pipe that nobody writes to."""
-    os.mkfifo(path.with_suffix(".jpg"))
-
-
-def write_long(path: Path) -> None:
-    """Write more pixels in a row than JPEG can hold."""
-    Image.new("RGB", (100_000, 1)).save(path.with_suffix(".png"))
 
 
 KINDS: dict[str, tuple[Callable[[Path], None], int]] = {

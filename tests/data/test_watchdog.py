@@ -130,9 +130,10 @@ def test_a_slow_batch_within_the_time_is_waited_for():
 
 
 def test_time_in_which_no_batch_is_asked_for_does_not_count():
-    loader = make_loader(timeout=0.5)
-    for number, _ in enumerate(loader):
-        time.sleep(0.8 if number < 2 else 0)
+    given = 0
+    for given, _ in enumerate(make_loader(timeout=0.5), start=1):  # the last is looked at
+        time.sleep(0.8 if given < 3 else 0)
+    assert given == SAMPLES
 
 
 def test_without_loading_processes_nothing_is_watched():

@@ -1,6 +1,5 @@
 """Whatever one image or one writer does, the others are done, and no more pixels are held than may be."""
 
-import os
 import shutil
 import weakref
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from tasks.predict import predictor as predicting
 from tasks.predict.command import predict
 from tasks.predict.predictor import Predictor
 from tasks.predict.writers import Pictures
+from tests.support.bad_images import write_damaged, write_folder, write_long, write_pipe, write_text
 from tests.support.runs import CONF, load_config
 from tests.support.untrained import write_untrained
 
@@ -56,29 +56,8 @@ def run(model: Path, folder: Path, *options: str) -> tuple[str, list[str]]:
     return said, sorted(path.stem for path in (out / "pictures").iterdir())
 
 
-def write_damaged(path: Path) -> None:
-    content = (path.parent / "good1.png").read_bytes()
-    path.with_suffix(".png").write_bytes(content[: len(content) // 2])
-
-
-def write_text(path: Path) -> None:
-    path.with_suffix(".jpg").write_text("no image")
-
-
-def write_folder(path: Path) -> None:
-    path.with_suffix(".jpg").mkdir()
-
-
-def write_pipe(path: Path) -> None:
-    os.mkfifo(path.with_suffix(".jpg"))
-
-
 def write_dead_link(path: Path) -> None:
     path.with_suffix(".jpg").symlink_to("nowhere.jpg")
-
-
-def write_long(path: Path) -> None:
-    Image.new("RGB", (100_000, 1)).save(path.with_suffix(".png"))
 
 
 def write_high(path: Path) -> None:
