@@ -15,7 +15,8 @@ from data.classes import ClassTable
 from data.errors import InputError
 from data.inventory import Change, compare_inventories, take_inventory
 from data.readers import Reader
-from tasks.files import hash_file, write_json
+from tasks.files import hash_file, write_text
+from tasks.parsing import flatten
 from tasks.runs.environment import PACKAGES, list_packages
 from tasks.runs.forms import Data, Inputs
 from tasks.runs.reading import read_json
@@ -24,6 +25,7 @@ from tasks.runs.recording import DATA
 logger = logging.getLogger(__name__)
 
 INPUTS = "inputs.json"
+MOST_INPUTS = 2**30  # bytes of it: about 100 for each image
 FREE = (  # options that may differ: they change where things are and what is seen, not what is computed
     "dataset.root",
     "dataset.workers",
@@ -53,7 +55,7 @@ def list_inputs(config: Mapping[str, Any], readers: Mapping[str, Reader], *, dee
     """
     inventories = {split: take_inventory(reader, deep=deep) for split, reader in readers.items()}
     versions = {**list_packages(PACKAGES), "code": hash_code()}
-    return {"config": flatten(json.loads(json.dumps(config))), "versions": versions, "data": inventories}
+    return {"config": flatten(config), "versions": versions, "data": inventories}
 
 
 def check_inputs(out: Path, inputs: Mapping[str, Any], readers: Mapping[str, Reader], *, anyway: bool) -> None:
@@ -68,7 +70,7 @@ def check_inputs(out: Path, inputs: Mapping[str, Any], readers: Mapping[str, Rea
     Raises:
         InputError: if something changed, unless the user insists.
     """
-    before = read_json(out / INPUTS, Inputs)
+    before = read_json(out / INPUTS, Inputs, most=MOST_INPUTS)
     changes = find_changes(before, inputs) if before else compare_hashes(read_json(out / DATA, Data), readers)
     if not changes:
         return
@@ -84,7 +86,7 @@ def check_inputs(out: Path, inputs: Mapping[str, Any], readers: Mapping[str, Rea
 
 def write_inputs(out: Path, inputs: Mapping[str, Any]) -> None:
     """Note what a run is made of."""
-    write_json(out / INPUTS, inputs)
+    write_text(out / INPUTS, json.dumps(inputs))  # on one line: it has four values for each image
 
 
 def check_classes(known: ClassTable, found: ClassTable, *, out: Path) -> None:
@@ -134,16 +136,6 @@ def hash_code() -> str:
         for path in sorted(file for form in FORMATS for file in (ROOT / folder).rglob(form)):
             digest.update(f"{path.relative_to(ROOT)} {hash_file(path)}\n".encode())
     return digest.hexdigest()[:16]
-
-
-def flatten(values: object, name: str = "") -> dict[str, Any]:
-    """Return the options of a configuration by their dotted names."""
-    if not isinstance(values, dict):
-        return {name: values}
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= flatten(value, f"{name}.{key}" if name else str(key))
-    return flat
 
 
 def format_table(changes: list[Change]) -> list[str]:

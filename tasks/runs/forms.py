@@ -4,7 +4,7 @@ Fields that are not named here are of no use to them: they may be anything, as t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ from tasks.parsing import parse
 
 Number = float | None
 Word = bool | int | float | str | None
-Plain = Word | Sequence[Word | Sequence[Word]]  # an option
+Plain = Word | Sequence[Word | Sequence[Word]] | Mapping[str, Word]  # an option
 Kind = Literal["detection", "segmentation"]
 
 
@@ -33,7 +33,7 @@ class Inventory:
     bytes: Sequence[int]
     modified: Sequence[int]
     labels: Sequence[str]
-    content: Sequence[str] = ()
+    content: Sequence[str]
 
     def __post_init__(self) -> None:
         columns = (self.name, self.bytes, self.modified, self.labels, *filter(None, (self.content,)))
@@ -45,9 +45,9 @@ class Inventory:
 class Inputs:
     """inputs.json."""
 
-    config: Mapping[str, Plain] | None = None
-    versions: Mapping[str, str | None] | None = None
-    data: Mapping[str, Inventory] | None = None
+    config: Mapping[str, Plain] = field(default_factory=dict)
+    versions: Mapping[str, str | None] = field(default_factory=dict)
+    data: Mapping[str, Inventory] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ class Data:
     name: str = ""
     root: str = ""
     classes: Sequence[str] = ()
-    splits: Mapping[str, Split] | None = None
+    splits: Mapping[str, Split] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

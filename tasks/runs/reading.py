@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 from data.bounded import json_values, yaml_values
+from data.bounded.content import MOST_BYTES
 from data.bounded.csv_rows import read_rows
 from data.errors import InputError
 from tasks.drawing.curves import Series, read_number, read_series
@@ -139,15 +140,15 @@ def check_inside(folder: Path, path: Path) -> None:
         raise InputError(f"{path}: a link out of the run's folder; expected the file itself")
 
 
-def read_json(path: Path, form: type[Any]) -> dict[str, Any]:
-    """Return the object in a file; empty where there is no file.
+def read_json(path: Path, form: type[Any], *, most: int = MOST_BYTES) -> dict[str, Any]:
+    """Return the object in a file of at most so many bytes; empty where there is no file.
 
     Raises:
         InputError: if it is something else, or a field of the form is.
     """
     if not path.is_file():
         return {}
-    values = json_values.read_json(path, expected=WRITES)
+    values = json_values.read_json(path, expected=WRITES, most=most)
     if not isinstance(values, dict):
         raise InputError(f"{path}: holds a {type(values).__name__}; expected a JSON object as a run writes it")
     forms.check_form(form, values, str(path))

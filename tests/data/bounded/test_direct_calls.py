@@ -12,7 +12,6 @@ OURS = {  # calls of files that this program itself just wrote, or that come wit
     "tasks/formats/ncnn.py": {"json.loads"},  # a child process's output
     "tasks/formats/onnx_quantization.py": {"onnx.load"},  # what the quantiser just wrote
     "tasks/models/seals.py": {"json.loads"},  # what safetensors just wrote
-    "tasks/runs/changes.py": {"json.loads"},  # its own configuration, in the types of JSON
 }
 ONE_PLACE = {
     "json.load": set(),
