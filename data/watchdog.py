@@ -18,7 +18,7 @@ from functools import cache
 from multiprocessing import process as processes
 from multiprocessing.sharedctypes import RawArray
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 from weakref import WeakSet
 
@@ -160,8 +160,9 @@ class Watchdog:
 
     def __init__(self, board: Board, patience: float) -> None:
         self._board, self._patience = board, patience
-        self._since: float | None = None
+        self._waited: float | None = None  # seconds for a batch; None while none is asked for
         self._failure: str | None = None
+        self._lock = Lock()  # a batch that comes in the last moment is not one that never came
         self._over = Event()
         self._thread = Thread(target=self._watch, daemon=True, name="watchdog")
 
@@ -181,24 +182,34 @@ class Watchdog:
         Raises:
             LoadingError: if it took too long.
         """
-        self._since = time.monotonic()
+        with self._lock:
+            self._waited = 0.0
         try:
             yield
         except Exception:  # whatever the end of the processes led to, it is no news where that was ours
             if self._failure is None:
                 raise
         finally:
-            self._since = None
+            with self._lock:
+                self._waited = None
         if self._failure is not None:
             self._over.set()
             self._thread.join()  # until all processes are ended
             raise LoadingError(self._failure)
 
     def _watch(self) -> None:
-        while not self._over.wait(min(1.0, self._patience / 10)):
-            since = self._since
-            if since is not None and time.monotonic() - since > self._patience:
-                self._failure = self._board.describe(self._patience)
+        tick, before = min(1.0, self._patience / 10), time.monotonic()
+        while not self._over.wait(tick):
+            now = time.monotonic()
+            # A tick that took long is one in which this program was stopped itself, and its processes with it.
+            passed, before = min(now - before, 2 * tick), now
+            with self._lock:
+                if self._waited is None:
+                    continue
+                self._waited += passed
+                if self._waited > self._patience:
+                    self._failure = self._board.describe(self._patience)
+            if self._failure is not None:
                 self._board.end()
                 if not self._over.wait(GRACE):  # nothing else gets this program out of where it waits
                     sys.stderr.write(f"error: {self._failure}\n")
@@ -216,7 +227,7 @@ class WatchedLoader(DataLoader):
     Args:
         data: as torch takes it.
         board: that its processes write to.
-        timeout: seconds to wait for a batch.
+        patience: seconds to wait for a batch.
         **settings: torch's own.
     """
 

@@ -8,7 +8,7 @@ import torch
 
 from tasks.drawing.curves import read_series
 from tasks.models.checkpoint import load_checkpoint
-from tasks.runs.folder import CHECKPOINTS, LAST, WEIGHTS, list_logs
+from tasks.runs.folder import BEST, CHECKPOINTS, LAST, WEIGHTS, list_logs
 
 MEASURED = "images_per_second"  # differs from run to run
 FILES = ("metrics.json", "results.json", "predictions/*", "analysis.json")
@@ -17,7 +17,7 @@ FILES = ("metrics.json", "results.json", "predictions/*", "analysis.json")
 def compare(whole: Path, cut: Path) -> str:
     """Name what differs between two finished runs; "" where nothing does."""
     differences = []
-    for name in (LAST, "best.ckpt"):
+    for name in (LAST, BEST):
         one, two = (flatten(read_trained(folder / CHECKPOINTS / name)) for folder in (whole, cut))
         differences += [f"{name}: {key}" for key in {**one, **two} if not same(one.get(key), two.get(key))]
     one, two = (read_series(list_logs(folder)) for folder in (whole, cut))

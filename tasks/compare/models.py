@@ -17,7 +17,7 @@ from tasks.inference.loading import load, load_description
 from tasks.profiling.latency import STEPS, default_image, find_device, measure_in_turns, summarize
 from tasks.profiling.summary import describe_model
 from tasks.report.numbers import number
-from tasks.runs.folder import CHECKPOINTS, WEIGHTS
+from tasks.runs.folder import BEST, CHECKPOINTS, LAST, WEIGHTS
 from tasks.runs.reading import Run
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FILES = (WEIGHTS, f"{CHECKPOINTS}/best.ckpt", f"{CHECKPOINTS}/last.ckpt")
+FILES = (WEIGHTS, f"{CHECKPOINTS}/{BEST}", f"{CHECKPOINTS}/{LAST}")
 ROUNDS = 15  # in each, every model takes one image to warm up and one that counts
 MEGABYTE = 1e6
 

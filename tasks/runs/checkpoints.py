@@ -1,16 +1,16 @@
 """The checkpoints of a run: which are whole, and which of them is the newest."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from data.errors import InputError
 from tasks.models.pretrained.state_files import load_pickled, read_state_file
-from tasks.runs.folder import CHECKPOINTS
+from tasks.runs.folder import CHECKPOINTS, LAST
 
 logger = logging.getLogger(__name__)
 
 NEEDED = ("loops", "callbacks", "optimizer_states", "lr_schedulers")  # beside weights, to go on
-LAST = "last"  # name of the file that is taken of two of the same step
 
 
 def list_checkpoints(out: Path) -> list[Path]:
@@ -31,14 +31,14 @@ def find_newest(out: Path) -> Path:
         except InputError as error:
             faults.append(str(error))
         else:
-            found.append((read_step(path), path.stem == LAST, path))
+            found.append((read_step(path), path.name == LAST, path))  # of two of the same step the last
     if not found:
-        raise InputError(f"resume: {out} holds no checkpoint that is whole: {'; '.join(faults)}")
+        raise InputError(f"{out} holds no checkpoint that is whole: {'; '.join(faults)}")
     step, _, newest = max(found)
     for fault in faults:
         logger.warning("passed over: %s", fault)
     if faults:
-        logger.warning("the run goes on from %s, of step %d, the newest that is whole", newest, step)
+        logger.warning("%s, of step %d, the newest that is whole, takes its place", newest, step)
     return newest
 
 
@@ -52,8 +52,13 @@ def read_step(path: Path) -> int:
     missing = [name for name in NEEDED if not content.get(name)]
     step = content.get("global_step")
     if missing or not isinstance(step, int):
-        raise InputError(
-            f"resume: {path} holds no {', '.join(missing or ['global_step'])}; expected a checkpoint as training "
-            f"writes it; weights={path} starts a new run from its weights"
-        )
+        raise lacking(path, missing or ["global_step"])
     return step
+
+
+def lacking(path: Path, missing: Sequence[str]) -> InputError:
+    """Return the error of a checkpoint that no run can go on from."""
+    return InputError(
+        f"resume: {path} holds no {', '.join(missing)}; expected a checkpoint as training writes it; "
+        f"weights={path} starts a new run from its weights"
+    )

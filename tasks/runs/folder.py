@@ -4,7 +4,7 @@ from pathlib import Path
 
 CONFIG = "config.yaml"
 CHECKPOINTS = "checkpoints"
-LAST = "last.ckpt"  # in there: what a run goes on from
+LAST, BEST = "last.ckpt", "best.ckpt"  # in there: what a run goes on from; of its best evaluation
 LOGS = "logs"
 WEIGHTS = "model.safetensors"  # what a finished run has
 

@@ -11,6 +11,7 @@ from typing import Any
 from data.errors import InputError
 from tasks.files import hash_file, write_json
 from tasks.models.seals import check_seal
+from tasks.runs.folder import CHECKPOINTS
 from tasks.runs.forms import Manifest
 from tasks.runs.reading import read_json
 
@@ -62,6 +63,12 @@ def write_manifest(out: Path, files: Mapping[str, Any]) -> None:
 def record_files(out: Path, paths: list[Path]) -> None:
     """Write the manifest anew, of these files of a run alone."""
     write_manifest(out, {path.relative_to(out).as_posix(): describe_file(path) for path in paths})
+
+
+def keep_checkpoints(out: Path) -> None:
+    """Leave in the manifest of a run that begins again what it says of the checkpoints, whether they are so or not."""
+    entries = _read_entries(out).items()
+    write_manifest(out, {name: entry for name, entry in entries if name.startswith(f"{CHECKPOINTS}/")})
 
 
 def record_file(out: Path, path: Path, *, sha256: str | None = None) -> None:

@@ -31,10 +31,10 @@ from tasks.models.description import Description
 from tasks.parsing import to_plain
 from tasks.report.page import write_page
 from tasks.runs.changes import check_classes, check_inputs, list_inputs, write_inputs
-from tasks.runs.checkpoints import find_newest, list_checkpoints
+from tasks.runs.checkpoints import find_newest
 from tasks.runs.environment import record_end
-from tasks.runs.folder import CHECKPOINTS, CONFIG, LAST, WEIGHTS, list_logs
-from tasks.runs.manifest import list_files, record_files
+from tasks.runs.folder import BEST, CHECKPOINTS, CONFIG, LAST, WEIGHTS, list_logs
+from tasks.runs.manifest import keep_checkpoints, list_files, record_files
 from tasks.runs.recording import record_run
 from tasks.train.config import TrainConfig
 from tasks.train.finders import find
@@ -111,7 +111,7 @@ def run(config: TrainConfig, signals: Signals) -> Metrics:
     logger.info("training on %d images, evaluating on %d; the run is in %s", len(reader), len(val_reader), out)
     clean(out)  # of what a kill may have left
     write_text(out / CONFIG, OmegaConf.to_yaml(to_plain(config)))
-    record_files(out, list_checkpoints(out))
+    keep_checkpoints(out)
     write_inputs(out, inputs)
     record_run(
         out,
@@ -217,7 +217,7 @@ def finish_run(out: Path, config: TrainConfig, *, val_reader: "Reader") -> Metri
 
 def load_best(out: Path) -> tuple[Description, dict[str, Tensor]]:
     """Read the best checkpoint of a run, or its newest where there is none, or it has been damaged since."""
-    best = out / CHECKPOINTS / "best.ckpt"
+    best = out / CHECKPOINTS / BEST
     try:
         return load_checkpoint(best if best.is_file() else find_newest(out))
     except InputError as error:

@@ -15,13 +15,13 @@ from tasks.models.description import Description
 from tasks.models.pretrained.state_files import load_pickled
 from tasks.report.page import REPORT
 from tasks.runs import forms
+from tasks.runs.checkpoints import lacking
 from tasks.runs.environment import read_starts
 from tasks.runs.reading import read_json
 from tasks.train.callbacks import StopEarly
 from tasks.train.config import TrainConfig
 
 RANDOM = "random"  # the states, in checkpoints
-NEEDED = ("loops", "callbacks", "optimizer_states", "lr_schedulers")  # beside weights
 PLAIN = "MT19937"  # NumPy's generator, the only one that np.random's own state is of
 
 
@@ -78,7 +78,7 @@ def read_position(path: Path, config: TrainConfig, module: nn.Module, *, batches
     """Read where a run goes on.
 
     Args:
-        path: of its checkpoint.
+        path: of its checkpoint, as `find_newest` gives it.
         config: of the run.
         module: that is trained.
         batches: in an epoch.
@@ -87,15 +87,8 @@ def read_position(path: Path, config: TrainConfig, module: nn.Module, *, batches
         InputError: if the checkpoint does not hold all that a run goes on with, or is not of this one.
     """
     content = load_pickled(path)
-    missing = [name for name in NEEDED if not content.get(name)]
-    optimizers = content.get("optimizer_states")
-    if not missing and _lacks_state(optimizers, config):
-        missing = ["the state of the optimizer"]
-    if missing:
-        raise InputError(
-            f"resume: {path} holds no {', '.join(missing)}; expected a checkpoint as training writes it; "
-            f"weights={path} starts a new run from its weights"
-        )
+    if _lacks_state(content["optimizer_states"], config):
+        raise lacking(path, ["the state of the optimizer"])
     _check_tensors(path, content.get("current_model_state", content["state_dict"]), module)
     try:
         position = find_position(content["loops"]["fit_loop"])

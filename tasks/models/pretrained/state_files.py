@@ -43,6 +43,7 @@ def read_state_file(path: Path) -> StateFile:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a file of weights")
+    check_bounds(path)
     check_seal(path)
     file = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
     check_tensors(path, file.tensors)
@@ -83,7 +84,6 @@ def load_pickled(path: Path) -> Any:
 
 
 def _read_safetensors(path: Path) -> StateFile:
-    check_bounds(path)
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

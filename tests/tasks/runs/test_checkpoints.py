@@ -40,7 +40,7 @@ def test_a_damaged_one_is_named_and_passed_over(tmp_path: Path, caplog: pytest.L
     assert [record.getMessage() for record in caplog.records] == [
         f"passed over: {last}: damaged: it is not as it was written (its SHA-256 is another); expected a copy that is "
         "whole",
-        f"the run goes on from {newest}, of step 3, the newest that is whole",
+        f"{newest}, of step 3, the newest that is whole, takes its place",
     ]
 
 
@@ -50,7 +50,7 @@ def test_without_a_whole_one_each_is_named_with_what_is_wrong(tmp_path: Path) ->
     (tmp_path / "checkpoints/empty.ckpt").touch()
     with pytest.raises(InputError) as caught:
         find_newest(tmp_path)
-    assert str(caught.value).startswith(f"resume: {tmp_path} holds no checkpoint that is whole: ")
+    assert str(caught.value).startswith(f"{tmp_path} holds no checkpoint that is whole: ")
     for fault in ("best.ckpt: damaged", "empty.ckpt: not a checkpoint"):
         assert fault in str(caught.value)
 
