@@ -18,3 +18,8 @@ class RunError(RuntimeError):
 
 class LoadingError(RunError):
     """A process that loads data hangs or died: its message says which, and what it was at."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error of another program says in one line, or else its name."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.errors import InputError
+from data.errors import InputError, first_line
 from data.image_headers import Header, describe_size
 from data.images import EXPECTED_IMAGE, inspect_image, load_image
 from data.sizes import MOST_PIXELS
@@ -81,12 +81,7 @@ class Read:
         except InputError:
             raise
         except Exception as error:  # a decoder's, or the memory's: the other images are not to suffer
-            raise InputError(f"{self.file}: cannot be read ({describe_error(error)}); {EXPECTED_IMAGE}") from error
-
-
-def describe_error(error: BaseException) -> str:
-    """Return what an error says in one line, or else its name."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise InputError(f"{self.file}: cannot be read ({first_line(error)}); {EXPECTED_IMAGE}") from error
 
 
 def open_source(source: Source, *, every: int = 1, most_pixels: int = MOST_PIXELS) -> Iterator[Read]:

@@ -110,6 +110,18 @@ class ExportConfig:
                 )
             if self.batch is None and not kind.free_batch:
                 raise ValueError(f"batch: null with format={kind.name}, which needs a number; expected an integer")
+        if WEB in self.names and (odd := self._unshown()):
+            raise InputError(f"format=web: {odd[0]}; a page needs what is found in the file, of one image in uint8")
+
+    def _unshown(self) -> list[str]:
+        """Return the options with which a page could not show what its file gives."""
+        options = {
+            "input=float": self.input == "float",
+            f"batch={self.batch}": self.batch not in (1, None),
+            "nms=false": self.nms is False,
+            "argmax=none": self.argmax == "none",
+        }
+        return [option for option, given in options.items() if given]
 
     def _check_typed(self) -> None:  # one that nothing takes would change nothing, without a word
         typed = {option.partition("=")[0].lstrip("+") for option in self.typed}
@@ -125,6 +137,8 @@ class ExportConfig:
             takers["web.runtime"] = f"format={WEB}"
         if self.nms is False:
             takers["candidates"] = "nms=true"
+        if self.argmax == "none":
+            takers["scores"] = "argmax=full"
         for name in sorted(typed & takers.keys()):
             raise InputError(f"{name}: an option of {takers[name]}; leave it out")
 
@@ -139,8 +153,8 @@ class ExportConfig:
 
     @property
     def page(self) -> bool:
-        """Whether a page is wanted that runs the model."""
-        return self.wants(WEB)
+        """Whether a page is wanted that runs the model; among all formats, one that can show what its file gives."""
+        return WEB in self.names or (ALL in self.names and not self._unshown())
 
     @property
     def formats(self) -> list[Format]:
@@ -180,7 +194,7 @@ class ExportConfig:
                 raise InputError(f"{name}: not an option of {task.kind}; choose from {', '.join(task.export_options)}")
         if not kind.whole:
             raw = dict(task.raw_output)
-            wanted = {name: value for name, value in given.items() if raw.get(name, value) != value}
+            wanted = {name: value for name, value in given.items() if value not in (raw.get(name), False)}
             if wanted:
                 name = next(iter(wanted))
                 raise InputError(f"{name}: {kind.title} cannot hold what follows the network; leave {name} out")

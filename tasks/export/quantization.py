@@ -89,7 +89,7 @@ def describe_layer(layer: Layer, rank: int, excluded: int) -> dict[str, Any]:
         "multiply_adds": layer.madds,
         "signal_to_noise_db": layer.signal_to_noise,
         "computes_in": "float" if left else "int8",
-        "why": f"number {rank + 1} of those that suffer most; with fewer in float a bound was passed" if left else "",
+        "why": f"one of the {excluded} that suffer most; with fewer tried, a bound was passed" if left else "",
     }
 
 

@@ -21,6 +21,9 @@ from PIL import Image
 image = np.asarray(Image.open("photo.png").convert("RGB"))
 image = {resize}
 """
+RUN = """\
+Or with Bneck: `python -m tasks.predict checkpoint={file} source=photo.png`, and `tasks.evaluate`, `tasks.benchmark` and
+`tasks.demo` alike."""
 
 
 def write_readme(folder: Path, contract: Contract, kind: Format, path: Path) -> None:
@@ -44,8 +47,8 @@ def write_readme(folder: Path, contract: Contract, kind: Format, path: Path) -> 
         "```",
         "",
         *([*kind.code.advise(path), ""] if kind.advises else []),
-        "Or with Bneck: `python -m tasks.predict checkpoint=" + path.name + " source=photo.png`, and `tasks.evaluate`,",
-        "`tasks.benchmark` and `tasks.demo` alike. Where the model comes from stands in PROVENANCE.md.",
+        *([RUN.format(file=path.name), ""] if kind.runs else []),
+        "Where the model comes from stands in PROVENANCE.md.",
         "",
     ]
     write_text(folder / README, "\n".join(lines))
@@ -63,7 +66,7 @@ def write_example(contract: Contract, kind: Format, path: Path, file: ExportedFi
     else:
         lines.append("values = image[None]  # (1, height, width, 3), RGB, 0 to 255")
     if file.input.scale is not None:
-        lines.append(f"values = (values / {file.input.scale} + {file.input.zero_point}).round()")
+        lines.append(f"values = (values / {file.input.scale} + {file.input.zero_point}).round().clip(-128, 127)")
     if str(file.input.dtype) not in ("uint8", "float32") or file.input.scale is not None:
         lines.append(f'values = values.astype("{file.input.dtype}")')
     if (contract.graph.batch or 1) > 1:

@@ -97,6 +97,10 @@ def read_contract(path: Path) -> Contract:
         files = {name: parse(ExportedFile, entry, f"files.{name}") for name, entry in values["files"].items()}
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+    for name, file in files.items():
+        kind = find_format(Path(name))
+        if kind is None or kind.name != file.format:
+            raise InputError(f"{path}: files.{name}.format: {file.format!r}; expected that of its suffix")
     facts = {name: entry for name, entry in values.items() if name not in ("version", "files", "graph", "model")}
     return Contract(read_description(path, values["model"]), graph, files, facts)
 
@@ -157,6 +161,7 @@ def open_exported(path: Path, *, threads: int | None = None) -> tuple[Contract, 
     check_unchanged(path, kind, file)
     session = kind.code.open_session(path, threads=threads)
     check_ports(path, file, session)
+    check_input(path, contract.graph, file)
     return contract, session
 
 
@@ -175,6 +180,20 @@ def check_unchanged(path: Path, kind: Format, file: ExportedFile) -> None:
             raise InputError(
                 f"{part}: not the file that {CONTRACT} beside it was written for (their SHA-256 differ); export it anew"
             )
+
+
+def check_input(path: Path, graph: GraphSettings, file: ExportedFile) -> None:
+    """Check that a file takes what its model.json says of the graph: numbers would be read as others, without a word.
+
+    Raises:
+        InputError: naming both.
+    """
+    expected = (3, *graph.size) if graph.input == "float" else (*graph.size, 3)
+    if file.input.shape[1:] != expected:
+        raise InputError(
+            f"{path.parent / CONTRACT}: graph: input={graph.input} size={list(graph.size)}, but {path.name} takes "
+            f"{list(file.input.shape)}; they do not belong together"
+        )
 
 
 def check_ports(path: Path, file: ExportedFile, session: Session) -> None:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from data.errors import InputError
+from data.errors import InputError, first_line
 from tasks.formats.silence import silenced
 
 with silenced():
@@ -47,8 +47,7 @@ def read_operations(path: Path) -> Program:
             spec = load_spec(str(path))
             function = load(spec, spec.specificationVersion, str(weights)).functions["main"]
     except Exception as error:  # coremltools' own have no common base
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
-        raise InputError(f"{path}: not an .mlpackage with an ML Program, or damaged: {reason}") from error
+        raise InputError(f"{path}: not an .mlpackage with an ML Program, or damaged: {first_line(error)}") from error
     operations = [operation for operation in function.operations if operation.op_type != "const"]
     image = spec.description.input[0].type.WhichOneof("Type") == "imageType"
     return Program(dict(function.inputs), list(function.outputs), operations, image)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from data.errors import InputError
+from data.errors import InputError, first_line
 from tasks.formats.conversion import Conversion
 from tasks.formats.executorch_names import INPUT, NAMES
 from tasks.formats.graph import Graph
@@ -89,7 +89,7 @@ def open_session(path: Path, *, threads: int | None) -> ExecuTorchSession:
     try:
         return ExecuTorchSession(path, threads=threads)
     except Exception as error:  # the runtime's own have no common base
-        raise InputError(f"{path}: ExecuTorch cannot open it: {str(error).splitlines()[0][:300]}") from error
+        raise InputError(f"{path}: ExecuTorch cannot open it: {first_line(error)}") from error
 
 
 def check_whole(path: Path) -> bytes:

@@ -14,7 +14,7 @@ from ai_edge_litert.interpreter import Interpreter
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from data.errors import InputError
+from data.errors import InputError, first_line
 from tasks.formats.conversion import Conversion
 from tasks.formats.graph import Graph
 from tasks.formats.litert_file import (
@@ -162,7 +162,7 @@ def open_session(path: Path, *, threads: int | None) -> LitertSession:
         with silenced():
             return LitertSession(path, names, threads=threads)
     except (RuntimeError, ValueError) as error:
-        raise InputError(f"{path}: LiteRT cannot open it: {str(error).splitlines()[0][:300]}") from error
+        raise InputError(f"{path}: LiteRT cannot open it: {first_line(error)}") from error
 
 
 def list_operators(path: Path) -> list[Operator]:

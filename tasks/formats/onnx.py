@@ -9,7 +9,7 @@ import onnxruntime
 import torch
 from onnxscript import optimizer
 
-from data.errors import InputError
+from data.errors import InputError, first_line
 from tasks.formats.conversion import Conversion
 from tasks.formats.graph import Graph
 from tasks.formats.onnx_half import halve
@@ -119,7 +119,7 @@ def open_session(path: Path, *, threads: int | None) -> OnnxSession:
     try:
         return OnnxSession(path, threads=threads)
     except Exception as error:  # onnxruntime's own have no common base
-        raise InputError(f"{path}: onnxruntime cannot open it: {str(error).splitlines()[0][:300]}") from error
+        raise InputError(f"{path}: onnxruntime cannot open it: {first_line(error)}") from error
 
 
 def advise(path: Path) -> list[str]:

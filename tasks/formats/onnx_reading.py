@@ -8,7 +8,7 @@ import onnx
 from onnx import AttributeProto, GraphProto, TensorProto, helper, shape_inference
 
 from data.bounded.content import read_content
-from data.errors import InputError
+from data.errors import InputError, first_line
 from tasks.formats.onnx_layers import find_givers, find_takers
 from tasks.formats.operators import Operator
 
@@ -50,7 +50,7 @@ def infer(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
     try:
         return shape_inference.infer_shapes(model, data_prop=True)
     except Exception as error:  # onnx's own have no common base
-        raise InputError(f"{path}: not an ONNX file, or damaged: {str(error).splitlines()[0][:300]}") from error
+        raise InputError(f"{path}: not an ONNX file, or damaged: {first_line(error)}") from error
 
 
 def is_outside(tensor: TensorProto) -> bool:
@@ -68,7 +68,7 @@ def read_model(path: Path) -> onnx.ModelProto:
         model = onnx.load_from_string(read_content(path, most=MOST_BYTES))
         onnx.checker.check_model(model)
     except Exception as error:  # protobuf's and onnx's own have no common base
-        raise InputError(f"{path}: not an ONNX file, or damaged: {str(error).splitlines()[0][:300]}") from error
+        raise InputError(f"{path}: not an ONNX file, or damaged: {first_line(error)}") from error
     return model
 
 

@@ -1,4 +1,4 @@
-"""Converters talk a lot, in Python and below it: none of that reaches the screen, unless they fail."""
+"""Converters talk a lot, in Python and below it: none of that reaches the screen; what fails is raised."""
 
 import logging
 import os

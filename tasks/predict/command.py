@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-from data.errors import InputError
-from data.streams.sources import describe_error
+from data.errors import InputError, first_line
 from tasks.cli.folders import check_new, owning
 from tasks.cli.terminal import SafeConsole
 from tasks.files import write_json
@@ -181,7 +180,7 @@ def write(writer: Writer, prediction: "Prediction", report: Callable[[InputError
 def describe_failure(prediction: "Prediction", error: Exception) -> InputError:
     """Return what a writer failed at, with the image's file."""
     failure = InputError(
-        f"{prediction.file or prediction.name}: cannot be written ({type(error).__name__}: {describe_error(error)}); "
+        f"{prediction.file or prediction.name}: cannot be written ({type(error).__name__}: {first_line(error)}); "
         "the others go on"
     )
     failure.__cause__ = error

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from data.errors import InputError
-from data.streams.sources import Read, describe_error
+from data.errors import InputError, first_line
+from data.streams.sources import Read
 from data.streams.tiling import Tile
 from tasks.parts import Assembly
 from tasks.predict.prefetch import Budget
@@ -37,7 +37,7 @@ class Job:
     def fail(self, error: Exception) -> None:
         """Note what went wrong; whatever it was, the other images go on."""
         if not isinstance(error, InputError):
-            cause = f"{type(error).__name__}: {describe_error(error)}"
+            cause = f"{type(error).__name__}: {first_line(error)}"
             failure = InputError(f"{self.read.file}: cannot be predicted ({cause}); the others go on")
             failure.__cause__ = error
             error = failure

@@ -47,6 +47,9 @@ def test_all_formats_are_those_that_have_the_precision():
         (["max_drop=2"], "max_drop: an option of precision=int8; leave it out"),
         (["precision=fp16", "calibration.images=9"], "calibration.images: an option of precision=int8; leave it out"),
         (["web.runtime=somewhere"], "web.runtime: an option of format=web; leave it out"),
+        (["format=web", "nms=false"], "format=web: nms=false; a page needs what is found in the file"),
+        (["format=[onnx,web]", "input=float"], "format=web: input=float; a page needs what is found in the file"),
+        (["argmax=none", "scores=true"], "scores: an option of argmax=full; leave it out"),
         (["nms=false", "candidates=9"], "candidates: an option of nms=true; leave it out"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -59,6 +62,7 @@ def test_what_cannot_be_exported_is_refused_by_name(options, message):
 def test_an_option_is_taken_where_one_of_the_formats_has_it():
     assert load("format=[coreml,onnx]", "opset=20", "deployment_target=iOS17").opset == 20
     assert load("format=all", "opset=20", "web.runtime=somewhere").page
+    assert not load("format=all", "nms=false").page  # which could not show what the file gives
 
 
 def test_options_of_the_other_task_are_refused():
@@ -71,8 +75,10 @@ def test_options_of_the_other_task_are_refused():
 def test_what_a_format_cannot_hold_is_left_out_or_refused():
     assert not settings(DETECTION, "ncnn").nms
     assert settings(SEGMENTATION, "ncnn").argmax == "none"
-    with pytest.raises(InputError, match="nms: ncnn cannot hold what follows the network; leave nms out"):
-        settings(DETECTION, "ncnn", "nms=true")
+    for option in ("nms=true", "candidates=9"):
+        name = option.partition("=")[0]
+        with pytest.raises(InputError, match=f"{name}: ncnn cannot hold what follows the network; leave {name} out"):
+            settings(DETECTION, "ncnn", option)
 
 
 def test_what_is_not_said_is_the_whole_model():

@@ -70,6 +70,12 @@ def test_another_models_model_json_is_refused(own, tmp_path):
             "many",
             r"model\.json: files\.model\.onnx\.bytes: 'many'; expected an integer",
         ),
+        (
+            ("files", "model.onnx", "format"),
+            "tflite",
+            r"files\.model\.onnx\.format: 'tflite'; expected that of its suffix",
+        ),
+        (("graph", "input"), "float", r"model\.json: graph: input=float .* but model\.onnx takes"),
         (("files",), {}, r"model\.json: says nothing of model\.onnx; it knows none"),
         (("graph", "argmax"), "best", r"model\.json: graph\.argmax: unknown 'best'; choose from full, low, none"),
         (("graph",), [], r"model\.json: graph: not an object"),
