@@ -26,7 +26,7 @@ from tasks.formats.contract import CONTRACT, read_contract
 from tasks.formats.table import FORMATS
 from tasks.hardware import limit_threads
 from tasks.inference.loading import load, load_model
-from tasks.task import find_task
+from tasks.task import TASKS, find_task
 
 NOTES = "deployment.json"  # of a work folder: what was exported
 WARMUP, ROUNDS = 3, 15
@@ -85,7 +85,7 @@ def evaluate(checkpoint: Path, out: Path, options: Sequence[str]) -> float | str
     if failed:
         return failed
     metrics = json.loads((out / "metrics.json").read_text())
-    return float(metrics.get("mAP", metrics.get("mIoU")))
+    return float(metrics[next(task.metric for task in TASKS.values() if task.metric in metrics)])
 
 
 def time_all(name: str, checkpoint: Path, work: Path) -> None:
@@ -130,21 +130,23 @@ def build_peer(head: str, classes: int, image: torch.Tensor) -> Callable[[], obj
 def render_table(results: dict[str, Any]) -> str:
     """Return the files of one model as a table of docs/deploy.md."""
     lines = [
-        "| file | metric | MB | milliseconds (quartiles) | of torchvision's | in integers |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| file | metric | MB | milliseconds (quartiles) | of torchvision's | in integers | parity |",
+        "|---|---:|---:|---:|---:|---:|---|",
     ]
     own = {"torchvision, eager": None, "checkpoint, torch": results["checkpoint"]}
     for key, metric in own.items():
-        lines.append(f"| {key} | {render_number(metric)} | | {render_latency(results['latency'][key])} | |")
-    for row in results["rows"]:
+        lines.append(f"| {key} | {render_number(metric)} | | {render_latency(results['latency'][key])} | | |")
+    order = {name: number for number, name in enumerate(FORMATS)}
+    for row in sorted(results["rows"], key=lambda row: order[row["format"]]):
         if "file" not in row:
-            lines.append(f"| {row['format']}, {row['precision']} | {row['failed']} | | | | |")
+            lines.append(f"| {row['format']}, {row['precision']} | {row['failed']} | | | | | |")
             continue
         latency = results["latency"].get(row["folder"])
         timed = render_latency(latency) if latency else "does not run here | "
-        share = f"{row['integer_share']:.0%}" if "integer_share" in row else ""
+        share = f"{row['integer_share']:.1%}" if "integer_share" in row else ""
+        parity = {True: "holds", False: "fails", None: ""}[row["parity"]]
         numbers = f"{render_number(row.get('metric'))} | {row['megabytes']:.1f}"
-        lines.append(f"| {row['format']}, {row['precision']} | {numbers} | {timed} | {share} |")
+        lines.append(f"| {row['format']}, {row['precision']} | {numbers} | {timed} | {share} | {parity} |")
     return "\n".join(lines) + "\n"
 
 

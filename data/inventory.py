@@ -5,13 +5,14 @@ as images are. Names are relative to the folder that all images lie in, and time
 keep no more: so a data set may be moved.
 """
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from data.bounded.content import BoundError, hash_file
+from data.errors import InputError
 from data.readers import Reader
 from data.reading import READ_THREADS
 
@@ -54,9 +55,15 @@ def map_files(function: Callable[[str], Any], paths: Iterable[str]) -> list[Any]
 
 
 def hash_content(path: str) -> str:
-    """Return the hash of a file's content."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:HASH_LENGTH]
+    """Return the beginning of the hash of a file's content.
+
+    Raises:
+        InputError: if it is no regular file.
+    """
+    try:
+        return hash_file(Path(path))[:HASH_LENGTH]
+    except BoundError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def compare_inventories(split: str, before: Inventory, now: Inventory) -> list[Change]:

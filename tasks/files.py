@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and known by their hashes."""
+"""Files that are written whole or not at all."""
 
 import errno
 import hashlib
@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from data.bounded.content import hash_file
 
 Metrics = dict[str, Any]  # numbers by name, and dicts of them by class
 
@@ -145,9 +147,3 @@ def clean(folder: Path) -> list[Path]:
 def to_number(value: float) -> float | None:
     """Return a number as JSON takes it: None for NaN."""
     return None if math.isnan(value) else float(value)
-
-
-def hash_file(path: Path, kind: str = "sha256") -> str:
-    """Return the hash of a file's content, of hashlib's `kind`, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, kind).hexdigest()

@@ -1,5 +1,6 @@
 """The bytes of a file that may be anything: a pipe, a device, endless."""
 
+import hashlib
 import os
 import stat
 from io import BufferedReader
@@ -46,3 +47,14 @@ def read_content(path: Path, *, most: int = MOST_BYTES) -> bytes:
     if len(content) > most:
         raise BoundError(f"holds more than {most:,} bytes; expected at most as many")
     return content
+
+
+def hash_file(path: Path, kind: str = "sha256") -> str:
+    """Return the hash of a file's content, of hashlib's `kind`, in hexadecimal digits.
+
+    Raises:
+        OSError: if it is not there, a folder, or may not be read.
+        BoundError: if it is no regular file.
+    """
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, kind).hexdigest()

@@ -1,6 +1,5 @@
 """One look at every image file: can it be decoded, what is it, and what does it show in a few numbers?"""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from data.bounded.content import open_regular
+from data.bounded.content import hash_file
 from data.findings import EntryError, Finding, Report
 from data.image_headers import SUFFIXES, describe_size
 from data.images import inspect_image, load_image
@@ -36,7 +35,7 @@ class ImageFacts:
         format: "JPEG"; "" likewise.
         mode: how a pixel is kept, as Pillow says it: "RGB"; "" likewise.
         fault: why it cannot be used; None where it can.
-        content: digest of the file's bytes; b"" unless it was decoded.
+        content: hash of the file's bytes; "" unless it was decoded.
         bits: (64,) bool, the difference hash; None unless it was decoded.
         thumbnail: (THUMBNAIL, THUMBNAIL) uint8, grey; None unless it was decoded.
         pictures: that the file holds.
@@ -47,7 +46,7 @@ class ImageFacts:
     format: str = ""
     mode: str = ""
     fault: Finding | None = None
-    content: bytes = b""
+    content: str = ""
     bits: np.ndarray | None = None
     thumbnail: np.ndarray | None = None
     pictures: int = 1
@@ -66,14 +65,8 @@ def look_at(path: Path, *, decode: bool) -> ImageFacts:
         return ImageFacts(path, size, *kind, fault=error.finding)
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     thumbnail = cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
-    content = hash_content(path)
+    content = hash_file(path)
     return ImageFacts(path, size, *kind, None, content, hash_differences(grey), thumbnail, pictures)
-
-
-def hash_content(path: Path) -> bytes:
-    """Return a digest of a file's bytes, which may be many."""
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
 
 
 def look_at_all(

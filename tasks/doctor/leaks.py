@@ -56,7 +56,7 @@ def check_pairs(pairs: Iterable[Pair], report: Report) -> None:
 def check_copies(splits: Mapping[str, Sequence[ImageFacts]], report: Report) -> None:
     """Report files that stand twice in one split, byte by byte."""
     for facts in splits.values():
-        groups: dict[bytes, list[Path]] = defaultdict(list)
+        groups: dict[str, list[Path]] = defaultdict(list)
         for fact in facts:
             if fact.content:
                 groups[fact.content].append(fact.path)

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from data.bounded.content import hash_file
 from data.errors import InputError
 from tasks.export.config import ExportConfig
 from tasks.export.decoders import write_decoders
@@ -19,7 +20,7 @@ from tasks.export.parity_page import write_parity_page, write_table
 from tasks.export.provenance import write_provenance
 from tasks.export.readme import write_readme
 from tasks.export.subject import Subject
-from tasks.files import hash_file, sync_all, write_json
+from tasks.files import sync_all, write_json
 from tasks.formats.contract import Contract
 from tasks.formats.conversion import Conversion
 from tasks.formats.graph import Graph, give_all

@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from data.bounded.content import BoundError, hash_file
 from data.bounded.json_values import read_json
 from data.errors import InputError
-from tasks.files import hash_file, write_json
+from tasks.files import write_json
 from tasks.formats.ports import Port
 from tasks.formats.session import Session
 from tasks.formats.settings import GraphSettings, Precision
@@ -176,7 +177,11 @@ def check_unchanged(path: Path, kind: Format, file: ExportedFile) -> None:
             raise InputError(f"{part}: no such file; {path.name} needs it")
         if weigh(part) > MOST_BYTES:
             raise InputError(f"{part}: {weigh(part):,} bytes; expected at most {MOST_BYTES:,}")
-        if hash_export(part) != file.sha256.get(part.name):
+        try:
+            digest = hash_export(part)
+        except BoundError as error:
+            raise InputError(f"{part}: {error}") from error
+        if digest != file.sha256.get(part.name):
             raise InputError(
                 f"{part}: not the file that {CONTRACT} beside it was written for (their SHA-256 differ); export it anew"
             )

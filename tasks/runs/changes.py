@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from data.bounded.content import hash_file
 from data.classes import ClassTable
 from data.errors import InputError
 from data.inventory import Change, compare_inventories, take_inventory
 from data.readers import Reader
-from tasks.files import hash_file, write_text
+from tasks.files import write_text
 from tasks.parsing import flatten
 from tasks.runs.environment import PACKAGES, list_packages
 from tasks.runs.forms import Data, Inputs

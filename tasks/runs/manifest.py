@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
+from data.bounded.content import hash_file
 from data.errors import InputError
-from tasks.files import hash_file, write_json
+from tasks.files import write_json
 from tasks.models.seals import check_seal
 from tasks.runs.folder import CHECKPOINTS
 from tasks.runs.forms import Manifest

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
-from tests.support.commands import hear_interrupts, kept_state
+from tests.support.commands import hear_signals, kept_state
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
@@ -67,7 +67,7 @@ def serve(arguments: list[str]) -> int:
     command = [sys.executable, "-m", "tasks.demo", *arguments, "port=0", "open=false"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
-        command, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts
+        command, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=hear_signals
     ) as process:
         assert process.stderr is not None
         found = next(match for line in process.stderr if (match := re.search(r"http://\S+", line)))

@@ -37,6 +37,7 @@ MASKS = (
     "logger=csv",
     "trainer.accelerator=cpu",
 )
+CHECKED = (*MASKS, "check_data=deep", "dataset.names=[a,b]")
 
 
 def draw(path: Path, value: Any = 7) -> None:
@@ -218,4 +219,5 @@ CASES = [
     Case("masks: digits without end", masks("classes.csv", "a," + "1" * 5000 + "\nb,2"), MASKS),
     Case("masks: a mask of 156 megapixels", then(masks(), giant("masks/train/1.png")), MASKS),
     Case("masks: a mask that is a pipe", then(masks(), make_pipe("masks/train/1.png")), MASKS),
+    Case("masks: a mask that is a pipe, checked", then(masks(), make_pipe("masks/train/1.png")), CHECKED),
 ]

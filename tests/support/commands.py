@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
+from data.signals import ENDING
+
 
 class Ended(NamedTuple):
     """How a command ended."""
@@ -20,20 +22,22 @@ class Ended(NamedTuple):
 
 @contextmanager
 def kept_state() -> Iterator[None]:
-    """Give logging and Ctrl-C back as they were; Hydra changes the one, Lightning the other."""
-    root, interrupt = logging.getLogger(), signal.getsignal(signal.SIGINT)
+    """Give logging and signals back as they were; Hydra changes the one, Lightning the other."""
+    root, heard = logging.getLogger(), {kind: signal.getsignal(kind) for kind in ENDING}
     handlers, level = list(root.handlers), root.level
     try:
         yield
     finally:
         root.handlers[:] = handlers
         root.setLevel(level)
-        signal.signal(signal.SIGINT, interrupt)
+        for kind, handler in heard.items():
+            signal.signal(kind, handler)
 
 
-def hear_interrupts() -> None:
-    """Make a child process end at Ctrl-C, though this one, as a background job, may have been told to ignore it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def hear_signals() -> None:
+    """Make a child process end at signals, though this one, as a background job, may have been told to ignore some."""
+    for kind in ENDING:
+        signal.signal(kind, signal.SIG_DFL)
 
 
 def run_command(name: str, *options: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ended:

@@ -14,8 +14,9 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+from data.bounded.content import hash_file
 from data.errors import InputError
-from tasks.files import hash_file, write_bytes
+from tasks.files import write_bytes
 
 VERSION = "1.30.0"
 PACKAGE = f"onnxruntime-web@{VERSION}"

@@ -19,10 +19,10 @@ from torchvision.models.segmentation import LRASPP_MobileNet_V3_Large_Weights
 
 from backbones.baselines import BASELINES, NAMED
 from backbones.zoo import import_timm
+from data.bounded.content import hash_file
 from data.classes import ClassTable
 from data.config import DatasetConfig
 from data.errors import InputError
-from tasks.files import hash_file
 from tasks.models.architecture import Arch
 from tasks.models.description import Description
 from tasks.models.postprocessing import Postprocessing

@@ -9,7 +9,7 @@ import pytest
 
 from data.errors import InputError
 from tasks.demo.command import address_of, demo, has_browser
-from tests.support.commands import hear_interrupts
+from tests.support.commands import hear_signals
 from tests.support.runs import CONF, load_config
 
 
@@ -56,7 +56,7 @@ def test_the_command_says_its_address_and_ends_at_an_interrupt_with_one_line(mod
     options = [f"checkpoint={models['ssdlite']}", "port=0", "open=false", "accelerator=cpu", "host=0.0.0.0"]
     command = [sys.executable, "-m", "tasks.demo", *options]
     with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, cwd=CONF.parent, preexec_fn=hear_interrupts
+        command, stderr=subprocess.PIPE, text=True, cwd=CONF.parent, preexec_fn=hear_signals
     ) as process:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("host=0.0.0.0: whoever reaches this machine's port")

@@ -31,9 +31,11 @@ SMALL = ("trainer.max_epochs=3",)
 
 
 @pytest.fixture(autouse=True)
-def quiet_interrupts() -> Any:
-    """Hear Ctrl-C as a terminal's command does, though this process may have been told to ignore it."""
+def heard_signals() -> Any:
+    """Hear signals as a terminal's command does, though this process may have been told to ignore some, as by nohup."""
     with kept_state():
+        for kind in ENDING:
+            signal.signal(kind, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         yield
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from data.bounded.content import hash_file
 from data.errors import InputError
 from tasks.export.web.runtime import FILES
 from tasks.export.web.writing import PAGE, check_shown, write_page
-from tasks.files import hash_file
 from tasks.formats.contract import Contract, ExportedFile, open_exported
 from tasks.formats.ports import Port
 from tasks.formats.settings import GraphSettings
