@@ -136,8 +136,8 @@ def render_table(results: dict[str, Any]) -> str:
     own = {"torchvision, eager": None, "checkpoint, torch": results["checkpoint"]}
     for key, metric in own.items():
         lines.append(f"| {key} | {render_number(metric)} | | {render_latency(results['latency'][key])} | | |")
-    order = {name: number for number, name in enumerate(FORMATS)}
-    for row in sorted(results["rows"], key=lambda row: order[row["format"]]):
+    order = [(kind.name, precision) for kind in FORMATS.values() for precision in kind.precisions]
+    for row in sorted(results["rows"], key=lambda row: order.index((row["format"], row["precision"]))):
         if "file" not in row:
             lines.append(f"| {row['format']}, {row['precision']} | {row['failed']} | | | | | |")
             continue
