@@ -1,9 +1,13 @@
 """One export: a checkpoint in one format or several, each in a folder with what explains and proves it."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from torch import nn
+
+from data.errors import InputError
 from tasks.cli.folders import check_new, owning
 from tasks.export.config import PAGE_FORMAT, WEB, ExportConfig
 from tasks.export.folder import PAGE, export_file
@@ -13,8 +17,9 @@ from tasks.export.web.runtime import find_runtime
 from tasks.export.web.writing import write_page
 from tasks.files import write_json
 from tasks.formats.contract import CONTRACT, read_contract
-from tasks.formats.settings import GraphSettings
+from tasks.formats.settings import GraphSettings, Precision
 from tasks.formats.table import FORMATS, Format
+from tasks.formats.trained_rounding import is_rounded
 from tasks.targets.check import apply_rules, format_findings, to_dict
 from tasks.targets.layers import read_layers
 from tasks.targets.network import Network
@@ -50,6 +55,7 @@ def export(config: ExportConfig) -> list[Path]:
         kind.code  # noqa: B018  # a package that is missing is said before anything slow
     runtime = find_runtime(config.web.runtime) if config.page else None
     subject = load_subject(config)
+    check_learnt(subject.model, config.formats, config.precision)
     orders = list_orders(config, subject)
     if config.targets:
         check_targets(config, subject, orders[0].settings)
@@ -67,6 +73,25 @@ def export(config: ExportConfig) -> list[Path]:
         logger.error("a file does not compute what the checkpoint does: see %s", ", ".join(map(str, diverging)))
         raise SystemExit(DIVERGES)
     return written
+
+
+def check_learnt(network: nn.Module, formats: Sequence[Format], precision: Precision) -> None:
+    """Check that what a network learnt by `quantize=int8` is to be written in integers, where there is a place for it.
+
+    Raises:
+        InputError: naming what it is not.
+    """
+    if not is_rounded(network):
+        return
+    if precision != "int8":
+        raise InputError(f"precision={precision}: the checkpoint was trained with quantize=int8; expected int8")
+    for kind in formats:
+        if not kind.learnt:
+            able = ", ".join(name for name, row in FORMATS.items() if row.learnt)
+            raise InputError(
+                f"format={kind.name}: has no place for the scales that quantize=int8 learnt in training; "
+                f"choose from {able}"
+            )
 
 
 def list_orders(config: ExportConfig, subject: Subject) -> list[Order]:

@@ -8,7 +8,7 @@ from data.config import DatasetConfig
 from data.errors import InputError
 from data.sizes import Size, to_size
 from tasks.dataset_choice import choose_dataset
-from tasks.formats.settings import Argmax, GraphSettings, HSwish, Input, Precision
+from tasks.formats.settings import Argmax, GraphSettings, HSwish, Input, Precision, System
 from tasks.formats.table import FORMATS, Format
 from tasks.parsing import Partial, hidden
 from tasks.targets.rule import check_name
@@ -73,7 +73,7 @@ class ExportConfig:
     argmax: Argmax | None
     scores: bool | None
     opset: int
-    deployment_target: str
+    deployment_target: System
     images: int
     source: str | None
     calibration: Calibration
@@ -108,8 +108,10 @@ class ExportConfig:
                 raise ValueError(
                     f"precision: {self.precision!r} with format={kind.name}; choose from {', '.join(kind.precisions)}"
                 )
-            if self.batch is None and not kind.free_batch:
+            if self.batch is None and kind.batch != "free":
                 raise ValueError(f"batch: null with format={kind.name}, which needs a number; expected an integer")
+            if self.batch != 1 and kind.batch == "one":
+                raise ValueError(f"batch: {self.batch} with format={kind.name}, which takes one image; expected 1")
         if WEB in self.names and (odd := self._unshown()):
             raise InputError(f"format=web: {odd[0]}; a page needs what is found in the file, of one image in uint8")
 

@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from data.bounded.content import hash_file
-from data.errors import InputError
 from tasks.export.config import ExportConfig
 from tasks.export.decoders import write_decoders
 from tasks.export.entry import compare_entry, read_entry
@@ -26,8 +25,7 @@ from tasks.formats.conversion import Conversion
 from tasks.formats.graph import Graph, give_all
 from tasks.formats.operators import write_operators
 from tasks.formats.settings import GraphSettings
-from tasks.formats.table import FORMATS, Format
-from tasks.formats.trained_rounding import is_rounded
+from tasks.formats.table import Format
 from tasks.models.architecture import name_network
 
 logger = logging.getLogger(__name__)
@@ -58,7 +56,6 @@ def export_file(
     """
     folder.mkdir(parents=True, exist_ok=True)
     path, graph = folder / f"model{kind.suffix}", subject.build_graph(settings)
-    check_learnt(kind, graph)
     checkpoint = {"file": config.checkpoint.name, "sha256": hash_checkpoint(config.checkpoint)}
     facts = list_facts(subject.description, settings, checkpoint=checkpoint, packages=kind.distributions)
     contract = Contract(subject.description, settings, {}, facts)
@@ -76,19 +73,6 @@ def export_file(
     write_provenance(folder, subject.description, checkpoint=config.checkpoint, sha256=checkpoint["sha256"])
     parity = prove(folder, graph, subject, kind=kind, conversion=conversion, contract=contract)
     return path, parity
-
-
-def check_learnt(kind: Format, graph: Graph) -> None:
-    """Check that a format can hold what a network learnt in training.
-
-    Raises:
-        InputError: if it is scales of integers, and the format has no place for them.
-    """
-    if is_rounded(graph) and not kind.learnt:
-        able = ", ".join(name for name, row in FORMATS.items() if row.learnt)
-        raise InputError(
-            f"format={kind.name}: has no place for the scales that quantize=int8 learnt in training; choose from {able}"
-        )
 
 
 def write_beside(folder: Path, contract: Contract, subject: Subject, *, kind: Format, path: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.formats.settings import Precision
+from tasks.formats.settings import Precision, System
 
 
 @dataclass(frozen=True)
@@ -34,5 +34,5 @@ class Conversion:
 
     precision: Precision = "fp32"
     opset: int = 18
-    deployment_target: str = "iOS16"
+    deployment_target: System = "iOS16"
     quantization: Quantization | None = None

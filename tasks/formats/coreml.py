@@ -31,7 +31,6 @@ model = coremltools.models.MLModel("{file}")
 outputs = model.predict({{"{input}": Image.fromarray(image) if values.dtype == np.uint8 else values}})
 """
 INPUT = "images"
-FIRST = "iOS15"  # that has ML Programs
 # It gives a scaling and a shift as a batch norm whose epsilon is not made up for: 5e-6 too small.
 INEXACT = "common::fuse_elementwise_to_batchnorm"
 
@@ -41,13 +40,7 @@ def convert(graph: Graph, path: Path, conversion: Conversion) -> None:
 
     With "fp16" the maps of the network are float16; tensors of less than four sides, which boxes and places among
     them are, stay float32: from 256 on, float16 has steps of a quarter of a pixel.
-
-    Raises:
-        InputError: if there is no such deployment target, or it takes several images.
     """
-    target = find_target(conversion.deployment_target)
-    if graph.settings.batch != 1:
-        raise InputError(f"format=coreml: batch={graph.settings.batch}; expected 1")
     graph = take_planes(graph)
     example = graph.example()
     precision = ct.precision.FLOAT32
@@ -63,7 +56,7 @@ def convert(graph: Graph, path: Path, conversion: Conversion) -> None:
             inputs=[describe_input(graph, example.shape)],
             outputs=[describe_output(name, values) for name, values in zip(graph.outputs, graph(example), strict=True)],
             convert_to="mlprogram",
-            minimum_deployment_target=target,
+            minimum_deployment_target=ct.target[conversion.deployment_target],
             compute_precision=precision,
             pass_pipeline=passes,
             skip_model_load=True,
@@ -82,18 +75,6 @@ class Parted(nn.Module):
         """Return what the graph gives."""
         found: tuple[Tensor, ...] = self.whole(images * 1.0)
         return found
-
-
-def find_target(name: str) -> ct.target:
-    """Return the oldest system that a program is to run on.
-
-    Raises:
-        InputError: if it is unknown, or has no ML Programs.
-    """
-    targets = {known: value for known, value in ct.target.__members__.items() if value >= ct.target[FIRST]}
-    if name not in targets:
-        raise InputError(f"deployment_target: unknown {name!r}; choose from {', '.join(targets)}")
-    return targets[name]
 
 
 def describe_input(graph: Graph, shape: torch.Size) -> ct.ImageType | ct.TensorType:

@@ -18,7 +18,7 @@ from data.errors import InputError
 from tasks.formats.conversion import Conversion, Quantization
 from tasks.formats.executorch_names import NAMES
 from tasks.formats.graph import Graph
-from tasks.formats.trained_rounding import check_precision, fix_scales, is_rounded
+from tasks.formats.trained_rounding import fix_scales, is_rounded
 
 NETWORK = ("backbone", "head")  # what is computed in another type than float32
 DEQUANTIZATIONS = (torch.ops.quantized_decomposed.dequantize_per_tensor.default,)
@@ -26,16 +26,9 @@ JOINS = (torch.ops.aten.cat.default,)
 
 
 def lower(graph: Graph, conversion: Conversion) -> bytes:
-    """Return a graph as an ExecuTorch program.
-
-    Raises:
-        InputError: if the number of images is open.
-    """
-    if graph.settings.batch is None:
-        raise InputError("batch: null; an ExecuTorch program has a fixed one: expected an integer from 1")
+    """Return a graph as an ExecuTorch program."""
     if conversion.precision == "fp16":
         graph = halve(graph)
-    check_precision(graph, conversion.precision)
     program = export(graph, graph.example())
     if conversion.precision == "int8":
         whole = fix(graph) if is_rounded(graph) else quantize(program, conversion.quantization)

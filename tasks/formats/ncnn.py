@@ -48,13 +48,11 @@ def convert(graph: Graph, path: Path, conversion: Conversion) -> None:
     """Write a graph as a .ncnn.param and a .ncnn.bin beside it.
 
     Raises:
-        InputError: if it does more than the network, takes several images, or has what pnnx cannot convert.
+        InputError: if it does more than the network, or has what pnnx cannot convert.
     """
     for output, instead in WHOLE.items():
         if output in graph.outputs:
             raise InputError(f"format=ncnn: it has no layers that give {output!r}; expected {instead}")
-    if graph.settings.batch != 1:
-        raise InputError(f"format=ncnn: batch={graph.settings.batch}; ncnn takes one image at a time: expected 1")
     with tempfile.TemporaryDirectory() as folder:
         stem = Path(folder) / "model"
         height, width = graph.settings.size

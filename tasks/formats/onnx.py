@@ -18,7 +18,7 @@ from tasks.formats.onnx_quantization import quantize
 from tasks.formats.onnx_reading import check_self_contained, list_operators
 from tasks.formats.ports import Port
 from tasks.formats.tensorrt import check_tensorrt, write_trtexec
-from tasks.formats.trained_rounding import check_precision, fix_scales, is_rounded
+from tasks.formats.trained_rounding import fix_scales, is_rounded
 
 __all__ = ["convert", "list_operators", "open_session"]
 
@@ -43,7 +43,6 @@ def convert(graph: Graph, path: Path, conversion: Conversion) -> None:
     first, last = OPSETS
     if not first <= conversion.opset <= last:
         raise InputError(f"opset: {conversion.opset}; expected an integer from {first} to {last}")
-    check_precision(graph, conversion.precision)
     learnt = is_rounded(graph)
     model = trace(fix_scales(graph, signed=False) if learnt else graph, conversion.opset)
     name_nodes(model)

@@ -16,7 +16,7 @@ from tasks.formats.conversion import Conversion, Quantization
 from tasks.formats.graph import Graph
 from tasks.formats.operators import Operator
 from tasks.formats.ports import Port
-from tasks.formats.trained_rounding import check_precision, fake_scales, is_rounded
+from tasks.formats.trained_rounding import fake_scales, is_rounded
 
 EXAMPLE = """import openvino
 
@@ -32,12 +32,7 @@ INTEGERS = ("i8", "u8")
 
 
 def convert(graph: Graph, path: Path, conversion: Conversion) -> None:
-    """Write a graph as an OpenVINO file, with its weights in a `.bin` beside it.
-
-    Raises:
-        InputError: if its network learnt to compute in integers and is to be written in floats.
-    """
-    check_precision(graph, conversion.precision)
+    """Write a graph as an OpenVINO file, with its weights in a `.bin` beside it."""
     if is_rounded(graph):
         model = trace(fake_scales(graph))
         compress_quantize_weights_transformation(model)  # weights become integers

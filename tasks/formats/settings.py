@@ -9,6 +9,14 @@ Input = Literal["uint8", "float"]
 HSwish = Literal["native", "parts"]
 Precision = Literal["fp32", "fp16", "int8"]
 Argmax = Literal["full", "low", "none"]
+# fmt: off
+System = Literal[  # the oldest that a Core ML program runs on: those that have ML Programs
+    "iOS15", "iOS16", "iOS17", "iOS18", "iOS26",
+    "macOS12", "macOS13", "macOS14", "macOS15", "macOS26",
+    "watchOS8", "watchOS9", "watchOS10", "watchOS11", "watchOS26",
+    "tvOS15", "tvOS16", "tvOS17", "tvOS18", "tvOS26",
+]
+# fmt: on
 
 
 @dataclass(frozen=True, kw_only=True)

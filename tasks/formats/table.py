@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from data.errors import InputError
 from tasks.formats.settings import Precision
@@ -50,7 +50,7 @@ class Format:
         packages: that it needs, as they are imported; the extra that installs them bears its name.
         precisions: that it has.
         runs: whether its files run on this kind of machine.
-        free_batch: whether the number of images can be left open.
+        batch: how many images it takes at once: "free", where that can be left open; "fixed"; or "one".
         learnt: whether it can hold scales that a network learnt in training (`quantize=int8`).
         advises: whether its code can say how other tools go on from a file.
         whole: whether decoding and suppression, or the best class of each pixel, can be in the file.
@@ -64,7 +64,7 @@ class Format:
     precisions: tuple[Precision, ...]
     parts: tuple[str, ...] = ()
     runs: bool = True
-    free_batch: bool = False
+    batch: Literal["free", "fixed", "one"] = "fixed"
     learnt: bool = False
     advises: bool = False
     whole: bool = True
@@ -124,7 +124,7 @@ FORMATS = {
             ".onnx",
             packages=("onnx", "onnxscript", "onnxruntime"),
             precisions=("fp32", "fp16", "int8"),
-            free_batch=True,
+            batch="free",
             learnt=True,
             advises=True,
             options=("opset",),
@@ -136,7 +136,7 @@ FORMATS = {
             parts=(".bin",),
             packages=("openvino", "nncf"),
             precisions=("fp32", "fp16", "int8"),
-            free_batch=True,
+            batch="free",
             learnt=True,
         ),
         Format(
@@ -161,6 +161,7 @@ FORMATS = {
             packages=("coremltools",),
             precisions=("fp32", "fp16"),
             runs=False,
+            batch="one",
             options=("deployment_target",),
         ),
         Format(
@@ -171,6 +172,7 @@ FORMATS = {
             packages=("ncnn", "pnnx"),
             precisions=("fp32", "fp16"),
             whole=False,
+            batch="one",
         ),
     )
 }

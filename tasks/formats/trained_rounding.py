@@ -9,7 +9,6 @@ import torch.ao.quantization.fx._decomposed  # defines the operators below
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization
 
-from data.errors import InputError
 from tasks.formats.graph import Graph
 from tasks.models.quantization import LEVELS, WEIGHT_LIMIT, RoundedActivation, RoundedConv, weight_scales
 
@@ -92,19 +91,9 @@ def fake_conv(layer: RoundedConv) -> nn.Module:
     return nn.Sequential(OrderedDict(before=layer.before, conv=layer.conv, after=layer.after))
 
 
-def is_rounded(graph: Graph) -> bool:
-    """Tell whether a graph's network was trained with `quantize=int8`."""
-    return any(isinstance(layer, RoundedConv) for layer in graph.modules())
-
-
-def check_precision(graph: Graph, precision: str) -> None:
-    """Check that a network that learnt to compute in integers is to be written in them.
-
-    Raises:
-        InputError: if not.
-    """
-    if is_rounded(graph) and precision != "int8":
-        raise InputError(f"precision={precision}: the checkpoint was trained with quantize=int8; expected int8")
+def is_rounded(network: nn.Module) -> bool:
+    """Tell whether a network, or that of a graph, was trained with `quantize=int8`."""
+    return any(isinstance(layer, RoundedConv) for layer in network.modules())
 
 
 def fix_scales(graph: Graph, *, signed: bool) -> Graph:

@@ -104,7 +104,6 @@ def test_conversion_says_nothing(tmp_path, capfd):
     [
         ("ssdlite", {"nms": True}, "nms=false"),
         ("lraspp", {"argmax": "low"}, "argmax=none"),
-        ("ssdlite", {"batch": 2}, "batch=2"),
     ],
 )
 def test_what_ncnn_does_not_have_is_refused_by_name(task, settings, named, tmp_path):

@@ -6,7 +6,7 @@ import torch
 
 from data.errors import InputError
 from tasks.detection.graph import DetectorGraph
-from tasks.export.folder import check_learnt
+from tasks.export.command import export
 from tasks.formats.conversion import Conversion
 from tasks.formats.operators import integer_share
 from tasks.formats.settings import GraphSettings
@@ -62,12 +62,17 @@ def test_what_was_trained_in_integers_is_written_in_them(task, name, tmp_path):
 
 @pytest.mark.slow
 def test_a_format_without_a_place_for_learnt_scales_is_refused(tmp_path):
-    graph = DetectorGraph(load(rounded_run("ssdlite", tmp_path)), GraphSettings(size=(64, 96)))
+    path = rounded_run("ssdlite", tmp_path)
     message = (
         "format=litert: has no place for the scales that quantize=int8 learnt in training; choose from onnx, openvino"
     )
     with pytest.raises(InputError, match=message):
-        check_learnt(FORMATS["litert"], graph)
+        export(
+            load_config(
+                *("export", f"checkpoint={path}", "format=[onnx,litert]", "precision=int8", f"out={tmp_path / 'out'}")
+            )
+        )
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
@@ -75,6 +80,5 @@ def test_rounded_weights_go_on_in_a_rounded_run_alone_and_are_written_in_integer
     path = rounded_run("ssdlite", tmp_path)
     with pytest.raises(InputError, match="expected quantize=int8 here too"):
         train(small_run("ssdlite", tmp_path / "float", f"weights={path}"))
-    graph = DetectorGraph(load(path), GraphSettings(size=(64, 96)))
     with pytest.raises(InputError, match="trained with quantize=int8"):
-        FORMATS["onnx"].code.convert(graph, tmp_path / "model.onnx", Conversion("fp32"))
+        export(load_config("export", f"checkpoint={path}", "format=onnx", f"out={tmp_path / 'out'}"))
