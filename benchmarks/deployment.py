@@ -1,11 +1,13 @@
 """Every export format of a trained model: its metric through its own runtime, its size, its latency beside torchvision.
 
 Usage:
-    python -m benchmarks.deployment export NAME CHECKPOINT WORK [dataset.root=DIR dataset.val=test ...]
+    python -m benchmarks.deployment export NAME CHECKPOINT WORK [format=onnx,openvino] [size=[H,W] dataset.root=DIR ...]
+    python -m benchmarks.deployment learn NAME CHECKPOINT WORK [lr=0.0005 trainer.max_epochs=2 ...]
     python -m benchmarks.deployment time NAME CHECKPOINT WORK    # writes benchmarks/results/deployment_NAME.json
 
-The first exports and evaluates each format in each precision, and notes at once what came out. The second times all
-these files in turns, on one thread, with torch by the same weights and torchvision's own model in eager mode.
+The first exports and evaluates each format, or those that are named, in each precision, and notes at once what came out.
+The second trains on in integers, as tasks.train does with these options, and exports what was learnt. The third times the
+files of the first in turns, on one thread, with torch by the same weights and torchvision's own model in eager mode.
 """
 
 import json
@@ -29,6 +31,7 @@ from tasks.inference.loading import load, load_model
 from tasks.task import TASKS, find_task
 
 NOTES = "deployment.json"  # of a work folder: what was exported
+ROOT = "dataset.root=DIR"  # as it is noted
 WARMUP, ROUNDS = 3, 15
 
 
@@ -43,10 +46,12 @@ def export_all(name: str, checkpoint: Path, work: Path, options: Sequence[str]) 
     """Export and evaluate each format in each precision; what is noted in the work folder already is left out."""
     notes = json.loads((work / NOTES).read_text()) if (work / NOTES).is_file() else {"name": name, "rows": []}
     done = {(row["format"], row["precision"]) for row in notes["rows"]}
-    notes["options"] = ["dataset.root=DIR" if option.startswith("dataset.root=") else option for option in options]
+    notes["options"] = [ROOT if option.startswith("dataset.root=") else option for option in options]
     if "checkpoint" not in notes:
         notes["checkpoint"] = evaluate(checkpoint, work / "checkpoint", options)
-    for kind in FORMATS.values():
+    chosen = [option.removeprefix("format=") for option in options if option.startswith("format=")]
+    options = [option for option in options if not option.startswith("format=")]
+    for kind in [FORMATS[name] for name in ",".join(chosen or FORMATS).split(",")]:
         for precision in kind.precisions:
             if (kind.name, precision) in done:
                 continue
@@ -86,6 +91,25 @@ def evaluate(checkpoint: Path, out: Path, options: Sequence[str]) -> float | str
         return failed
     metrics = json.loads((out / "metrics.json").read_text())
     return float(metrics[next(task.metric for task in TASKS.values() if task.metric in metrics)])
+
+
+def learn_all(checkpoint: Path, work: Path, options: Sequence[str]) -> None:
+    """Train on in integers, and export and evaluate each format that has a place for the scales that were learnt."""
+    notes = json.loads((work / NOTES).read_text())
+    learnt = work / "learnt"
+    chosen = [f"weights={checkpoint}", "quantize=int8", "trainer.accelerator=cpu", f"out={learnt}", *options]
+    failed = run("tasks.train", *chosen)
+    if failed:
+        raise SystemExit(failed)
+    own = [option for option in notes["options"] if option != ROOT]
+    rows = [
+        export_one(kind.name, "int8", learnt / "model.safetensors", work / "of_learnt", own)
+        for kind in FORMATS.values()
+        if kind.learnt
+    ]
+    metric = evaluate(learnt / "model.safetensors", work / "learnt_evaluated", own)
+    notes["learnt"] = {"options": list(options), "checkpoint": metric, "rows": rows}
+    write_json(work / NOTES, notes)
 
 
 def time_all(name: str, checkpoint: Path, work: Path) -> None:
@@ -138,16 +162,24 @@ def render_table(results: dict[str, Any]) -> str:
         lines.append(f"| {key} | {render_number(metric)} | | {render_latency(results['latency'][key])} | | |")
     order = [(kind.name, precision) for kind in FORMATS.values() for precision in kind.precisions]
     for row in sorted(results["rows"], key=lambda row: order.index((row["format"], row["precision"]))):
-        if "file" not in row:
-            lines.append(f"| {row['format']}, {row['precision']} | {row['failed']} | | | | | |")
-            continue
         latency = results["latency"].get(row["folder"])
         timed = render_latency(latency) if latency else "does not run here | "
-        share = f"{row['integer_share']:.1%}" if "integer_share" in row else ""
-        parity = {True: "holds", False: "fails", None: ""}[row["parity"]]
-        numbers = f"{render_number(row.get('metric'))} | {row['megabytes']:.1f}"
-        lines.append(f"| {row['format']}, {row['precision']} | {numbers} | {timed} | {share} | {parity} |")
+        lines.append(render_row(f"{row['format']}, {row['precision']}", row, timed))
+    if "learnt" in results:
+        learnt = results["learnt"]
+        lines.append(f"| checkpoint, trained in int8 | {render_number(learnt['checkpoint'])} | | | | | |")
+        lines += [render_row(f"{row['format']}, trained in int8", row, " | ") for row in learnt["rows"]]
     return "\n".join(lines) + "\n"
+
+
+def render_row(title: str, row: dict[str, Any], timed: str) -> str:
+    """Write what one file came to, or why there is none."""
+    if "file" not in row:
+        return f"| {title} | {row['failed']} | | | | | |"
+    share = f"{row['integer_share']:.1%}" if "integer_share" in row else ""
+    parity = {True: "holds", False: "fails", None: ""}[row["parity"]]
+    numbers = f"{render_number(row.get('metric'))} | {row['megabytes']:.1f}"
+    return f"| {title} | {numbers} | {timed} | {share} | {parity} |"
 
 
 def render_number(metric: float | str | None) -> str:
@@ -168,6 +200,8 @@ def main() -> None:
     Path(work).mkdir(parents=True, exist_ok=True)
     if action == "export":
         export_all(name, Path(checkpoint), Path(work), options)
+    elif action == "learn":
+        learn_all(Path(checkpoint), Path(work), options)
     else:
         time_all(name, Path(checkpoint), Path(work))
 
