@@ -5,9 +5,9 @@ Usage:
     python -m benchmarks.deployment learn NAME CHECKPOINT WORK [lr=0.0005 trainer.max_epochs=2 ...]
     python -m benchmarks.deployment time NAME CHECKPOINT WORK    # writes benchmarks/results/deployment_NAME.json
 
-The first exports and evaluates each format, or those that are named, in each precision, and notes at once what came out.
-The second trains on in integers, as tasks.train does with these options, and exports what was learnt. The third times the
-files of the first in turns, on one thread, with torch by the same weights and torchvision's own model in eager mode.
+The first exports and evaluates each format, or those that are named, in each precision, and notes at once what came
+out. The second trains on in integers, as tasks.train does with these options, and exports what was learnt. The third
+times the files of the first in turns, on one thread, with torch by the same weights and torchvision's own model.
 """
 
 import json
