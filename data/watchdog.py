@@ -273,11 +273,22 @@ def name_deaths(loaders: Sequence[DataLoader]) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, OSError, EOFError) as error:
-        for loader in loaders:
-            if isinstance(loader, WatchedLoader) and (said := loader.board.describe_death(error)) is not None:
-                loader.board.end()
-                raise LoadingError(said) from error
-        raise
+        boards = [loader.board for loader in loaders if isinstance(loader, WatchedLoader)]
+        try:
+            found = _find_death(boards, error)
+        except RuntimeError as later:  # torch's own of the same death: its signal handler raises anywhere
+            found = _find_death(boards, later)
+        if found is None:
+            raise
+        board, said = found
+        board.end()
+        raise LoadingError(said) from error
+
+
+def _find_death(boards: Sequence[Board], error: BaseException) -> tuple[Board, str] | None:
+    """Return the board of the process whose death an error tells of, and what to say; None where it tells of none."""
+    said = ((board, board.describe_death(error)) for board in boards)
+    return next(((board, words) for board, words in said if words is not None), None)
 
 
 _boards: WeakSet[Board] = WeakSet()

@@ -7,6 +7,7 @@ comparison the same kills can be given to Lightning's way of writing, `kill_save
 import json
 import os
 import random
+import select
 import shutil
 import signal
 import subprocess
@@ -25,7 +26,7 @@ from tasks.train.checkpoint_io import SealedCheckpoints
 
 TENSORS, NUMBERS = 16, 2**18  # of a checkpoint: 16 MiB
 SMALL = 2**14  # numbers of a tensor where the disk is full: 1 MiB in all
-LONGEST = 0.25  # seconds until a kill; a save takes about a tenth
+PATIENCE = 60.0  # seconds for a process to save once
 MEMORY = Path("/dev/shm")  # a file system that is none of a disk's
 DISK = 8  # MiB of the disk that is filled
 FULL = "--full"
@@ -39,6 +40,7 @@ def measure(count: int, folder: Path) -> list[Row]:
         folder: on a disk, for what is written.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)  # a forked process has none of the other threads, and would wait for them
     rows = []
     with tempfile.TemporaryDirectory(dir=MEMORY) as name:
         memory = Path(name)
@@ -55,7 +57,7 @@ def measure(count: int, folder: Path) -> list[Row]:
 
 
 def kill_saves(count: int, run: Path, *, temporary: Path, io: CheckpointIO | None = None) -> tuple[int, int]:
-    """Kill processes that save one checkpoint after the other.
+    """Kill processes that save one checkpoint after the other, each at a random moment of its second save.
 
     Returns:
         How many left none that is whole, and how many left a file in writing.
@@ -65,12 +67,18 @@ def kill_saves(count: int, run: Path, *, temporary: Path, io: CheckpointIO | Non
     last.parent.mkdir(parents=True)
     io.save_checkpoint(make_content(0), last)
     for _ in range(count):
+        begun = time.monotonic()
+        reader, writer = os.pipe()
         process = os.fork()
         if process == 0:
-            save_forever(io, last, temporary)
-        time.sleep(draw.uniform(0, LONGEST))
+            save_forever(io, last, temporary, tell=writer)
+        if not select.select([reader], [], [], PATIENCE)[0]:
+            raise RuntimeError(f"nothing was saved in {PATIENCE:g} seconds")
+        time.sleep(draw.uniform(0, time.monotonic() - begun))
         os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)
+        os.close(reader)
+        os.close(writer)
         left += bool(clean(run))
         if read_whole(last) is None:
             damaged += 1
@@ -79,14 +87,15 @@ def kill_saves(count: int, run: Path, *, temporary: Path, io: CheckpointIO | Non
     return damaged, left
 
 
-def save_forever(io: CheckpointIO, path: Path, temporary: Path) -> None:
-    """Save until somebody ends it."""
+def save_forever(io: CheckpointIO, path: Path, temporary: Path, *, tell: int) -> None:
+    """Save until somebody ends it; after each save a byte is written to the open file `tell`."""
     os.environ["TMPDIR"] = str(temporary)
     tempfile.tempdir = None  # so that it is asked for anew
     step = 0
     while True:
         step += 1
         io.save_checkpoint(make_content(step), path)
+        os.write(tell, b".")
 
 
 def make_content(step: int, numbers: int = NUMBERS) -> dict[str, object]:

@@ -169,7 +169,8 @@ def test_the_shared_memory_that_is_asked_for_is_about_what_is_used(workers, batc
 @pytest.mark.parametrize("error", [ConnectionResetError(104, "reset"), EOFError(), FileNotFoundError(2, "socket")])
 def test_a_connection_lost_to_a_process_that_died_is_its_death(error):
     def die(loader):
-        next(iter(loader))
+        batches = iter(loader)  # whose processes live as long as it
+        next(batches)
         with suppress(RuntimeError):  # torch's signal handler may come first
             os.kill(int(loader.board._rows[0]), signal.SIGKILL)
             time.sleep(0.2)
@@ -178,6 +179,21 @@ def test_a_connection_lost_to_a_process_that_died_is_its_death(error):
     loader = make_loader(timeout=100.0)
     with pytest.raises(LoadingError, match=r"loading process 0 \(pid \d+\) ended"), name_deaths([loader]):
         die(loader)
+
+
+def test_torchs_own_error_may_come_while_the_dead_process_is_looked_for(monkeypatch):
+    loader = make_loader(timeout=100.0)
+    batches = iter(loader)  # whose processes live as long as it
+    next(batches)
+
+    def die(pids):
+        os.kill(int(pids[0]), signal.SIGKILL)
+        time.sleep(10)  # until torch's signal handler comes
+        raise AssertionError("it did not come")
+
+    monkeypatch.setattr("data.watchdog._find_dead", die)
+    with pytest.raises(LoadingError, match=r"loading process 0 \(pid \d+\) ended"), name_deaths([loader]):
+        raise ConnectionResetError(104, "reset")
 
 
 def test_a_connection_lost_while_all_live_is_another_error():
