@@ -45,7 +45,7 @@ def write_images(root: Path, count: int) -> BoxDataset:
         ],
     }
     (root / f"{count}.json").write_text(json.dumps(content))
-    return BoxDataset(read_coco(root, Part("train", str(count)), annotations=None, report=refuse))
+    return BoxDataset(read_coco(root, Part("train", str(count)), report=refuse))
 
 
 def read_memory(process: int) -> tuple[int, int]:

@@ -85,7 +85,7 @@ def render_table(results: dict[str, Any]) -> str:
 
 def main() -> None:
     """Predict both kinds of images both ways."""
-    reader = BoxDataset(read_coco(SCENES, Part("val", "val"), annotations=None, report=refuse))
+    reader = BoxDataset(read_coco(SCENES, Part("val", "val"), report=refuse))
     results: dict[str, Any] = {}
     for kind, large in (("small objects", 0), ("small and large objects", LARGE)):
         samples = (reader[index % len(reader)] for index in range(IMAGES * SIDE * SIDE))

@@ -1,6 +1,8 @@
 """Images with boxes, of whatever format: what detectors are trained and evaluated on."""
 
 import hashlib
+import os
+from collections import Counter
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
@@ -18,7 +20,8 @@ from data.fingerprint import HASHED, describe, dump_boxes
 from data.ground_truth import to_coco
 from data.images import load_image, read_decoded_size
 from data.inventory import HASH_LENGTH
-from data.labels import Labels
+from data.joining import find_common
+from data.labels import BoxList, Labels
 from data.readers import Tally
 from data.reading import read_all
 from data.samples import DetectionSample
@@ -26,14 +29,14 @@ from data.sizes import MOST_PIXELS, Size
 
 
 class BoxDataset:
-    """The images of a split with their boxes; images without boxes are kept.
+    """The images of a split, or of several, with their boxes; images without boxes are kept.
 
     Everything is held in numpy arrays, one for all images, so that worker processes share the memory: touching a list
     of Python objects copies it, page by page, into every worker.
 
     Attributes:
         classes: the K classes of the labels, or the table that was asked for.
-        image_ids: (N,) int64, the ids of the images in the labels' order.
+        image_ids: (N,) int64, the ids of the images in the labels' order; of several splits their positions, from 0.
         names: (N,) strings, the images' files relative to `folder`.
         source: the file, or the folder of files, that the labels were read from.
         folder: of the images.
@@ -182,6 +185,30 @@ class BoxDataset:
         part._boxes, part._clipped = boxes, self._clipped[own]
         part._offsets = np.concatenate([[0], np.cumsum(counts)])
         return part
+
+    @classmethod
+    def join(cls, readers: Sequence[Self]) -> Self:
+        """Return one reader of the images of several, in their order, which numbers them: files may repeat ids.
+
+        Args:
+            readers: one or more, of the same classes, whose images are decoded alike; none keeps pixels.
+        """
+        if len(readers) == 1:
+            return readers[0]
+        whole = copy(readers[0])
+        whole.folder = find_common([reader.folder for reader in readers])
+        whole.source = find_common([reader.source for reader in readers])
+        paths = np.concatenate([reader.image_paths for reader in readers]).tolist()
+        whole.names = np.array([os.path.relpath(path, whole.folder) for path in paths], dtype=str)
+        whole.image_ids = np.arange(len(paths))
+        whole.sizes = np.concatenate([reader.sizes for reader in readers])
+        whole.pixel_sizes = np.concatenate([reader.pixel_sizes for reader in readers])
+        whole._upright = np.concatenate([reader._upright for reader in readers])
+        whole._boxes = BoxList.join([reader._boxes for reader in readers], [len(reader) for reader in readers])
+        whole._clipped = np.concatenate([reader._clipped for reader in readers])
+        whole._offsets = np.concatenate([[0], np.cumsum(np.bincount(whole._boxes.rows, minlength=len(paths)))])
+        whole.dropped = dict(sum((Counter(reader.dropped) for reader in readers), Counter()))
+        return whole
 
     def cached(self) -> Self:
         """Return a reader of the same samples that keeps their pixels once read."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from data.samples import IGNORE
 from data.sizes import MOST_PIXELS
-from data.splits import Part, Role
+from data.splits import ROLES, Part, Role
 
 CACHES = ("none", "memory")
 MOST_WORKERS = 256
@@ -24,11 +24,11 @@ class DatasetConfig:
     Attributes:
         name: which format, see `data.datasets`.
         root: folder of the data set.
-        train: name of the split to train on.
+        train: name of the split to train on, or a list of names: their images, in this order, as those of one split.
         val: name of the split to evaluate on.
         val_share: share of the images of `train` that evaluation takes instead of `val`; None: `val` is there.
         annotations: files of the labels, relative to `root`, by role ("train", "val"), None where the format says
-            where they are ("coco").
+            where they are ("coco"); of several splits a list with a file for each.
         workers: processes that load data; None for as many as there are cores, at most 8.
         crop: (height, width) that segmenters train on by default.
         names: of the classes, in the order of their indices; None: those of the files. Not for "coco".
@@ -42,17 +42,18 @@ class DatasetConfig:
         timeout: seconds to wait for a batch from the processes that load data, see `data.watchdog`.
 
     Raises:
-        ValueError: if there is no such cache, the least side is below 1, the share is none, or the time is not above 0.
+        ValueError: if there is no such cache, the least side is below 1, the share is none, the time is not above 0, a
+            list of splits is empty or names one twice, or there is not a file for each.
     """
 
     name: str
     root: str
-    train: str
+    train: str | Sequence[str]
     val: str
     workers: int | None = None
     crop: Sequence[int] | None = None
     val_share: float | None = None
-    annotations: dict[Role, str | None] | None = None
+    annotations: dict[Role, str | Sequence[str | None] | None] | None = None
     names: Sequence[str] | None = None
     palette: Palette | None = None
     ignore: Code | None = IGNORE
@@ -77,10 +78,27 @@ class DatasetConfig:
             raise ValueError(f"least_side: {self.least_side!r}; expected an integer from 1, or null")
         if self.val_share is not None and not (type(self.val_share) in (int, float) and 0 < self.val_share < 1):
             raise ValueError(f"val_share: {self.val_share!r}; expected a number between 0 and 1, or null")
+        splits = self._list_splits("train")
+        if not splits or len(set(splits)) < len(splits):
+            raise ValueError(f"train: {list(splits)}; expected the name of a split, or a list of different names")
+        for role in ROLES:
+            splits, files = self._list_splits(role), self._list_files(role)
+            if len(files) != len(splits):
+                cure = f"expected a list of {len(splits)}, a file or null for each of {', '.join(splits)}"
+                raise ValueError(f"annotations: {role}: {', '.join(map(str, files))}; {cure}")
 
-    def part(self, role: Role) -> Part:
-        """Return which images a run trains on, or is evaluated on."""
-        return Part(role, self.train if role == "train" or self.val_share else self.val, self.val_share)
+    def parts(self, role: Role) -> list[Part]:
+        """Return which images a run trains on, or is evaluated on: a part of each split that they are in."""
+        source: Role = "train" if self.val_share else role
+        splits, files = self._list_splits(source), self._list_files(source)
+        return [Part(role, split, self.val_share, file) for split, file in zip(splits, files, strict=True)]
+
+    def describe_part(self, role: Role) -> str:
+        """Name the splits that a run trains on, or is evaluated on, and the share of them: "80% of train + extra"."""
+        splits = " + ".join(part.split for part in self.parts(role))
+        if self.val_share is None:
+            return splits
+        return f"{self.val_share if role == 'val' else 1 - self.val_share:.0%} of {splits}"
 
     def whole(self) -> "DatasetConfig":
         """Return the same data set, its images decoded whole."""
@@ -90,3 +108,15 @@ class DatasetConfig:
         """Return the number of loading processes: as configured, or one a core, at most 8."""
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return min(8, cores) if self.workers is None else self.workers
+
+    def _list_splits(self, role: Role) -> Sequence[str]:
+        """Return the names of the splits that a role has without a share."""
+        named = self.train if role == "train" else self.val
+        return [named] if isinstance(named, str) else named
+
+    def _list_files(self, role: Role) -> Sequence[str | None]:
+        """Return the files of their labels, None for each that the format finds."""
+        files = (self.annotations or {}).get(role)
+        if files is None:
+            return [None] * len(self._list_splits(role))
+        return [files] if isinstance(files, str) else files

@@ -1,6 +1,7 @@
 """From a data set's configuration to its reader: which formats there are, of boxes and of masks."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from data.formats.coco import read_coco
 from data.formats.masks import read_masks
 from data.formats.voc import read_voc
 from data.formats.yolo import read_yolo
+from data.joining import check_shared
 from data.labels import Labels, MaskFiles
 from data.masks import MaskDataset
 from data.splits import Part, Role
@@ -35,8 +37,7 @@ def find_root(config: DatasetConfig) -> Path:
 
 def read_coco_labels(config: DatasetConfig, part: Part, report: Report) -> Labels:
     """Read a COCO tree."""
-    annotations = (config.annotations or {}).get(part.role if part.share is None else "train")
-    return read_coco(find_root(config), part, annotations=annotations, report=report)
+    return read_coco(find_root(config), part, report=report)
 
 
 def read_yolo_labels(config: DatasetConfig, part: Part, report: Report) -> Labels:
@@ -61,7 +62,7 @@ def draw_synthetic(config: DatasetConfig) -> Path:
 
 def read_synthetic_labels(config: DatasetConfig, part: Part, report: Report) -> Labels:
     """Read the COCO tree of the synthetic set."""
-    return read_coco(draw_synthetic(config) / "coco", part, annotations=None, report=report)
+    return read_coco(draw_synthetic(config) / "coco", part, report=report)
 
 
 def read_cityscapes_files(config: DatasetConfig, part: Part, classes: ClassTable | None) -> MaskFiles:
@@ -96,18 +97,17 @@ MASK_FORMATS: dict[str, Callable[[DatasetConfig, Part, ClassTable | None], MaskF
 }
 
 
-def read_labels(config: DatasetConfig, role: Role, *, report: Report = refuse) -> Labels:
-    """Read the labels of a data set of boxes, without a look at its images.
+def read_labels(config: DatasetConfig, part: Part, *, report: Report = refuse) -> Labels:
+    """Read the labels of a split of boxes, without a look at its images.
 
     Args:
         config: of the data set.
-        role: whether those to train on or those to be evaluated on.
+        part: which split, and which share of it.
         report: takes what is wrong in the files; what it lets pass is left out.
 
     Raises:
         InputError: if nothing can be read, or `report` refuses what is wrong.
     """
-    part = config.part(role)
     labels = BOX_FORMATS[config.name](config, part, report)
     return labels.take_images(np.array(part.select(labels.images.names.tolist()), dtype=bool))
 
@@ -117,31 +117,52 @@ def open_boxes(
 ) -> BoxDataset:
     """Open the images of a data set with their boxes.
 
+    Each split is checked by itself, so that a finding names its files; then several are joined.
+
     Args:
         config: of the data set, whose format is one of `BOX_FORMATS`.
         role: whether those to train on or those to be evaluated on.
-        classes: that the data must agree with, such as a checkpoint's.
+        classes: that the data must agree with, such as a checkpoint's; None: those of the first split.
         report: takes what is wrong in the files; what it lets pass is left out.
 
     Raises:
         InputError: if nothing can be read, or `report` refuses what is wrong.
     """
-    labels = read_labels(config, role, report=report)
-    return BoxDataset(
-        labels,
-        classes=classes,
-        least_side=config.least_side,
-        most_pixels=config.max_pixels,
-        may_be_empty=role == "val",
-        report=report,
-    )
+    readers: list[BoxDataset] = []
+    parts = config.parts(role)
+    for part in parts:
+        reader = BoxDataset(
+            read_labels(config, part, report=report),
+            classes=classes,
+            least_side=config.least_side,
+            most_pixels=config.max_pixels,
+            may_be_empty=role == "val",
+            report=report,
+        )
+        readers.append(reader)
+        classes = reader.classes
+    check_shared([part.split for part in parts], readers, report=report)
+    return BoxDataset.join(readers)
 
 
 def open_masks(
     config: DatasetConfig, role: Role, *, classes: ClassTable | None = None, report: Report = refuse
 ) -> MaskDataset:
     """Open the images of a data set with their masks; as `open_boxes`, for one of `MASK_FORMATS`."""
-    files = MASK_FORMATS[config.name](config, config.part(role), classes)
-    if classes is not None:
-        classes.require(files.classes, source=f"dataset {config.name} in {config.root}")
-    return MaskDataset(files, most_pixels=config.max_pixels, report=report)
+    read, parts = MASK_FORMATS[config.name], config.parts(role)
+    splits = [part.split for part in parts]
+    if classes is None and len(parts) > 1:  # what masks hold is known before they are read one by one
+        classes, *others = (read(config, part, None).classes for part in parts)
+        for split, found in zip(splits[1:], others, strict=True):
+            classes.require(found, source=f"dataset.train: the split {split!r}", by_id=False)
+    readers = []
+    for part in parts:
+        files = read(config, part, classes)
+        if classes is not None:
+            classes.require(files.classes, source=f"dataset {config.name} in {config.root}")
+        if len(parts) > 1:  # frames are often numbered in each split by itself
+            prefix = part.split.replace("/", "_")
+            files = replace(files, names=[f"{prefix}_{name}" for name in files.names])
+        readers.append(MaskDataset(files, most_pixels=config.max_pixels, report=report))
+    check_shared(splits, readers, report=report)
+    return MaskDataset.join(readers)

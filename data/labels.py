@@ -73,6 +73,19 @@ class BoxList:
             np.array(crowd, dtype=bool),
         )
 
+    @classmethod
+    def join(cls, lists: Sequence["BoxList"], counts: Sequence[int]) -> "BoxList":
+        """Return the boxes of several lists of images, of `counts` images each, behind one another."""
+        starts = np.cumsum([0, *counts[:-1]])  # (L,) of L lists
+        return cls(
+            np.concatenate([each.ids for each in lists]),
+            np.concatenate([each.rows + start for each, start in zip(lists, starts, strict=True)]),
+            np.concatenate([each.labels for each in lists]),
+            np.concatenate([each.boxes_xywh for each in lists]),
+            np.concatenate([each.areas for each in lists]),
+            np.concatenate([each.crowd for each in lists]),
+        )
+
     def take(self, index: np.ndarray) -> "BoxList":
         """Return the boxes that a mask or an array of positions selects, in its order."""
         return BoxList(

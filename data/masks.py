@@ -23,7 +23,7 @@ SAMPLED = 24  # masks that classes are counted in
 
 
 class MaskDataset:
-    """The images of a split with their masks.
+    """The images of a split, or of several, with their masks.
 
     Attributes:
         classes: the K classes.
@@ -47,7 +47,8 @@ class MaskDataset:
         self.image_paths = np.array([str(path) for path in files.images], dtype=str)
         self.mask_paths = np.array([str(path) for path in files.masks], dtype=str)
         self.names = np.array(files.names, dtype=str)
-        self._read, self._most_pixels = files.read, most_pixels
+        self._reads, self._splits = [files.read], np.zeros(len(self.image_paths), dtype=np.int64)  # image -> its read
+        self._most_pixels = most_pixels
         self._cache: PixelCache | None = None
 
     def __len__(self) -> int:
@@ -72,7 +73,7 @@ class MaskDataset:
 
     def read_mask(self, index: int) -> np.ndarray:
         """Read the mask (H, W) uint8, class indices or IGNORE."""
-        return self._read(Path(self.mask_paths[index]))
+        return self._reads[self._splits[index]](Path(self.mask_paths[index]))
 
     def make_sample(self, index: int, image: np.ndarray, mask: np.ndarray) -> SegmentationSample:
         """Return the sample of these pixels."""
@@ -110,9 +111,29 @@ class MaskDataset:
         order = np.asarray(indices, dtype=np.int64)
         part = copy(self)
         part.image_paths, part.mask_paths = self.image_paths[order], self.mask_paths[order]
-        part.names = self.names[order]
+        part.names, part._splits = self.names[order], self._splits[order]
         part.pixel_sizes, part._upright, part._cache = self.pixel_sizes[order], self._upright[order], None
         return part
+
+    @classmethod
+    def join(cls, readers: Sequence[Self]) -> Self:
+        """Return one reader of the images of several, in their order.
+
+        Args:
+            readers: one or more, each of one split, of the same classes and of names that are unique in all; none keeps
+                pixels.
+        """
+        if len(readers) == 1:
+            return readers[0]
+        whole = copy(readers[0])
+        whole.image_paths = np.concatenate([reader.image_paths for reader in readers])
+        whole.mask_paths = np.concatenate([reader.mask_paths for reader in readers])
+        whole.names = np.concatenate([reader.names for reader in readers])
+        whole.pixel_sizes = np.concatenate([reader.pixel_sizes for reader in readers])
+        whole._upright = np.concatenate([reader._upright for reader in readers])
+        whole._reads = [read for reader in readers for read in reader._reads]
+        whole._splits = np.repeat(np.arange(len(readers)), [len(reader) for reader in readers])
+        return whole
 
     def cached(self) -> Self:
         """Return a reader of the same samples that keeps their pixels once read."""

@@ -9,22 +9,25 @@ from typing import Literal
 from data.errors import InputError
 
 Role = Literal["train", "val"]
+ROLES: tuple[Role, ...] = ("train", "val")
 MACOS = "__MACOSX"  # a folder that macOS puts into zip files
 
 
 @dataclass(frozen=True)
 class Part:
-    """The images that a run trains on, or those that it is evaluated on.
+    """The images of one split that a run trains on, or those that it is evaluated on.
 
     Attributes:
         role: what they are for.
         split: the name of the split that they are in.
         share: of that split's images that evaluation takes, and training leaves; None: there is a split for each.
+        annotations: the file of its labels, relative to the root; None: where the format says ("coco").
     """
 
     role: Role
     split: str
     share: float | None = None
+    annotations: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -24,19 +24,18 @@ NOT_COCO = ("notes.json", "data.json", "classes.json", "info.json")  # that expo
 PROBED = 20  # images that a folder is recognised by
 
 
-def read_coco(root: Path, part: Part, *, annotations: str | None, report: Report) -> Labels:
+def read_coco(root: Path, part: Part, *, report: Report) -> Labels:
     """Read one split of a COCO tree.
 
     Args:
         root: folder of the data set.
-        part: which split.
-        annotations: its JSON file, relative to `root`; None: where `ANNOTATIONS` says.
+        part: which split; its JSON file is looked for where `ANNOTATIONS` says, unless it names one.
         report: takes what is wrong.
 
     Raises:
         InputError: if there is no such file, it is no COCO, or `report` refuses what is wrong.
     """
-    path = root / annotations if annotations else find_annotations(root, part)
+    path = root / part.annotations if part.annotations else find_annotations(root, part)
     lists = read_lists(path)
     entries = [entry for entry in lists["annotations"] if isinstance(entry, dict)]
     used = {to_integer(entry.get("category_id")) for entry in entries}

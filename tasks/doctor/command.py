@@ -8,6 +8,7 @@ from rich.console import Console
 
 from data.config import DatasetConfig
 from data.errors import InputError
+from data.splits import ROLES
 from tasks.cli.folders import check_new, owning
 from tasks.cli.terminal import SafeConsole
 from tasks.doctor.config import DoctorConfig
@@ -67,10 +68,11 @@ def check_there(dataset: DatasetConfig) -> None:
 
 def summarize(config: DoctorConfig, survey: Survey) -> Diagnosis:
     """Return what was seen as plain values."""
-    names = {"train": config.dataset.train, "val": config.dataset.val}
-    splits = {
-        role: describe_split(names[role], reader, survey.facts[role], survey.examined[role])
-        for role, reader in survey.readers.items()
+    readers, facts, examined = survey.readers, survey.facts, survey.examined
+    splits: dict[str, dict[str, Any]] = {
+        role: describe_split(config.dataset.describe_part(role), readers[role], facts[role], examined[role])
+        for role in ROLES
+        if role in readers
     }
     pairs = [{**pair._asdict(), "paths": [str(path) for path in pair.paths]} for pair in survey.pairs]
     return Diagnosis(describe_dataset(config, survey), splits, pairs, survey.findings)
@@ -94,7 +96,7 @@ def describe_split(name: str, reader: "Reader", facts: list[ImageFacts], examine
     counts = examined.counts
     columns = (reader.classes.names, counts.images.tolist(), counts.amounts.tolist(), counts.shares.tolist())
     return {
-        "name": str(name),
+        "name": name,
         "images": summarize_images(facts),
         "labels": {
             "unit": counts.unit,

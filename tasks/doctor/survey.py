@@ -9,7 +9,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from data.config import DatasetConfig
 from data.errors import InputError
 from data.findings import EntryError, Finding, Report, once
-from data.splits import Role
+from data.joining import check_apart
+from data.splits import ROLES
 from tasks.cli.terminal import SafeConsole
 from tasks.doctor.config import DoctorConfig
 from tasks.doctor.images import ImageFacts, check_images, look_at_all
@@ -23,8 +24,6 @@ from tasks.task import Task
 
 if TYPE_CHECKING:
     from tasks.parts import Reader
-
-ROLES: tuple[Role, ...] = ("train", "val")
 
 
 class Survey(NamedTuple):
@@ -52,6 +51,8 @@ def look(config: DoctorConfig) -> Survey:
     findings: list[Finding] = []
     task, workers = config.recipe.task, max(1, config.dataset.count_workers())
     readers = open_readers(task, config.dataset, once(findings.append))
+    if len(readers) == len(ROLES):
+        check_apart(config.dataset, readers["train"], readers["val"], report=findings.append)
     description = describe(config, readers)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     screen = SafeConsole(stderr=True)

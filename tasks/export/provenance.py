@@ -23,7 +23,7 @@ def write_provenance(folder: Path, description: Description, *, checkpoint: Path
     """Write PROVENANCE.md."""
     arch, dataset = description.arch, description.dataset
     weights = PUBLISHED.get(str(checkpoint), f"a run of Bneck, its file {checkpoint.name}")
-    data = f"{dataset.name}, the split {dataset.train}: {DATA.get(dataset.name, UNKNOWN)}"
+    data = f"{dataset.name}, the split {dataset.describe_part('train')}: {DATA.get(dataset.name, UNKNOWN)}"
     lines = [
         "# Where this model comes from",
         "",

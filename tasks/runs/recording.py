@@ -8,6 +8,7 @@ import numpy as np
 from data.config import DatasetConfig
 from data.readers import Reader
 from data.sizes import Size
+from data.splits import ROLES
 from tasks.files import write_json
 from tasks.models.description import Description
 from tasks.profiling.summary import describe_model
@@ -30,7 +31,8 @@ def record_run(
         accelerator: as configured.
     """
     record_start(out, accelerator=accelerator)
-    splits = {part: {"name": name_split(dataset, part), **reader.fingerprint()} for part, reader in readers.items()}
+    known = [role for role in ROLES if role in readers]
+    splits = {role: {"name": dataset.describe_part(role), **readers[role].fingerprint()} for role in known}
     classes = list(description.classes.names)
     write_json(out / DATA, {"name": dataset.name, "root": dataset.root, "classes": classes, "splits": splits})
     record_model(out, description, reader=readers["val"])
@@ -39,14 +41,6 @@ def record_run(
 def record_model(out: Path, description: Description, *, reader: Reader) -> None:
     """Write model.json: what the model costs is of images of the size that most of the reader's have."""
     write_json(out / MODEL, describe_model(description, image=usual_size(reader)))
-
-
-def name_split(dataset: DatasetConfig, part: str) -> str:
-    """Return the name of a split; where evaluation takes a share of the training split, which share it is."""
-    share = dataset.val_share
-    if share is None:
-        return dataset.train if part == "train" else dataset.val
-    return f"{share if part == 'val' else 1 - share:.0%} of {dataset.train}"
 
 
 def usual_size(reader: Reader) -> Size:

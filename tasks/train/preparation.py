@@ -13,6 +13,7 @@ from data.cache import cache_readers
 from data.config import DatasetConfig
 from data.errors import InputError
 from data.findings import once, refuse
+from data.joining import check_apart
 from data.overview import check_labels, describe_classes
 from tasks.loaders import build_train_loader, open_split
 from tasks.models.checkpoint import load_checkpoint
@@ -47,6 +48,7 @@ def open_data(config: TrainConfig) -> "tuple[Reader, Reader]":
         first = reader.subset(range(min(config.overfit, len(reader))))
         return first, first
     val_reader = open_split(task, dataset, "val", classes=reader.classes, report=report)
+    check_apart(dataset, reader, val_reader, report=report)
     check_labels(reader, val_reader)
     for line in describe_classes(reader, val_reader):
         logger.info(line)

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -16,3 +17,10 @@ def test_a_configuration_is_checked_without_the_slow_imports():
 def test_an_unknown_cache_is_refused():
     with pytest.raises(ValueError, match=r"cache: unknown 'disk'; choose from none, memory"):
         DatasetConfig("coco", "", "train", "val", cache="disk")
+
+
+def test_a_role_is_described_by_its_splits_and_its_share():
+    dataset = DatasetConfig("masks", "data", train="all", val="val")
+    assert [dataset.describe_part(role) for role in ("train", "val")] == ["all", "val"]
+    shared = replace(dataset, train=("all", "extra"), val_share=0.2)
+    assert [shared.describe_part(role) for role in ("train", "val")] == ["80% of all + extra", "20% of all + extra"]

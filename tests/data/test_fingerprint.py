@@ -34,7 +34,7 @@ def write_boxes(root: Path, *, left: int = 2, side: int = 40, category: str = "c
 
 
 def open_tree(root: Path) -> BoxDataset:
-    return BoxDataset(read_coco(root, Part("train", "train"), annotations="labels.json", report=refuse))
+    return BoxDataset(read_coco(root, Part("train", "train", annotations="labels.json"), report=refuse))
 
 
 def open_masks(root: Path) -> MaskReader:

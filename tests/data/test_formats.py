@@ -11,6 +11,7 @@ from data.config import DatasetConfig
 from data.datasets import open_boxes, read_labels
 from data.errors import InputError
 from data.findings import Finding, refuse
+from data.splits import Part
 from tests.support import trees
 
 ROBOFLOW_YAML = f"train: ../train/images\nval: ../valid/images\nnc: 3\nnames: {trees.NAMES}\n"
@@ -138,7 +139,7 @@ def test_a_split_that_is_missing_names_the_option_that_makes_one(tmp_path):
         write(tmp_path / writer)
         config = DatasetConfig(name, str(tmp_path / writer), "train", "other")
         with pytest.raises(InputError, match=r"no split 'other'; expected .*dataset\.val_share=0\.2"):
-            read_labels(config, "val")
+            read_labels(config, Part("val", "other"))
 
 
 def test_classes_of_another_order_are_mapped_by_name_where_the_files_hold_no_ids(tmp_path):

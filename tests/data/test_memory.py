@@ -27,7 +27,7 @@ def open_coco(root, count):
     listing = [{"id": i, "file_name": f"{i}.png", "height": 8, "width": 8} for i in range(count)]
     content = {"images": listing, "categories": [{"id": 1, "name": "thing"}], "annotations": boxes}
     (root / "set.json").write_text(json.dumps(content))
-    return BoxDataset(read_coco(root, Part("train", "images"), annotations="set.json", report=refuse))
+    return BoxDataset(read_coco(root, Part("train", "images", annotations="set.json"), report=refuse))
 
 
 def open_cityscapes(root, count):

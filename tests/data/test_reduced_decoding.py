@@ -83,7 +83,7 @@ def root(tmp_path):
 
 
 def test_boxes_shrink_with_their_image_and_the_ground_truth_does_not(root):
-    reader = BoxDataset(read_coco(root, Part("train", "train"), annotations=None, report=refuse), least_side=60)
+    reader = BoxDataset(read_coco(root, Part("train", "train"), report=refuse), least_side=60)
     assert [sample.image.shape for sample in reader] == [(60, 80, 3), (120, 160, 3)]
     assert [sample.boxes.tolist() for sample in reader] == [[[10, 20, 40, 35]], [[20, 40, 80, 70]]]
     assert reader.sizes.tolist() == [[120, 160]] * 2
@@ -91,7 +91,7 @@ def test_boxes_shrink_with_their_image_and_the_ground_truth_does_not(root):
 
 
 def test_a_cache_holds_the_reduced_pixels(root):
-    reader = BoxDataset(read_coco(root, Part("train", "train"), annotations=None, report=refuse), least_side=60)
+    reader = BoxDataset(read_coco(root, Part("train", "train"), report=refuse), least_side=60)
     (cached,) = cache_readers([reader])
     for index in (0, 1, 0):
         np.testing.assert_array_equal(cached[index].image, reader[index].image)

@@ -29,6 +29,8 @@ def make_place(root: Path, trained: Callable[[str], Trained]) -> Path:
         shutil.copytree(trained(task).folder, root / "outputs/demo" / task)
     add_coco(synthetic / "coco", root / "data/coco")
     shutil.copytree(synthetic / "cityscapes", root / "data/cityscapes")
+    for folder in ("leftImg8bit", "gtFine"):
+        shutil.copytree(root / "data/cityscapes" / folder / "val", root / "data/cityscapes" / folder / "test")
     add_masks(synthetic / "cityscapes", root / "data/masks")
     add_other_boxes(synthetic / "coco", yolo=root / "data/yolo", voc=root / "data/voc")
     shutil.copytree(synthetic / "coco/val", root / "photos")
@@ -46,6 +48,9 @@ def add_coco(source: Path, folder: Path) -> None:
             target.parent.mkdir(exist_ok=True)
             shutil.copyfile(source / "annotations" / f"instances_{split}.json", target)
     shutil.copyfile(source / "annotations" / "instances_train.json", folder / "result.json")
+    shutil.copytree(source / "val", folder / "extra")
+    (folder / "more").mkdir()
+    shutil.copyfile(source / "annotations" / "instances_val.json", folder / "more" / "extra.json")
     shutil.copytree(source / "val", folder / "valid")
     shutil.copyfile(source / "annotations" / "instances_val.json", folder / "valid" / "_annotations.coco.json")
 

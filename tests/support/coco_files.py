@@ -44,8 +44,8 @@ def write(tmp_path: Path, values: object) -> tuple[Path, Path]:
 
 
 def open_coco(images: Path, annotations: Path, *, report=refuse, **options) -> BoxDataset:
-    part = Part("train", images.name)
-    labels = read_coco(images.parent, part, annotations=annotations.name, report=report)
+    part = Part("train", images.name, annotations=annotations.name)
+    labels = read_coco(images.parent, part, report=report)
     return BoxDataset(labels, report=report, **options)
 
 

@@ -194,14 +194,14 @@ def test_the_folders_of_fiftyone_and_supervisely_are_found(tmp_path, images, ann
     target = tmp_path / annotations.format(split="train")
     target.parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / "set.json").rename(target)
-    assert read_coco(tmp_path, Part("train", "train"), annotations=None, report=refuse).folder == folder
+    assert read_coco(tmp_path, Part("train", "train"), report=refuse).folder == folder
 
 
 def test_images_lie_beside_the_folder_of_a_file_that_is_named(tmp_path):
     images, annotations = write(tmp_path / "ds0", content())
     (tmp_path / "ds0/annotations").mkdir()
     annotations.rename(tmp_path / "ds0/annotations/instances.json")
-    labels = read_coco(tmp_path, Part("train", "all"), annotations="ds0/annotations/instances.json", report=refuse)
+    labels = read_coco(tmp_path, Part("train", "all", annotations="ds0/annotations/instances.json"), report=refuse)
     assert labels.folder == images
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 from tasks.doctor.__main__ import main
 from tasks.doctor.survey import look
 from tests.support.runs import load_config
-from tests.support.sound_sets import CLASSES, SIDE, write_coco, write_masks, write_yolo
+from tests.support.sound_sets import CLASSES, COUNTS, SIDE, write_coco, write_masks, write_yolo
 
 
 def findings_of(root, *options):
@@ -304,3 +304,12 @@ def test_headers_alone_find_no_truncated_image_and_no_copies(tmp_path):
     COCO_DEFECTS["a truncated image"][0](root)
     COCO_DEFECTS["a near copy in val"][0](root)
     assert findings_of(root, *COCO, "decode=false") == []
+
+
+def test_what_is_trained_on_and_evaluated_on_too_is_an_error_of_a_list_alone(tmp_path):
+    root = write_coco(tmp_path / "set")
+    twice = [("warning", "same file in two splits")] * COUNTS["val"]
+    found = findings_of(root, *COCO, "dataset.train=[train,val]")
+    assert found == [("error", "image to train on and to evaluate on"), *twice]
+    assert findings_of(root, *COCO, "dataset.train=val") == twice
+    assert findings_of(root, *COCO, "dataset.train=[train,val]", "dataset.val_share=0.3") == []

@@ -1,15 +1,5 @@
-from dataclasses import replace
-
-from data.config import DatasetConfig
-from tasks.runs.recording import name_split, usual_size
+from tasks.runs.recording import usual_size
 from tests.data.test_fingerprint import write_boxes
-
-
-def test_a_share_of_a_split_is_named_as_one():
-    dataset = DatasetConfig("masks", "data", train="all", val="val")
-    assert [name_split(dataset, part) for part in ("train", "val")] == ["all", "val"]
-    shared = replace(dataset, val_share=0.2)
-    assert [name_split(shared, part) for part in ("train", "val")] == ["80% of all", "20% of all"]
 
 
 def test_the_first_images_alone_are_described_with_their_own_boxes(tmp_path):
