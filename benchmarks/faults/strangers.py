@@ -24,7 +24,7 @@ def measure(count: int, folder: Path) -> list[Row]:
     over = [o.name for o in find_over(outcomes)]
     unclear = [o.name for o in outcomes if set(o.faults) - {"ran"}]
     of, corpus = len(outcomes), f"of {len(CASES)} hostile files"
-    bounds = f"{MOST_SECONDS:.0f} s and {MOST_GIGABYTES:.0f} GB"
+    bounds = f"{MOST_SECONDS:.0f} s and {MOST_GIGABYTES:g} GB"
     return [
         Row("hostile files that ran nothing", of - len(ran), of, ", ".join(ran) or corpus),
         Row(f"hostile files within {bounds}", of - len(over), of, ", ".join(over) or corpus),

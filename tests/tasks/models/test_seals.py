@@ -25,6 +25,7 @@ def write(path: Path) -> bytes:
     return bytes(content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.ckpt", "a.safetensors"])
 def test_every_single_bit_of_a_file_is_looked_after(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
