@@ -75,7 +75,6 @@ def profile(task: str, root: Path) -> dict[str, Any]:
     reader = open_split(config.recipe.task, config.dataset, "train")
     loader = iter(build_loader(reader, config))
     module = build_module(Start(config, describe(config, reader.classes), None), reader, steps=1000)
-    module.log = module.log_dict = lambda *_, **__: None
     optimizer = module.configure_optimizers()["optimizer"]
     trainer: Any = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("cpu")))
     averages = AveragedWeights(config.trainer.ema_decay)
@@ -87,7 +86,7 @@ def profile(task: str, root: Path) -> dict[str, Any]:
         with torch.no_grad():
             forward = measure_forward(module.model, batch.images)
         start = time.perf_counter()
-        loss = module.training_step(batch, 0)
+        loss = module.training_step(batch, 0)["loss"]
         step = time.perf_counter() - start
         backward = seconds(loss.backward)
         update = seconds(lambda: (nn.utils.clip_grad_norm_(module.parameters(), 10.0), optimizer.step()))
