@@ -29,15 +29,15 @@ SCENES = ("dataset.scenes={train: 15, val: 4}", "lr=0.001")  # five steps an epo
 
 
 class Trace(TorchDispatchMode):
-    """The operators that are called, with the shapes of what they take."""
+    """The operators that are called, with the shapes and the numbers that they take: all that is recorded."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.calls: list[tuple[str, list[torch.Size]]] = []
+        self.calls: list[tuple[str, list[Any]]] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        shapes = [value.shape for value in tree_leaves((args, kwargs)) if isinstance(value, Tensor)]
-        self.calls.append((str(func), shapes))
+        leaves = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor | int | float)]
+        self.calls.append((str(func), [leaf.shape if isinstance(leaf, Tensor) else leaf for leaf in leaves]))
         return func(*args, **(kwargs or {}))
 
 
