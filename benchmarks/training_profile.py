@@ -14,6 +14,7 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -74,21 +75,22 @@ def profile(task: str, root: Path) -> dict[str, Any]:
     reader = open_split(config.recipe.task, config.dataset, "train")
     loader = iter(build_loader(reader, config))
     module = build_module(Start(config, describe(config, reader.classes), None), reader, steps=1000)
-    module.log = module.log_dict = lambda *_, **__: None
     optimizer = module.configure_optimizers()["optimizer"]
+    trainer: Any = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("cpu")))
     averages = AveragedWeights(config.trainer.ema_decay)
-    mean = torch.optim.swa_utils.AveragedModel(module.model, **averages._kwargs)
+    averages.setup(trainer, module, "fit")
+    averages.on_train_start(trainer, module)
     batch, rows = next(loader), []
     for _ in range(REPEATS + 1):
         load = seconds(lambda: next(loader))
         with torch.no_grad():
             forward = measure_forward(module.model, batch.images)
         start = time.perf_counter()
-        loss = module.training_step(batch, 0)
+        loss = module.training_step(batch, 0)["loss"]
         step = time.perf_counter() - start
         backward = seconds(loss.backward)
         update = seconds(lambda: (nn.utils.clip_grad_norm_(module.parameters(), 10.0), optimizer.step()))
-        average = seconds(lambda: mean.update_parameters(module.model))
+        average = seconds(averages.update)
         optimizer.zero_grad()
         known = {"load, one process": load, **forward, "backward": backward, "optimizer": update}
         rows.append({**known, "averaged weights": average, "forward and loss, with gradients": step})

@@ -23,6 +23,7 @@ from data.watchdog import Board, WatchedLoader, collate_shared
 
 IN_USE = 2  # batches: the one under way, and the one after it, which tells whether it is the last
 QUEUES = 6  # pages of shared memory that a queue takes: its locks and counters
+LEAST_SLOTS = 8  # boxes that a batch has room for
 MIB, PAGE = 2**20, 4096  # bytes
 Key = tuple[int, int]  # epoch, index
 
@@ -36,7 +37,7 @@ class Reader(Protocol):
 
 
 class DetectionBatch(NamedTuple):
-    """N images of one size, with their boxes padded to the longest list."""
+    """N images of one size, with their boxes padded to as many, see `count_slots`."""
 
     images: Tensor  # (N, 3, H, W) uint8, or float32 where the resize does not round; channels last in memory
     boxes: Tensor  # (N, G, 4) float32, xyxy in pixels
@@ -122,12 +123,17 @@ def stack_images(images: Sequence[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
 
 
+def count_slots(boxes: int) -> int:
+    """Return how many boxes a batch has room for: 8, or a power of two, so that few shapes of batches come up."""
+    return max(LEAST_SLOTS, 1 << (boxes - 1).bit_length())
+
+
 def collate_detection(items: Sequence[DetectionItem]) -> DetectionBatch:
     """Stack images of one size and pad their boxes."""
-    n, longest = len(items), max(len(item.boxes) for item in items)
-    boxes = torch.zeros(n, longest, 4)
-    labels = torch.full((n, longest), -1, dtype=torch.int64)
-    crowd = torch.zeros(n, longest, dtype=torch.bool)
+    n, slots = len(items), count_slots(max(len(item.boxes) for item in items))
+    boxes = torch.zeros(n, slots, 4)
+    labels = torch.full((n, slots), -1, dtype=torch.int64)
+    crowd = torch.zeros(n, slots, dtype=torch.bool)
     for row, item in enumerate(items):
         count = len(item.boxes)
         boxes[row, :count] = torch.from_numpy(item.boxes)

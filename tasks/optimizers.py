@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from torch import nn
@@ -35,6 +36,16 @@ def split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Para
     return decayed, [parameter for parameter in trained if id(parameter) not in chosen]
 
 
+def fuse(optimizer: SGD) -> None:
+    """Have all weights changed by one kernel.
+
+    The constructor's `fused` is another thing: it has the step itself undo the scaling of float16's gradients, so that
+    Lightning refuses to clip them.
+    """
+    for group in optimizer.param_groups:
+        group["fused"] = True
+
+
 def free_gradients(optimizer: Optimizer, *_: Any) -> None:
     """Give the gradients' memory back as soon as they were used.
 
@@ -52,6 +63,8 @@ def build_optimizer(model: nn.Module, settings: Optimization) -> dict[str, Any]:
         {"params": rest, "weight_decay": 0.0},
     ]
     optimizer = OPTIMIZERS[settings.name](groups, lr=settings.lr, momentum=settings.momentum)
+    if isinstance(optimizer, SGD) and all(parameter.is_cuda for parameter in chain(decayed, rest)):
+        fuse(optimizer)
     optimizer.register_step_post_hook(free_gradients)
     factor = partial(
         lr_factor,

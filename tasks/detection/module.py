@@ -61,8 +61,8 @@ class DetectionModule(L.LightningModule):
             raise ValueError("no optimization given: this module only evaluates")
         return build_optimizer(with_projection(self.model, self.teacher), self.optimization)
 
-    def training_step(self, batch: DetectionBatch, batch_idx: int) -> Tensor:
-        """Return the loss of a batch."""
+    def training_step(self, batch: DetectionBatch, batch_idx: int) -> dict[str, Tensor]:
+        """Return the loss of a batch, and what of it is logged, by name."""
         if self.loss is None:
             raise ValueError("no loss given: this module only evaluates")
         features = self.model.backbone(self.model.prepare(batch.images))
@@ -82,9 +82,7 @@ class DetectionModule(L.LightningModule):
         if self.teacher is not None:
             parts["train/loss_distill"] = self._distill(self.teacher, batch.images, raw, features)
             total = total + parts["train/loss_distill"]
-        self.log("train/loss", total, prog_bar=True, batch_size=len(batch.images))
-        self.log_dict(parts, batch_size=len(batch.images))
-        return total
+        return {"loss": total} | {name: loss.detach() for name, loss in {"train/loss": total, **parts}.items()}
 
     def _distill(self, teacher: Teacher, images: Tensor, raw: RawDetections, features: dict[str, Tensor]) -> Tensor:
         settings, output = teacher.settings, teacher(images)

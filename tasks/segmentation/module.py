@@ -66,8 +66,8 @@ class SegmentationModule(L.LightningModule):
             raise ValueError("no optimization given: this module only evaluates")
         return build_optimizer(with_projection(self, self.teacher), self.optimization)
 
-    def training_step(self, batch: SegmentationBatch, batch_idx: int) -> Tensor:
-        """Return the loss of a batch."""
+    def training_step(self, batch: SegmentationBatch, batch_idx: int) -> dict[str, Tensor]:
+        """Return the loss of a batch, and what of it is logged, by name."""
         masks = batch.masks.long()
         x = self.model.prepare(batch.images)
         features = self.model.backbone(x)
@@ -81,10 +81,8 @@ class SegmentationModule(L.LightningModule):
         if self.teacher is not None:
             losses["distill"] = self._distill(self.teacher, batch.images, logits, masks=masks, features=features)
         total = torch.stack(list(losses.values())).sum()
-        self.log("train/loss", total, prog_bar=True, batch_size=len(masks))
-        if len(losses) > 1:
-            self.log_dict({f"train/loss_{name}": loss for name, loss in losses.items()}, batch_size=len(masks))
-        return total
+        parts = {f"train/loss_{name}": loss for name, loss in losses.items()} if len(losses) > 1 else {}
+        return {"loss": total} | {name: loss.detach() for name, loss in {"train/loss": total, **parts}.items()}
 
     def _distill(
         self, teacher: Teacher, images: Tensor, logits: Tensor, *, masks: Tensor, features: dict[str, Tensor]

@@ -62,6 +62,7 @@ class TrainerOptions:
     check_val_every_n_epoch: int = 1
     ema_decay: float = 0.998
     compile: bool = False
+    graph: bool = True
     early_stopping: int | None = None
     progress_bar: bool = True
     log_images: int = 0

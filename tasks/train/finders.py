@@ -102,11 +102,12 @@ def find_rate(trainer: L.Trainer, module: "Module", *, reader: "Reader", config:
     low, high = RATES
     logger.info("trying %d learning rates from %g to %g, a step each", STEPS, low, high)
     losses: list[torch.Tensor] = []
-    step: Callable[..., torch.Tensor] = module.training_step
+    step: Callable[..., dict[str, torch.Tensor]] = module.training_step
 
-    def remember(batch: object, batch_idx: int) -> torch.Tensor:
-        losses.append(step(batch, batch_idx))
-        return losses[-1]
+    def remember(batch: object, batch_idx: int) -> dict[str, torch.Tensor]:
+        given = step(batch, batch_idx)
+        losses.append(given["train/loss"])
+        return given
 
     module.training_step = remember  # type: ignore[method-assign]
     loader = build_train_loader(reader, config.recipe, config.dataset, seed=config.seed)
@@ -114,7 +115,7 @@ def find_rate(trainer: L.Trainer, module: "Module", *, reader: "Reader", config:
         finder = Tuner(trainer).lr_find(module, loader, min_lr=low, max_lr=high, num_training=STEPS, update_attr=False)
     rates = np.array(finder.results["lr"])  # type: ignore[union-attr]
     each = config.trainer.accumulate_grad_batches
-    found = torch.stack(losses).detach().float().cpu().numpy()[: len(rates) * each].reshape(-1, each).mean(axis=1)
+    found = torch.stack(losses).float().cpu().numpy()[: len(rates) * each].reshape(-1, each).mean(axis=1)
     rates = rates[: len(found)]
     return {"suggestion": suggest_rate(rates, found), "lr": rates.tolist(), "loss": to_finite(found)}
 

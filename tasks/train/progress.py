@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 REFRESH = 10  # steps between two looks at the loss, which a GPU must be waited for
 OFTEN = 10.0  # seconds between two lines of short epochs that are not evaluated
 RUN = "training"  # the bar
+SPEED = "images_per_second"  # as it is logged
 
 
 class Progress(L.Callback):
@@ -85,11 +86,14 @@ class Progress(L.Callback):
         batch: "Batch",
         batch_idx: int,
     ) -> None:
-        """Log learning rate and speed, averaged over the epoch so far, and move the bar."""
+        """Log the losses, learning rate and speed, averaged over the epoch so far, and move the bar."""
         self.images += len(batch.images)
         self.seconds = time.perf_counter() - self._start
         speed, lr = self.images / self.seconds, trainer.optimizers[0].param_groups[0]["lr"]
-        pl_module.log_dict({"lr": lr, "images_per_second": speed}, batch_size=len(batch.images))
+        losses = {name: value for name, value in outputs.items() if name != "loss"}  # which Lightning may have divided
+        # Filled on the device, as a copy to a GPU waits for all its work.
+        numbers = {name: torch.full((), x, device=pl_module.device) for name, x in (("lr", lr), (SPEED, speed))}
+        pl_module.log_dict({**losses, **numbers}, batch_size=len(batch.images))
         self._loss += outputs["loss"].detach()
         self._done, self._batches = self._done + 1, self._batches + 1
         if self.display.shown:

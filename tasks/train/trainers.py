@@ -16,6 +16,7 @@ from tasks.train.finite import Finite
 from tasks.train.loggers import build_loggers, check_installed, log_configuration
 from tasks.train.pictures import LogImages
 from tasks.train.progress import Progress
+from tasks.train.replays import Replays, can_replay
 from tasks.train.resuming import Position, RandomStates
 from tasks.train.saving import KeepLast
 from tasks.train.signals import Signals
@@ -77,6 +78,9 @@ def build_trainer(
         enable_progress_bar=False,  # `Progress` has its own
     )
     trainer.fit_loop.epoch_loop = Steps(trainer, keeper)
+    if can_replay(config, trainer):
+        averages = [callback for callback in callbacks if isinstance(callback, AveragedWeights)]
+        trainer.fit_loop.epoch_loop.automatic_optimization = Replays(trainer, averages[0] if averages else None)
     return trainer
 
 

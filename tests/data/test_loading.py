@@ -8,6 +8,7 @@ from data.loading import (
     build_loader,
     collate_detection,
     collate_segmentation,
+    count_slots,
 )
 from data.samples import IGNORE, DetectionSample, SegmentationSample
 from data.transforms import (
@@ -171,25 +172,31 @@ def test_keys_hold_the_epoch_and_the_index():
     assert len(sampler) == 3
 
 
-def test_boxes_are_padded_to_the_longest_list():
+@pytest.mark.parametrize(("boxes", "slots"), [(0, 8), (1, 8), (8, 8), (9, 16), (16, 16), (17, 32), (93, 128)])
+def test_batches_have_room_for_eight_boxes_or_a_power_of_two(boxes, slots):
+    assert count_slots(boxes) == slots
+
+
+def test_boxes_are_padded():
     image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     boxes = np.array([[1, 2, 3, 4], [5, 6, 7, 8]], dtype=np.float32)
     two = DetectionItem(image, boxes, np.array([4, 0]), np.array([False, True]), 3, (8, 9))
     none = DetectionItem(image + 1, boxes[:0], np.array([], dtype=np.int64), np.array([], dtype=bool), 9, (6, 7))
     batch = collate_detection([none, two])
-    assert batch.boxes.tolist() == [[[0] * 4, [0] * 4], [[1, 2, 3, 4], [5, 6, 7, 8]]]
-    assert batch.labels.tolist() == [[-1, -1], [4, 0]]
-    assert batch.crowd.tolist() == [[False, False], [False, True]]
+    assert batch.boxes.tolist() == [[[0] * 4] * 8, [[1, 2, 3, 4], [5, 6, 7, 8], *[[0] * 4] * 6]]
+    assert batch.labels.tolist() == [[-1] * 8, [4, 0, *[-1] * 6]]
+    assert batch.crowd.tolist() == [[False] * 8, [False, True, *[False] * 6]]
     assert batch.image_ids.tolist() == [9, 3]
     assert batch.sizes.tolist() == [[6, 7], [8, 9]]
     assert torch.equal(batch.images[1], torch.from_numpy(image).permute(2, 0, 1))
 
 
-def test_a_batch_without_boxes_has_lists_of_length_zero():
+def test_a_batch_without_boxes_has_padding_alone():
     sample = Boxes(1)[0]
     empty = DetectionItem(sample.image, sample.boxes, sample.labels, sample.crowd, 0, sample.size)
     batch = collate_detection([empty, empty])
-    assert (batch.boxes.shape, batch.labels.shape, batch.crowd.shape) == ((2, 0, 4), (2, 0), (2, 0))
+    assert (batch.boxes.shape, batch.labels.shape, batch.crowd.shape) == ((2, 8, 4), (2, 8), (2, 8))
+    assert (batch.labels == -1).all()
     assert (batch.boxes.dtype, batch.labels.dtype, batch.crowd.dtype) == (torch.float32, torch.int64, torch.bool)
 
 

@@ -9,7 +9,7 @@ from torch.optim import SGD, RMSprop
 from tasks.models.architecture import Arch
 from tasks.models.network import build_model
 from tasks.optimization import Optimization, lr_factor
-from tasks.optimizers import build_optimizer, split_parameters
+from tasks.optimizers import build_optimizer, fuse, split_parameters
 
 SETTINGS = Optimization("sgd", lr=0.4, momentum=0.9, weight_decay=4e-5, schedule="cosine", warmup=0.1, steps=20)
 
@@ -106,6 +106,23 @@ def test_decay_shrinks_weights_and_leaves_biases_alone():
     built["optimizer"].step()
     torch.testing.assert_close(layer.weight.detach(), before["weight"] * 0.9)
     assert torch.equal(layer.bias.detach(), before["bias"])
+
+
+def test_one_kernel_changes_the_weights_as_many_do():
+    layers, optimizers = [], []
+    for fused in (False, True):
+        torch.manual_seed(0)
+        layers.append(nn.Conv2d(2, 2, 1))
+        optimizers.append(build_optimizer(layers[-1], replace(SETTINGS, weight_decay=0.1))["optimizer"])
+        if fused:
+            fuse(optimizers[-1])
+    for _ in range(3):
+        for layer, optimizer in zip(layers, optimizers, strict=True):
+            layer(torch.ones(1, 2, 1, 1)).square().sum().backward()
+            optimizer.step()
+    for plain, fused in zip(*(layer.parameters() for layer in layers), strict=True):
+        torch.testing.assert_close(plain, fused)
+    assert not hasattr(optimizers[1], "_step_supports_amp_scaling")  # Lightning would not clip gradients
 
 
 def test_no_gradient_outlives_the_step_that_used_it():

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from data.classes import ClassTable
 from data.errors import InputError
@@ -13,15 +14,14 @@ from tests.support.synchronization import no_synchronization
 
 CLASSES = ClassTable.create(["car", "dog"], [1, 2])
 SSD = ("loss.assignment=iou", "loss.box=smooth_l1", "model.scores=softmax")
+PRESETS = [(), SSD, ("task=ssdlite_tensorflow",), ("task=ssdlite_torchvision",)]
 
 
 def build(*options):
-    """Return a module that logs nothing."""
+    """Return a module."""
     config = load_config("train", "task=ssdlite", "backbone=small", "size=96", *options)
     torch.manual_seed(0)
-    module = DetectionModule(Detector(describe(config, CLASSES)), loss=config.recipe.own.loss)
-    module.log = module.log_dict = lambda *args, **kwargs: None
-    return module
+    return DetectionModule(Detector(describe(config, CLASSES)), loss=config.recipe.own.loss)
 
 
 def two_images():
@@ -34,12 +34,33 @@ def two_images():
     return DetectionBatch(images, boxes, labels, torch.zeros(2, 2, dtype=torch.bool), torch.arange(2), sizes)
 
 
-@pytest.mark.parametrize("options", [(), SSD, ("task=ssdlite_tensorflow",), ("task=ssdlite_torchvision",)])
+@pytest.mark.parametrize("options", PRESETS)
 def test_a_training_step_never_makes_the_host_wait(options):
     module, batch = build(*options), two_images()
     with no_synchronization():
-        module.training_step(batch, 0).backward()
+        module.training_step(batch, 0)["loss"].backward()
     assert all(parameter.grad is not None for parameter in module.parameters())
+
+
+def pad(batch, slots):
+    """Return a batch with room for more boxes."""
+    more = slots - batch.labels.shape[1]
+    boxes, crowd = F.pad(batch.boxes, (0, 0, 0, more)), F.pad(batch.crowd, (0, more))
+    return batch._replace(boxes=boxes, labels=F.pad(batch.labels, (0, more), value=-1), crowd=crowd)
+
+
+@pytest.mark.parametrize("options", PRESETS)
+@pytest.mark.parametrize("slots", [8, 32])
+def test_padding_changes_neither_loss_nor_gradients(options, slots):
+    module, batch = build(*options), two_images()
+    found = []
+    for each in (batch, pad(batch, slots)):
+        module.zero_grad()
+        losses = module.training_step(each, 0)
+        losses["loss"].backward()
+        found.append([*losses.values(), *(parameter.grad for parameter in module.parameters())])
+    for plain, padded in zip(*found, strict=True):
+        torch.testing.assert_close(padded, plain, rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("options", [(), SSD])
@@ -49,7 +70,7 @@ def test_a_few_steps_on_one_batch_lower_the_loss(options):
     losses = []
     for _ in range(8):
         optimizer.zero_grad()
-        loss = module.training_step(batch, 0)
+        loss = module.training_step(batch, 0)["loss"]
         loss.backward()
         optimizer.step()
         losses.append(loss.item())

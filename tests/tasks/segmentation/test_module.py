@@ -23,7 +23,6 @@ from tasks.segmentation.settings import LossSettings
 from tasks.segmentation.tta import average_scores
 from tests.support.synchronization import no_synchronization
 
-pytestmark = pytest.mark.filterwarnings("ignore:You are trying to `self.log")
 OPTIMIZATION = Optimization("sgd", lr=0.1, momentum=0.9, weight_decay=0.0, schedule="poly", warmup=0.0, steps=10)
 EVERYTHING = LossSettings(ohem=0.5, dice=1.0, lovasz=1.0, label_smoothing=0.1, aux_weight=0.4)
 
@@ -50,7 +49,7 @@ def random_batch(count=2, ignored=0.2):
 def test_a_training_step_never_makes_the_host_wait(settings, precision):
     module, batch = segmenter(loss=settings), random_batch()
     with no_synchronization(), torch.autocast("cpu", precision, enabled=precision != torch.float32):
-        loss = module.training_step(batch, 0)
+        loss = module.training_step(batch, 0)["loss"]
         loss.backward()
     assert loss.isfinite()
     assert loss.dtype == torch.float32
@@ -59,7 +58,7 @@ def test_a_training_step_never_makes_the_host_wait(settings, precision):
 @pytest.mark.parametrize("ignored", [0.0, 2.0])
 def test_any_batch_gives_a_finite_loss_and_finite_gradients(ignored):
     module = segmenter(loss=EVERYTHING)
-    loss = module.training_step(random_batch(ignored=ignored), 0)
+    loss = module.training_step(random_batch(ignored=ignored), 0)["loss"]
     loss.backward()
     assert (loss == 0) == (ignored > 1)
     assert all(parameter.grad.isfinite().all() for parameter in module.parameters())
@@ -67,13 +66,13 @@ def test_any_batch_gives_a_finite_loss_and_finite_gradients(ignored):
 
 def test_a_batch_of_one_image_is_taught():
     module = segmenter(loss=EVERYTHING).eval()  # norms over a single value would refuse
-    module.training_step(random_batch(count=1), 0).backward()
+    module.training_step(random_batch(count=1), 0)["loss"].backward()
     assert module.auxiliary.classify.weight.grad.abs().sum() > 0
 
 
 def test_a_step_without_settings_is_that_of_torchs_cross_entropy():
     module, batch = segmenter(), random_batch()
-    loss = module.training_step(batch, 0)
+    loss = module.training_step(batch, 0)["loss"]
     expected = F.cross_entropy(module.model.raw(batch.images), batch.masks.long(), ignore_index=IGNORE)
     torch.testing.assert_close(loss, expected)
 
@@ -95,7 +94,7 @@ def test_an_auxiliary_head_leaves_the_network_as_it_is(head, backbone):
 
 def test_an_auxiliary_head_adds_its_weighted_loss_and_teaches_what_comes_before_it():
     with_it, plain, batch = segmenter(loss=LossSettings(aux_weight=0.4)), segmenter(), random_batch()
-    losses = [module.training_step(batch, 0) for module in (with_it, plain)]
+    losses = [module.training_step(batch, 0)["loss"] for module in (with_it, plain)]
     x = normalize(pad_images(batch.images), with_it.model.description.preprocessing)
     with torch.no_grad():
         guess = with_it.auxiliary(with_it.model.backbone(x))
@@ -109,12 +108,13 @@ def test_an_auxiliary_head_adds_its_weighted_loss_and_teaches_what_comes_before_
     assert torch.allclose(*(backbone.last.conv.weight.grad for backbone in backbones))
 
 
-def test_the_parts_of_the_loss_are_logged_and_add_up(monkeypatch):
-    logged = {}
-    monkeypatch.setattr(SegmentationModule, "log_dict", lambda self, values, **_: logged.update(values))
-    total = segmenter(loss=EVERYTHING).training_step(random_batch(), 0)
-    assert [name.removeprefix("train/loss_") for name in logged] == ["pixels", "dice", "lovasz", "auxiliary"]
-    torch.testing.assert_close(sum(logged.values()), total)
+def test_the_parts_of_the_loss_are_logged_and_add_up():
+    losses = segmenter(loss=EVERYTHING).training_step(random_batch(), 0)
+    total, logged, *parts = (losses[name] for name in losses)
+    assert [name.removeprefix("train/loss") for name in losses][1:] == ["", "_pixels", "_dice", "_lovasz", "_auxiliary"]
+    assert torch.equal(logged, total)
+    torch.testing.assert_close(sum(parts), total)
+    assert not any(value.requires_grad for value in (logged, *parts))  # else they would hold the activations
 
 
 def pad_images(images):

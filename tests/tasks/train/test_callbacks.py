@@ -4,8 +4,10 @@ import lightning as L
 import pytest
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from tasks.train.callbacks import AveragedWeights, StopEarly
+from tests.support.synchronization import no_synchronization
 
 STEPS = 6
 
@@ -30,10 +32,16 @@ def states():
 TRAINER = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("cpu")))
 
 
+def start(callback, net):
+    """Tell the callback what a trainer does before the first step."""
+    callback.setup(TRAINER, net, "fit")
+    callback.on_train_start(TRAINER, net)
+
+
 def average(callback):
     """Run the callback over `states()` as a trainer does; returns what validation sees after each step."""
     net, seen = Net(), []
-    callback.setup(TRAINER, net, "fit")
+    start(callback, net)
     for step, state in enumerate(states(), start=1):
         net.load_state_dict(state)
         trainer = SimpleNamespace(global_step=step)
@@ -62,9 +70,43 @@ def test_the_count_of_batches_is_the_latest_and_stays_whole():
         assert seen["norm.num_batches_tracked"] == values["norm.num_batches_tracked"]
 
 
+def test_the_average_is_that_of_torchs_averaged_model_bit_by_bit():
+    def formula(averages, values, count):
+        share = 1 - torch.clamp((1 + count.float()) / (10 + count.float()), max=0.5)
+        for average, value in zip(averages, values, strict=True):
+            average.add_((value - average).mul_(share) if value.is_floating_point() else value - average)
+
+    net = Net()
+    model = AveragedModel(net, multi_avg_fn=formula, use_buffers=True)
+    for seen, values in zip(average(AveragedWeights(0.5)), states(), strict=True):
+        net.load_state_dict(values)
+        model.update_parameters(net)
+        assert all(torch.equal(seen[name], value) for name, value in model.module.state_dict().items())
+
+
+def test_after_the_first_step_averaging_never_makes_the_host_wait():
+    callback, net = AveragedWeights(0.998), Net()
+    start(callback, net)
+    callback.update()
+    with no_synchronization():
+        callback.update()
+    assert callback._average_model.n_averaged == 2
+
+
+def test_a_network_without_norms_is_averaged():
+    callback, net = AveragedWeights(0.5), Net()
+    net.norm = nn.Identity()
+    start(callback, net)
+    callback.update()
+    nn.init.constant_(net.conv.bias, 11.0)
+    before = callback._average_model.module.conv.bias.clone()
+    callback.update()
+    torch.testing.assert_close(callback._average_model.module.conv.bias, before + (11 - before) * 9 / 11)
+
+
 def test_accumulated_batches_count_as_one_step():
     callback, net = AveragedWeights(0.5), Net()
-    callback.setup(TRAINER, net, "fit")
+    start(callback, net)
     for batch, step in enumerate([1, 1, 1]):
         nn.init.constant_(net.conv.bias, float(batch))
         callback.on_train_batch_end(SimpleNamespace(global_step=step), net, None, None, batch)
