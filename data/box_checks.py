@@ -2,13 +2,12 @@
 
 from dataclasses import replace
 from itertools import repeat
-from pathlib import Path
 
 import numpy as np
 
 from data.errors import InputError
 from data.findings import Finding, Report, fault
-from data.folders import report_left_out
+from data.folders import join_names, report_left_out
 from data.image_headers import Header, describe_size
 from data.images import inspect_image
 from data.labels import BoxList, Labels
@@ -34,7 +33,7 @@ def check_images(
     if not labels.folder.is_dir() or not any(labels.folder.iterdir()):
         wanted = f"expected a folder with the images that {labels.source} lists"
         raise InputError(f"{labels.folder}: missing or empty; {wanted}")
-    paths = [labels.folder / name for name in labels.images.names.tolist()]
+    paths = join_names(labels.folder, labels.images.names.tolist())
     report_left_out(paths, source=labels.source, report=report)
     found = read_all(
         _inspect, paths, labels.images.sizes, repeat(most_pixels), source=f"images of {labels.source}", report=report
@@ -48,7 +47,7 @@ def check_images(
     return labels, np.array(sizes, dtype=np.int64).reshape(-1, 2), upright
 
 
-def _inspect(path: Path, expected: Size | None, most_pixels: int) -> Header:
+def _inspect(path: str, expected: Size | None, most_pixels: int) -> Header:
     """Read the header of an image, whose size must be `expected`, raw or upright."""
     header = inspect_image(path, most_pixels=most_pixels)
     if expected is not None and expected not in (header.raw, header.upright):

@@ -21,16 +21,36 @@ def open_regular(path: Path) -> BufferedReader:
         OSError: if it is not there, a folder, or may not be read.
         BoundError: if it is a pipe, a device or a socket.
     """
-    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    mode = os.fstat(number).st_mode
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        os.close(number)
-        raise BoundError(f"is {KINDS.get(stat.S_IFMT(mode), 'no file')}; expected a regular file")
+    number = _open_number(path)
     try:
         return os.fdopen(number, "rb")
     except OSError as error:  # of a folder
         os.close(number)
         raise type(error)(error.errno, error.strerror, str(path)) from None
+
+
+def _open_number(path: str | Path) -> int:
+    """Return the number of a file that is opened; see `open_regular`."""
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    mode = os.fstat(number).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        os.close(number)
+        raise BoundError(f"is {KINDS.get(stat.S_IFMT(mode), 'no file')}; expected a regular file")
+    return number
+
+
+def read_beginning(path: str | Path, most: int) -> bytes:
+    """Read at most so many bytes of a file, the first; for many files, as no file object is made.
+
+    Raises:
+        OSError: if it is not there, a folder, or may not be read.
+        BoundError: if it is no regular file.
+    """
+    number = _open_number(path)
+    try:
+        return os.read(number, most)
+    finally:
+        os.close(number)
 
 
 def read_content(path: Path, *, most: int = MOST_BYTES) -> bytes:
