@@ -7,6 +7,7 @@ from io import BufferedReader
 from pathlib import Path
 
 MOST_BYTES = 2**25  # of a file of numbers and names; as Python objects it takes up to 30 times as much
+BLOCK = 2**12  # bytes that are read at once at least, beyond the size that a file is said to have
 KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
 
 
@@ -60,10 +61,15 @@ def read_content(path: Path, *, most: int = MOST_BYTES) -> bytes:
         OSError: if it is not there, a folder, or may not be read.
         BoundError: if it is larger, or no regular file.
     """
-    with open_regular(path) as file:
-        content = file.read(min(most, os.fstat(file.fileno()).st_size) + 1)
-        if len(content) <= most:  # grown since, or of a system that says 0 of its files, as /proc is
-            content += file.read(most + 1 - len(content))
+    number = _open_number(path)
+    try:
+        blocks, left, size = [], most + 1, os.fstat(number).st_size
+        while left and (block := os.read(number, min(left, max(size + 1, BLOCK)))):  # until there are no more
+            blocks.append(block)
+            left, size = left - len(block), size - len(block)
+    finally:
+        os.close(number)
+    content = b"".join(blocks)
     if len(content) > most:
         raise BoundError(f"holds more than {most:,} bytes; expected at most as many")
     return content

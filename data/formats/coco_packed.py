@@ -211,7 +211,7 @@ def are_boxes(packed: Packed) -> bool:
     columns = (boxes.ids, boxes.rows, boxes.labels, boxes.boxes_xywh, boxes.areas, boxes.crowd)
     if len({len(column) for column in columns}) > 1 or boxes.boxes_xywh.shape[1:] != (4,):
         return False
-    known = np.isin(boxes.labels, [entry["id"] for entry in packed.categories])
+    known = np.isin(boxes.labels, np.array([entry["id"] for entry in packed.categories]))
     owned = (boxes.rows >= 0) & (boxes.rows < len(packed.images))
     areas = np.isnan(boxes.areas) | ((boxes.areas >= 0) & (boxes.areas < LIMIT**2))
     return bool((known & owned & areas).all()) and are_ids(boxes.ids)
