@@ -167,7 +167,8 @@ def measure(name: str, folder: Path, cache: Path) -> dict[str, Any]:
         if not result.is_file():
             raise RuntimeError(f"{name}: no first step\n{done.stderr}")
         values = json.loads(result.read_text())
-    return {"seconds": round(values["ended"] - start, 2), "peak_mib": values["peak_mib"], "stages": values["stages"]}
+    seconds = round(values.pop("ended") - start, 2)
+    return {"seconds": seconds, "cpu_seconds": round(values.pop("cpu"), 2), **values}
 
 
 def run() -> None:
@@ -184,9 +185,14 @@ def run() -> None:
     sys.argv = ["tasks.train", *sys.argv[2:], "debug=true"]
     with contextlib.suppress(FirstStepError):
         main()
-    ended = time.time()
+    ended, cpu = time.time(), time.process_time()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    values = {"ended": ended, "peak_mib": round(peak), "stages": {k: round(v, 2) for k, v in stages.items()}}
+    values = {
+        "ended": ended,
+        "cpu": cpu,
+        "peak_mib": round(peak),
+        "stages": {k: round(v, 2) for k, v in stages.items()},
+    }
     Path(os.environ[RESULT]).write_text(json.dumps(values))
 
 

@@ -80,6 +80,8 @@ def save_entry(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     It need not have reached the disk: one that a power cut spoiled does not fit its hash.
     """
     content = save(dict(arrays))
+    if len(content) + DIGEST > MOST_BYTES:
+        return
     part = path.with_name(f"{path.stem}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -73,9 +73,10 @@ def load_packed(path: Path) -> Packed | None:
         if packed is not None:
             return packed
     content = read_file(path)
-    packed = pack(content)
+    entry, packed = find_entry(KIND, hashlib.sha256(content).hexdigest()), pack(content)
+    del content  # as large as all that follows
     if packed is not None:
-        save_entry(find_entry(KIND, hashlib.sha256(content).hexdigest()), to_arrays(packed))
+        save_entry(entry, to_arrays(packed))
     return packed
 
 

@@ -6,6 +6,7 @@ here is what these would make of it.
 """
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -172,8 +173,10 @@ def find_rows(image_ids: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Return the positions (M,) int64 of the images of M annotations among N known ones.
 
     Raises:
-        ValueError: if one is not among them.
+        ValueError: if one is not among them, or none is known.
     """
+    if not len(known):
+        raise ValueError("images")
     order = np.argsort(known)
     rows = order[np.searchsorted(known, image_ids, sorter=order).clip(max=len(known) - 1)]
     if (known[rows] != image_ids).any():
@@ -202,7 +205,7 @@ def are_images(images: ImageList) -> bool:
         name and (stays_inside(name) if "/" in name or ".." in name or ":" in name else True) for name in names
     )
     unique = len(np.unique(images.ids)) == len(images.ids) == len(names) == len(images.sizes) > 0
-    return unique and inside and are_ids(images.ids) and all(min(size) >= 1 for size in sizes)
+    return unique and inside and are_ids(images.ids) and all(min(size) >= 1 and max(size) < ID_LIMIT for size in sizes)
 
 
 def are_boxes(packed: Packed) -> bool:
@@ -266,11 +269,13 @@ def from_arrays(arrays: dict[str, np.ndarray]) -> Packed | None:
     if {name: (array.dtype.str, array.ndim) for name, array in arrays.items()} != COLUMNS:
         return None
     names = arrays.pop("names")
+    if names.max(initial=0) > sys.maxunicode:
+        return None
     try:
         categories, sample = parse_json(arrays.pop("text").tobytes(), finite=False)
         sizes = [None if size == NO_SIZE else size for size in map(tuple, arrays.pop("sizes").tolist())]
         images = ImageList(arrays.pop("image_ids"), names.view(f"<U{names.shape[1]}")[:, 0], sizes)
         packed = Packed(categories, images, BoxList(**arrays), sample)
-        return packed if is_sound(packed) else None
+        return packed if isinstance(sample, list) and is_sound(packed) else None
     except (ValueError, TypeError):
         return None
