@@ -52,6 +52,11 @@ RUNS = {  # overrides of each run; FOLDER stands for that of the data sets
     "yolo": ("task=ssdlite", "backbone=large", "dataset=yolo", "dataset.root={folder}/yolo"),
     "scenes": ("task=ssdlite", "backbone=small", "dataset=coco", "dataset.root={folder}/scenes/coco", *SPLITS),
 }
+SHOWN = {  # in docs/performance.md
+    "coco": "118,287 images, 830,000 boxes, 395 MB of JSON",
+    "yolo": "60,000 images with YOLO's text files",
+    "scenes": "200 street scenes, Small",
+}
 RESULT = "BNECK_STARTUP_RESULT"  # names the file that a process writes its numbers to
 
 
@@ -247,6 +252,22 @@ def choose(runs: list[dict[str, Any]]) -> dict[str, Any]:
     times = sorted(run["seconds"] for run in runs)
     middle = next(run for run in runs if run["seconds"] == statistics.median_low(times))
     return {**middle, "range": [times[0], times[-1]]}
+
+
+def render_table(runs: dict[str, Any]) -> str:
+    """Return docs/performance.md's table: before and after, without and with what an earlier start kept."""
+    lines = ["| data | start | seconds to the first step | CPU seconds | peak memory |", "|---|---|---:|---:|---:|"]
+    for name, what in SHOWN.items():
+        for start, label, row in (
+            ("before", "before", "first"),
+            ("the first", "after", "first"),
+            ("afterwards", "after", "second"),
+        ):
+            run = runs[label][f"{name}, {row}"]
+            lines.append(
+                f"| {what} | {start} | {run['seconds']:.1f} | {run['cpu_seconds']:.1f} | {run['peak_mib']} MiB |"
+            )
+    return "\n".join(lines)
 
 
 def main() -> None:
