@@ -33,7 +33,7 @@ def packs(monkeypatch):
 
 def read(tmp_path: Path) -> tuple[list, list[Finding]]:
     findings: list[Finding] = []
-    labels = read_coco(tmp_path, Part("train", "images"), annotations="set.json", report=findings.append)
+    labels = read_coco(tmp_path, Part("train", "images", annotations="set.json"), report=findings.append)
     boxes, images = labels.boxes, labels.images
     columns = [
         boxes.ids,

@@ -105,7 +105,7 @@ def test_random_files_say_the_same(tmp_path, monkeypatch, oddness):
         _, path = write(tmp_path, values)
         findings: list[Finding] = []
         with contextlib.suppress(ValueError):
-            read_coco(tmp_path, Part("train", "images"), annotations="set.json", report=findings.append)
+            read_coco(tmp_path, Part("train", "images", annotations="set.json"), report=findings.append)
         packed += pack(path.read_bytes()) is not None
     assert packed >= {0.0: 100, 0.02: 40, 0.3: 1}[oddness]
 
@@ -152,4 +152,4 @@ def test_both_readers_are_compared_in_each_test_of_this_folder(tmp_path, monkeyp
     monkeypatch.setattr("tests.data.conftest.unpack", lambda packed, **rest: (*unpack(packed, **rest)[:3], None))
     write(tmp_path, content())
     with pytest.raises(TypeError):
-        read_coco(tmp_path, Part("train", "images"), annotations="set.json", report=print)
+        read_coco(tmp_path, Part("train", "images", annotations="set.json"), report=print)
