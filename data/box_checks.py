@@ -2,13 +2,12 @@
 
 from dataclasses import replace
 from itertools import repeat
-from pathlib import Path
 
 import numpy as np
 
 from data.errors import InputError
 from data.findings import Finding, Report, fault
-from data.folders import report_left_out
+from data.folders import join_names, report_left_out
 from data.image_headers import Header, describe_size
 from data.images import inspect_image
 from data.labels import BoxList, Labels
@@ -16,6 +15,8 @@ from data.orientation import choose_upright
 from data.reading import read_all
 from data.sizes import MOST_PIXELS, Size
 
+NO_SHARES = "values that are not fractions of the image's sides"  # what is wrong with relative boxes, and with others
+SHARES = "within the first pixel, as fractions of the image's sides are"
 BEYOND_ONE = 0.01  # that shares of a side may leave 0..1 by: rounding, and boxes drawn over the border
 
 
@@ -34,7 +35,7 @@ def check_images(
     if not labels.folder.is_dir() or not any(labels.folder.iterdir()):
         wanted = f"expected a folder with the images that {labels.source} lists"
         raise InputError(f"{labels.folder}: missing or empty; {wanted}")
-    paths = [labels.folder / name for name in labels.images.names.tolist()]
+    paths = join_names(labels.folder, labels.images.names.tolist())
     report_left_out(paths, source=labels.source, report=report)
     found = read_all(
         _inspect, paths, labels.images.sizes, repeat(most_pixels), source=f"images of {labels.source}", report=report
@@ -48,7 +49,7 @@ def check_images(
     return labels, np.array(sizes, dtype=np.int64).reshape(-1, 2), upright
 
 
-def _inspect(path: Path, expected: Size | None, most_pixels: int) -> Header:
+def _inspect(path: str, expected: Size | None, most_pixels: int) -> Header:
     """Read the header of an image, whose size must be `expected`, raw or upright."""
     header = inspect_image(path, most_pixels=most_pixels)
     if expected is not None and expected not in (header.raw, header.upright):
@@ -78,17 +79,19 @@ def keep_good(
     xyxy = np.concatenate([boxes.boxes_xywh[:, :2], boxes.boxes_xywh[:, :2] + boxes.boxes_xywh[:, 2:]], axis=1)
     limit = np.tile(sizes[boxes.rows][:, ::-1], 2)  # (M, 4): width, height, width, height
     clipped = xyxy.clip(0, limit).astype(np.float32)
-    kinds = name_bad(boxes.boxes_xywh, clipped)
+    conditions = find_bad(boxes.boxes_xywh, clipped)
     if labels.relative:
-        kinds = np.where(outside, "values that are not fractions of the image's sides", kinds)
+        conditions = {NO_SHARES: outside, **conditions}
     else:
-        inside = (kinds == "") & (xyxy <= 1 + BEYOND_ONE).all(axis=1)
-        kinds = np.where(inside, "within the first pixel, as fractions of the image's sides are", kinds)
-    good = kinds == ""
-    names, counts = np.unique(kinds[~good], return_counts=True)
-    dropped = dict(zip(names.tolist(), counts.tolist(), strict=True))
+        conditions[SHARES] = (xyxy <= 1 + BEYOND_ONE).all(axis=1)
+    good, bad = np.ones(len(boxes), dtype=bool), {}
+    for kind, holds in conditions.items():  # the first that holds counts
+        bad[kind] = holds & good
+        good &= ~holds
+    bad = {kind: chosen for kind, chosen in sorted(bad.items()) if chosen.any()}
+    dropped = {kind: int(chosen.sum()) for kind, chosen in bad.items()}
     if len(boxes):
-        _report_bad(labels, boxes, kinds, dropped, report=report)
+        _report_bad(labels, boxes, bad, dropped, report=report)
     else:
         _report_none(labels, may_be_empty=may_be_empty, report=report)
     beyond = (np.abs(xyxy - clipped) > 1).any(axis=1) & good
@@ -107,17 +110,16 @@ def find_unnormalised(boxes_xywh: np.ndarray) -> np.ndarray:
     return wrong.any(axis=1) & np.isfinite(boxes_xywh).all(axis=1)
 
 
-def name_bad(boxes_xywh: np.ndarray, clipped: np.ndarray) -> np.ndarray:
-    """Return (M,) strings: what is wrong with each box, "" where nothing is."""
+def find_bad(boxes_xywh: np.ndarray, clipped: np.ndarray) -> dict[str, np.ndarray]:
+    """Return (M,) bool by what may be wrong with a box: for which boxes it is; the first counts where several hold."""
     size = boxes_xywh[:, 2:]
-    conditions = {
+    return {
         "not four numbers": np.isnan(boxes_xywh).any(axis=1),
         "NaN or infinite": np.isinf(boxes_xywh).any(axis=1),
         "negative width or height": (size < 0).any(axis=1),
         "zero width or height": (size == 0).any(axis=1),
         "no area inside the image": (clipped[:, 2:] <= clipped[:, :2]).any(axis=1),
     }
-    return np.select(list(conditions.values()), list(conditions), default="")
 
 
 def _to_pixels(boxes: BoxList, sizes: np.ndarray, *, relative: bool) -> BoxList:
@@ -129,16 +131,18 @@ def _to_pixels(boxes: BoxList, sizes: np.ndarray, *, relative: bool) -> BoxList:
     return replace(boxes, boxes_xywh=boxes_xywh, areas=areas)
 
 
-def _report_bad(labels: Labels, boxes: BoxList, kinds: np.ndarray, dropped: dict[str, int], *, report: Report) -> None:
+def _report_bad(
+    labels: Labels, boxes: BoxList, bad: dict[str, np.ndarray], dropped: dict[str, int], *, report: Report
+) -> None:
     """Report each kind of bad box with its number and its first place; an error where no box is good."""
     cure = "expected the box of an object in the image"
     if sum(dropped.values()) == len(boxes):
-        found = ", ".join(f"{n} {kind} (first: {_place(labels, boxes, kinds == kind)})" for kind, n in dropped.items())
+        found = ", ".join(f"{n} {kind} (first: {_place(labels, boxes, bad[kind])})" for kind, n in dropped.items())
         report(Finding("error", "no good box", str(labels.source), f"all {len(boxes)} boxes are bad: {found}", cure))
         return
     for kind, count in dropped.items():
-        found = f"left out {count} of {len(boxes)} boxes: {kind} (first: {_place(labels, boxes, kinds == kind)})"
-        places = _find_places(labels, boxes, kinds == kind)
+        found = f"left out {count} of {len(boxes)} boxes: {kind} (first: {_place(labels, boxes, bad[kind])})"
+        places = _find_places(labels, boxes, bad[kind])
         report(Finding("warning", f"box: {kind}", str(labels.source), found, cure, places))
 
 

@@ -17,6 +17,7 @@ from data.cache import PixelCache
 from data.classes import ClassTable
 from data.findings import Report, refuse
 from data.fingerprint import HASHED, describe, dump_boxes
+from data.folders import join_names
 from data.ground_truth import to_coco
 from data.images import load_image, read_decoded_size
 from data.inventory import HASH_LENGTH
@@ -143,7 +144,7 @@ class BoxDataset:
     @property
     def image_paths(self) -> np.ndarray:
         """The (N,) paths of the images, as strings."""
-        return np.array([str(self.folder / name) for name in self.names.tolist()])
+        return np.array(join_names(self.folder, self.names.tolist()))
 
     @property
     def boxes(self) -> tuple[np.ndarray, ...]:

@@ -6,16 +6,15 @@ the size in bytes of the mask file.
 """
 
 import hashlib
+import os
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from data.classes import ClassTable
 from data.labels import BoxList
-from data.reading import READ_THREADS
+from data.reading import map_files
 
 HASHED = "SHA-256 of the class names, the name and the size in bytes of every image file"
 
@@ -50,11 +49,10 @@ def describe(
 def stamp_files(paths: Iterable[str]) -> list[bytes]:
     """Return the name and the size in bytes of each file; where its folder is does not count."""
 
-    def stamp(path: Path) -> bytes:
-        return f"{path.name}\0{path.stat().st_size}".encode(errors="surrogatepass")
+    def stamp(path: str) -> bytes:
+        return f"{os.path.basename(path)}\0{os.stat(path).st_size}".encode(errors="surrogatepass")  # noqa: PTH116, PTH119
 
-    with ThreadPoolExecutor(READ_THREADS) as pool:
-        return list(pool.map(stamp, map(Path, paths)))
+    return map_files(stamp, paths)
 
 
 def dump_boxes(boxes: BoxList, offsets: np.ndarray) -> list[bytes]:

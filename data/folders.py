@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from data.errors import InputError
@@ -23,21 +23,49 @@ def list_files(folder: Path) -> list[Path]:
 
     Folders that are symbolic links are entered too, each place once, as links may lead in a circle.
     """
-    found, seen = [], set()
+    return sort_paths(Path(place, name) for place, names in walk(folder) for name in names)
+
+
+def sort_paths(paths: Iterable[Path]) -> list[Path]:
+    """Return paths sorted as `sorted` does, in a fraction of the time."""
+    return sorted(paths, key=lambda path: path.parts)
+
+
+def list_names(folder: Path) -> set[str]:
+    """Return the files that `list_files` lists, relative to the folder, with / between their parts."""
+    base = len(os.fspath(folder))
+    pairs = ((Path(place[base:].lstrip(os.sep)).as_posix(), names) for place, names in walk(folder))
+    return {name if part == "." else f"{part}/{name}" for part, names in pairs for name in names}
+
+
+def walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield a folder and those below it, with the names of the files in each; see `list_files`."""
+    seen = set()
     for place, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
         folders[:] = [] if real in seen else [name for name in folders if not name.startswith(".")]
-        found += [Path(place, name) for name in names if real not in seen and not name.startswith(".")]
+        if real not in seen:
+            yield place, [name for name in names if not name.startswith(".")]
         seen.add(real)
-    return sorted(found)
+
+
+def join_names(folder: Path, names: Iterable[str]) -> list[str]:
+    """Return the paths of names in a folder, as `str(folder / name)` but in a fraction of the time."""
+    base = str(folder / "_")[:-1]
+    return [str(folder / name) if "/" in name or name in ("", ".") else base + name for name in names]
 
 
 def find_images_below(folder: Path) -> list[Path]:
     """Return the image files in a folder and in those below it, sorted."""
-    return [path for path in list_files(folder) if path.suffix.lower() in EXTENSIONS]
+    return sort_paths(
+        Path(place, name)
+        for place, names in walk(folder)
+        for name in names
+        if os.path.splitext(name)[1].lower() in EXTENSIONS  # noqa: PTH122  # of 100,000 names
+    )
 
 
-def report_left_out(images: Iterable[Path], *, source: object, report: Report) -> None:
+def report_left_out(images: Iterable[str | Path], *, source: object, report: Report) -> None:
     """Report the files beside images that are ignored, though they may be images of another format.
 
     Args:
@@ -45,9 +73,10 @@ def report_left_out(images: Iterable[Path], *, source: object, report: Report) -
         source: of their labels, for the report.
         report: takes a warning.
     """
-    used = set(images)
-    beside = {path for folder in {image.parent for image in used} if folder.is_dir() for path in folder.iterdir()}
-    left = sorted(path for path in beside - used if _may_show(path))
+    used = set(map(str, images))
+    folders = map(Path, {os.path.dirname(image) for image in used})  # noqa: PTH120  # of 100,000 paths
+    beside = {path for folder in folders if folder.is_dir() for path in join_names(folder, os.listdir(folder))}  # noqa: PTH208
+    left = sorted(path for path in map(Path, beside - used) if _may_show(path))
     if left:
         found = f"ignored {len(left)} files beside the images: {count_suffixes(left)} (first: {left[0]})"
         places = tuple(map(str, left))

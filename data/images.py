@@ -1,6 +1,6 @@
 """Image and mask files -> arrays."""
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
@@ -8,9 +8,11 @@ from threading import Lock
 import numpy as np
 from PIL import Image, ImageOps
 
+from data.bounded.content import read_beginning
 from data.errors import InputError
 from data.findings import fault
 from data.image_headers import SUFFIXES, Header, describe_size, find_orientation, open_image, read_header
+from data.jpeg_headers import BYTES, read_plain
 from data.sizes import MOST_PIXELS, Size
 
 EXTENSIONS = tuple(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
@@ -167,13 +169,17 @@ def read_size(path: Path) -> Size:
     return inspect_image(path).upright
 
 
-def inspect_image(path: Path, *, most_pixels: int | None = MOST_PIXELS) -> Header:
+def inspect_image(path: str | Path, *, most_pixels: int | None = MOST_PIXELS) -> Header:
     """Read the header of an image alone.
 
     Raises:
         InputError: as `load_image`, but for damage behind the header.
     """
-    with open_image(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE, most_pixels=most_pixels) as image:
+    with suppress(OSError, ValueError):  # `open_image` says what is wrong
+        header = read_plain(read_beginning(path, BYTES))
+        if header is not None and (most_pixels is None or header.raw[0] * header.raw[1] <= most_pixels):
+            return header
+    with open_image(Path(path), modes=COLOR_MODES, expected=EXPECTED_IMAGE, most_pixels=most_pixels) as image:
         return read_header(image)
 
 

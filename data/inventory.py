@@ -6,15 +6,14 @@ keep no more: so a data set may be moved.
 """
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from data.bounded.content import BoundError, hash_file
 from data.errors import InputError
 from data.readers import Reader
-from data.reading import READ_THREADS
+from data.reading import map_files
 
 Inventory = dict[str, list[Any]]  # columns of N values: name, bytes, modified, labels, content
 MOST_NAMES = 3  # in a line of a table
@@ -37,7 +36,7 @@ def take_inventory(reader: Reader, *, deep: bool) -> Inventory:
         deep: whether all files are read and hashed.
     """
     paths = [str(path) for path in reader.image_paths]
-    folder = os.path.commonpath([os.path.dirname(path) for path in paths])  # noqa: PTH120  # of 100,000 paths
+    folder = os.path.commonpath({os.path.dirname(path) for path in paths})  # noqa: PTH120  # of 100,000 paths
     found = map_files(os.stat, paths)
     return {
         "name": [path.removeprefix(folder).lstrip(os.sep) for path in paths],
@@ -46,12 +45,6 @@ def take_inventory(reader: Reader, *, deep: bool) -> Inventory:
         "labels": reader.stamp_labels(deep=deep),
         "content": map_files(hash_content, paths) if deep else [],
     }
-
-
-def map_files(function: Callable[[str], Any], paths: Iterable[str]) -> list[Any]:
-    """Call a function on each path, in threads: it waits for the disk."""
-    with ThreadPoolExecutor(READ_THREADS) as pool:
-        return list(pool.map(function, paths))
 
 
 def hash_content(path: str) -> str:

@@ -12,10 +12,11 @@ from data.cache import PixelCache
 from data.findings import Report, refuse
 from data.fingerprint import HASHED, describe, stamp_files
 from data.images import load_image
-from data.inventory import hash_content, map_files
+from data.inventory import hash_content
 from data.labels import MaskFiles
 from data.mask_checks import check_pairs
 from data.readers import Tally
+from data.reading import map_files
 from data.samples import IGNORE, SegmentationSample, space_evenly
 from data.sizes import MOST_PIXELS
 

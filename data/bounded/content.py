@@ -7,6 +7,7 @@ from io import BufferedReader
 from pathlib import Path
 
 MOST_BYTES = 2**25  # of a file of numbers and names; as Python objects it takes up to 30 times as much
+BLOCK = 2**12  # bytes that are read at once at least, beyond the size that a file is said to have
 KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
 
 
@@ -21,16 +22,36 @@ def open_regular(path: Path) -> BufferedReader:
         OSError: if it is not there, a folder, or may not be read.
         BoundError: if it is a pipe, a device or a socket.
     """
-    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    mode = os.fstat(number).st_mode
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        os.close(number)
-        raise BoundError(f"is {KINDS.get(stat.S_IFMT(mode), 'no file')}; expected a regular file")
+    number = _open_number(path)
     try:
         return os.fdopen(number, "rb")
     except OSError as error:  # of a folder
         os.close(number)
         raise type(error)(error.errno, error.strerror, str(path)) from None
+
+
+def _open_number(path: str | Path) -> int:
+    """Return the number of a file that is opened; see `open_regular`."""
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    mode = os.fstat(number).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        os.close(number)
+        raise BoundError(f"is {KINDS.get(stat.S_IFMT(mode), 'no file')}; expected a regular file")
+    return number
+
+
+def read_beginning(path: str | Path, most: int) -> bytes:
+    """Read at most so many bytes of a file, the first; for many files, as no file object is made.
+
+    Raises:
+        OSError: if it is not there, a folder, or may not be read.
+        BoundError: if it is no regular file.
+    """
+    number = _open_number(path)
+    try:
+        return os.read(number, most)
+    finally:
+        os.close(number)
 
 
 def read_content(path: Path, *, most: int = MOST_BYTES) -> bytes:
@@ -40,10 +61,15 @@ def read_content(path: Path, *, most: int = MOST_BYTES) -> bytes:
         OSError: if it is not there, a folder, or may not be read.
         BoundError: if it is larger, or no regular file.
     """
-    with open_regular(path) as file:
-        content = file.read(min(most, os.fstat(file.fileno()).st_size) + 1)
-        if len(content) <= most:  # grown since, or of a system that says 0 of its files, as /proc is
-            content += file.read(most + 1 - len(content))
+    number = _open_number(path)
+    try:
+        blocks, left, size = [], most + 1, os.fstat(number).st_size
+        while left and (block := os.read(number, min(left, max(size + 1, BLOCK)))):  # until there are no more
+            blocks.append(block)
+            left, size = left - len(block), size - len(block)
+    finally:
+        os.close(number)
+    content = b"".join(blocks)
     if len(content) > most:
         raise BoundError(f"holds more than {most:,} bytes; expected at most as many")
     return content

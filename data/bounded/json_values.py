@@ -1,11 +1,14 @@
 """JSON that may be anything: its nesting is bounded before it is parsed, so that no stack overflows."""
 
+import codecs
 import json
 import math
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
 
 from data.bounded.content import MOST_BYTES, BoundError, read_content
@@ -15,6 +18,12 @@ from data.errors import InputError
 MOST_LEVELS = 50  # of lists and objects inside one another
 MOST_INTEGER = 2**63
 OTHERS = bytes(sorted(set(range(256)) - set(b'[]{}"')))  # what says nothing of nesting
+STEPS = np.zeros(256, dtype=np.int8)  # that a byte outside of strings goes down or up
+STEPS[list(b"[{")], STEPS[list(b"]}")] = 1, -1
+PIECE = 2**22  # bytes that are looked at at once
+BACKSLASHES = re.compile(rb"\\*")
+
+Kind = TypeVar("Kind")
 
 
 def parse_json(content: bytes, *, finite: bool = True) -> Any:
@@ -28,9 +37,7 @@ def parse_json(content: bytes, *, finite: bool = True) -> Any:
         ValueError: if it is none, or nested too deep.
     """
     content = strip_mark(content)
-    levels = count_levels(content)
-    if levels > MOST_LEVELS:
-        raise BoundError(f"nested {levels} levels deep; expected at most {MOST_LEVELS}")
+    check_levels(content)
     text = content.decode()
     try:
         if finite:
@@ -40,14 +47,75 @@ def parse_json(content: bytes, *, finite: bool = True) -> Any:
         raise BoundError("nested too deep") from error
 
 
+def parse_typed(content: bytes | msgspec.Raw, kind: type[Kind]) -> Kind:
+    """Parse JSON into msgspec's types, many times as fast as `parse_json`; fields that they do not name are skipped.
+
+    What is accepted is what `parse_json` accepts, and means the same, but for integers of over 4,300 digits in skipped
+    fields, which Python refuses. Not accepted are values of other types, NaN, and halves of characters.
+
+    Args:
+        content: UTF-8 or UTF-16 with its mark; or a part of such content that was parsed before.
+        kind: `msgspec.Struct`, or what is made of it; a `msgspec.Raw` in it is a part that is not parsed yet.
+
+    Raises:
+        ValueError: if it is none, nested too deep, or not accepted.
+    """
+    if isinstance(content, bytes):
+        content = strip_mark(content)
+        check_levels(content)
+        check_text(content)
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except RecursionError as error:  # where quotes do not close, levels cannot be counted
+        raise BoundError("nested too deep") from error
+
+
+def check_text(content: bytes) -> None:
+    """Check that content is UTF-8, without a copy of it.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    if not content.isascii():
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        for start in range(0, len(content), PIECE):
+            decoder.decode(content[start : start + PIECE])
+        decoder.decode(b"", final=True)
+
+
+def check_levels(content: bytes) -> None:
+    """Check that lists and objects do not stand too deep inside one another.
+
+    Raises:
+        BoundError: if they do.
+    """
+    levels = count_levels(content)
+    if levels > MOST_LEVELS:
+        raise BoundError(f"nested {levels} levels deep; expected at most {MOST_LEVELS}")
+
+
 def count_levels(content: bytes) -> int:
     """Return how deep the lists and objects of a JSON text stand inside one another."""
-    if b"\\" in content:
-        content = re.sub(rb"\\.", b"", content, flags=re.DOTALL)
-    brackets = re.sub(rb'"[^"]*"', b"", content.translate(None, OTHERS))
-    signs = np.frombuffer(brackets, dtype=np.uint8)
-    steps = np.where((signs == ord("[")) | (signs == ord("{")), 1, -1)
-    return int(np.cumsum(steps, dtype=np.int64).max(initial=0))
+    most = level = quotes = 0
+    for part in split(content):
+        signs = np.frombuffer(part.translate(None, OTHERS), dtype=np.uint8)
+        seen = np.cumsum(signs == ord('"'), dtype=np.int64) + quotes
+        levels = np.cumsum(np.where(seen % 2, 0, STEPS[signs]), dtype=np.int64) + level  # an odd quote opens a string
+        if len(signs):
+            most, level, quotes = max(most, int(levels.max())), int(levels[-1]), int(seen[-1])
+    return most
+
+
+def split(content: bytes) -> Iterator[bytes]:
+    """Yield a JSON text piece by piece, so that no copy of it is as long, and without what a backslash escapes."""
+    escaped, start = b"\\" in content, 0
+    while start < len(content):
+        end = start + PIECE
+        if escaped and content[end - 1 : end] == b"\\":
+            end = BACKSLASHES.match(content, end).end() + 1  # type: ignore[union-attr]  # it matches nothing, too
+        part = content[start:end]
+        yield re.sub(rb"\\.", b"", part, flags=re.DOTALL) if escaped else part
+        start = end
 
 
 def refuse(word: str) -> float:

@@ -1,13 +1,19 @@
 """COCO detection: folders of images and JSON files of boxes (Lin et al., arXiv:1405.0312), where people have them."""
 
+import hashlib
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+from data.bounded.content import hash_file
 from data.classes import ClassTable
 from data.findings import Finding, Report
 from data.formats.coco_boxes import parse_boxes
-from data.formats.coco_json import parse_classes, parse_images, read_lists, to_integer
+from data.formats.coco_json import MOST_BYTES, parse_classes, parse_images, parse_lists, read_file, to_integer
+from data.formats.coco_packed import Packed, Place, from_arrays, pack, to_arrays, unpack
 from data.formats.placing import choose_folder, place_images
-from data.labels import Labels
+from data.label_cache import LEAST_BYTES, find_entry, load_entry, save_entry
+from data.labels import BoxList, ImageList, Labels
 from data.splits import Part
 
 # Where the annotations of a split are, and which folders its images may be in: the one where the first image is.
@@ -21,6 +27,7 @@ ANNOTATIONS = (
 )
 IMAGES = ("{split}", "images/{split}", "{split}/images", "{split}/data", "images", "images/default", "data", ".")
 NOT_COCO = ("notes.json", "data.json", "classes.json", "info.json")  # that exports have beside it
+KIND = "coco"  # of entries in the cache
 PROBED = 20  # images that a folder is recognised by
 
 
@@ -36,15 +43,10 @@ def read_coco(root: Path, part: Part, *, report: Report) -> Labels:
         InputError: if there is no such file, it is no COCO, or `report` refuses what is wrong.
     """
     path = root / part.annotations if part.annotations else find_annotations(root, part)
-    lists = read_lists(path)
-    entries = [entry for entry in lists["annotations"] if isinstance(entry, dict)]
-    used = {to_integer(entry.get("category_id")) for entry in entries}
-    classes = parse_classes(lists["categories"], used=used, path=path, report=report)
-    images = parse_images(lists["images"], path=path, report=report)
-    folder = choose_folder(images.names[:PROBED].tolist(), list_folders(root, part, path))
-    images = place_images(images, folder, source=path, report=report)
-    labels = {category_id: index for index, category_id in enumerate(classes.ids)}
-    boxes = parse_boxes(lists["annotations"], path=path, image_ids=images.ids, labels=labels, report=report)
+    packed = load_packed(path)
+    place = partial(place_in_folder, root=root, part=part, path=path, report=report)
+    read = read_entries if packed is None else partial(unpack, packed)
+    classes, folder, images, boxes = read(path=path, place=place, report=report)
     note_ids(classes, path=path, report=report)
     return Labels(
         source=path,
@@ -55,6 +57,49 @@ def read_coco(root: Path, part: Part, *, report: Report) -> Labels:
         place=lambda name, number: f"annotation id {number} of {name}",
         numbered=True,
     )
+
+
+def load_packed(path: Path) -> Packed | None:
+    """Return what a COCO file says, a large one from the cache if it is there; None where it is to be read by entries.
+
+    Raises:
+        InputError: if the file is missing, too large, or cannot be read.
+    """
+    if not path.is_file() or not LEAST_BYTES <= path.stat().st_size <= MOST_BYTES:
+        return pack(read_file(path))
+    with suppress(OSError, ValueError):  # `read_file` says what is wrong
+        kept = load_entry(find_entry(KIND, hash_file(path)))
+        packed = None if kept is None else from_arrays(kept)
+        if packed is not None:
+            return packed
+    content = read_file(path)
+    entry, packed = find_entry(KIND, hashlib.sha256(content).hexdigest()), pack(content)
+    del content  # as large as all that follows
+    if packed is not None:
+        save_entry(entry, to_arrays(packed))
+    return packed
+
+
+def read_entries(*, path: Path, place: Place, report: Report) -> tuple[ClassTable, Path, ImageList, BoxList]:
+    """Read a COCO file entry by entry, and report what is wrong with each; see `data.formats.coco_packed.unpack`.
+
+    Raises:
+        InputError: if it is no COCO, or `report` refuses what is wrong.
+    """
+    lists = parse_lists(read_file(path), path=path)
+    entries = [entry for entry in lists["annotations"] if isinstance(entry, dict)]
+    used = {to_integer(entry.get("category_id")) for entry in entries}
+    classes = parse_classes(lists["categories"], used=used, path=path, report=report)
+    folder, images = place(parse_images(lists["images"], path=path, report=report))
+    labels = {category_id: index for index, category_id in enumerate(classes.ids)}
+    boxes = parse_boxes(lists["annotations"], path=path, image_ids=images.ids, labels=labels, report=report)
+    return classes, folder, images, boxes
+
+
+def place_in_folder(images: ImageList, *, root: Path, part: Part, path: Path, report: Report) -> tuple[Path, ImageList]:
+    """Return the folder of images, and these with the names that their files have there."""
+    folder = choose_folder(images.names[:PROBED].tolist(), list_folders(root, part, path))
+    return folder, place_images(images, folder, source=path, report=report)
 
 
 def find_annotations(root: Path, part: Part) -> Path:

@@ -1,6 +1,6 @@
 """The annotations of COCO's JSON (https://cocodataset.org/#format-data) -> packed boxes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ def parse_boxes(
         return _annotation(take_dict(entry, where), where, rows, labels)
 
     values = [value for _, value in parse_all(parse, entries, report=report)]
-    check_form(entries, path=path, report=report)
+    check_form([entries[index] for index in choose_sample(len(entries))], path=path, report=report)
     ids, image_rows, class_labels, boxes, areas, crowd = zip(*values, strict=True) if values else ((),) * 6
     return BoxList(
         np.array(ids, dtype=np.int64),
@@ -57,9 +57,13 @@ def parse_boxes(
     )
 
 
-def check_form(entries: list[object], *, path: Path, report: Report) -> None:
+def choose_sample(count: int) -> list[int]:
+    """Return the positions of the annotations that `check_form` looks at."""
+    return space_evenly(count, COMPARED)
+
+
+def check_form(sample: Sequence[object], *, path: Path, report: Report) -> None:
     """Report boxes in another form than COCO's, corners or a centre and a size, as polygons beside them show."""
-    sample = [entries[index] for index in space_evenly(len(entries), COMPARED)] if entries else []
     pairs = [(entry.get("bbox"), entry.get("segmentation")) for entry in sample if isinstance(entry, dict)]
     known = [(_box(box), _enclose(outline)) for box, outline in pairs if box and outline and isinstance(outline, list)]
     counts = {form: sum(_are_near(box, convert(*around)) for box, around in known) for form, convert in FORMS.items()}

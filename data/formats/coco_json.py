@@ -22,18 +22,39 @@ ID_LIMIT = 2**63  # ids are kept as int64
 DIGITS = re.compile("[0-9]{1,19}")
 
 
-def read_lists(path: Path) -> dict[str, list[object]]:
-    """Read a COCO file's three lists.
+def read_file(path: Path) -> bytes:
+    """Read a COCO file.
 
     Raises:
-        InputError: if the file is missing, is not JSON or is not COCO.
+        InputError: if it is missing, too large, or cannot be read.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected COCO annotations in JSON")
     try:
-        content = parse_json(read_content(path, most=MOST_BYTES), finite=False)
+        return read_content(path, most=MOST_BYTES)
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not JSON ({error}); expected COCO annotations in JSON") from error
+        raise _no_json(path, error) from error
+
+
+def _no_json(path: Path, error: Exception) -> InputError:
+    """Return the error of a file that is no JSON."""
+    return InputError(f"{path}: not JSON ({error}); expected COCO annotations in JSON")
+
+
+def parse_lists(data: bytes, *, path: Path) -> dict[str, list[object]]:
+    """Return a COCO file's three lists.
+
+    Args:
+        data: content of the file.
+        path: the file, for the messages.
+
+    Raises:
+        InputError: if it is not JSON or is not COCO.
+    """
+    try:
+        content = parse_json(data, finite=False)
+    except ValueError as error:
+        raise _no_json(path, error) from error
     whole = isinstance(content, dict) and all(key in content for key in LISTS)
     foreign = recognise(content["annotations"] if whole else content)
     if foreign is not None:

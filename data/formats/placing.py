@@ -15,7 +15,7 @@ import numpy as np
 
 from data.errors import InputError
 from data.findings import Finding, Report
-from data.folders import find_images_below, list_files
+from data.folders import find_images_below, list_names
 from data.formats.listing import list_tails
 from data.labels import ImageList
 
@@ -43,9 +43,7 @@ def place_images(images: ImageList, folder: Path, *, source: Path, report: Repor
         InputError: if no image is left.
     """
     names = images.names.tolist()
-    there = {path.as_posix() for path in list_files(folder)}
-    base = (folder / "_").as_posix().removesuffix("_")
-    missing = {name for name in names if base + name not in there}
+    missing = set(names) - list_names(folder)
     if not missing:
         return images
     meant = {name: file for name, file in find_meant(names, folder).items() if name in missing}

@@ -12,8 +12,8 @@ from data.bounded.text import strip_mark
 from data.classes import ClassTable
 from data.findings import Finding, Report, fault, parse_all
 from data.formats.foreign import describe_others
-from data.formats.yolo_layout import find_label, find_layout, list_label_folders, relative_names
-from data.formats.yolo_lines import find_meaning, parse_line, to_box
+from data.formats.yolo_layout import YoloLayout, find_labels, find_layout, relative_names
+from data.formats.yolo_lines import find_meaning, pack_lines, parse_line, to_box
 from data.labels import BoxList, ImageList, Labels
 from data.reading import read_all
 from data.splits import Part
@@ -33,10 +33,36 @@ def read_yolo(root: Path, part: Part, *, names: Sequence[str] | None, report: Re
     """
     layout = find_layout(root, part, names=names, report=report)
     source = str(layout.source)
-    folders = {folder: list_label_folders(folder) for folder in {image.parent for image in layout.images}}
-    paths = [find_label(image, folders[image.parent]) for image in layout.images]
+    paths = find_labels(layout.images)
     check_shared(layout.images, paths, source=source, report=report)
     files = read_all(read_lines, paths, source=f"labels of {source}", report=report)
+    boxes = pack_lines(files, count=len(layout.names))
+    if boxes is None:
+        boxes = parse_lines(paths, files, layout, report=report)
+    unlabelled = [path for path, content in zip(paths, files, strict=True) if content is None]
+    note_unlabelled(layout.source, unlabelled, len(files), report=report)
+    return Labels(
+        source=layout.source,
+        folder=layout.folder,
+        classes=ClassTable.create(layout.names, range(len(layout.names))),
+        images=ImageList.number(relative_names(layout.images, layout.folder)),
+        boxes=boxes,
+        place=lambda name, line: f"line {line} of the labels of {name}",
+        relative=True,
+    )
+
+
+def parse_lines(
+    paths: Sequence[Path], files: Sequence[list[bytes] | None], layout: YoloLayout, *, report: Report
+) -> BoxList:
+    """Read the boxes of label files line by line, and report what is wrong with each.
+
+    Args:
+        paths: of N label files.
+        files: their lines, None where there is no file.
+        layout: of the data set.
+        report: takes what is wrong.
+    """
     rows, ids, labels, lines = [], [], [], []
     for row, (path, content) in enumerate(zip(paths, files, strict=True)):
 
@@ -51,19 +77,10 @@ def read_yolo(root: Path, part: Part, *, names: Sequence[str] | None, report: Re
                 ids.append(index + 1)
                 labels.append(parsed[0])
                 lines.append(parsed[1])
+    source = str(layout.source)
     meaning = find_meaning(lines, task=layout.task, keypoints=layout.keypoints, source=source, report=report)
     boxes = [to_box(values, meaning) for values in lines]
-    unlabelled = [path for path, content in zip(paths, files, strict=True) if content is None]
-    note_unlabelled(layout.source, unlabelled, len(files), report=report)
-    return Labels(
-        source=layout.source,
-        folder=layout.folder,
-        classes=ClassTable.create(layout.names, range(len(layout.names))),
-        images=ImageList.number(relative_names(layout.images, layout.folder)),
-        boxes=BoxList.create(rows, ids, labels, boxes, crowd=[False] * len(rows)),
-        place=lambda name, line: f"line {line} of the labels of {name}",
-        relative=True,
-    )
+    return BoxList.create(rows, ids, labels, boxes, crowd=[False] * len(rows))
 
 
 def read_lines(path: Path) -> list[bytes] | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from data.errors import InputError
 from data.findings import Finding, Report
-from data.folders import find_images_below, no_images
+from data.folders import find_images_below, no_images, sort_paths
 from data.formats.listing import list_tails, read_listing
 from data.formats.yolo_names import find_names
 from data.formats.yolo_yaml import find_yaml, parse_keypoints, parse_places, read_yaml
@@ -76,16 +76,22 @@ def find_layout(root: Path, part: Part, *, names: Sequence[str] | None, report: 
     if not images:
         raise no_images(entries[0])
     if any(image.is_absolute() for image in images):  # which a list may name though the root is relative
-        images = [Path(os.path.abspath(image)) for image in images]  # noqa: PTH100 links stay as they are
-    images = sorted(set(images))
+        images = [make_absolute(image) for image in images]
+    images = sort_paths(set(images))
     return YoloLayout(
         source=file or root,
-        folder=Path(os.path.commonpath([image.parent for image in images])),
+        folder=Path(os.path.commonpath({image.parent for image in images})),
         images=images,
         names=find_names(content, list_name_folders(root, entries), file=file, given=names, report=report),
         keypoints=parse_keypoints(content.get("kpt_shape"), f"{file}: kpt_shape"),
         task=str(content.get("task", "")),
     )
+
+
+def make_absolute(path: Path) -> Path:
+    """Return a path from the root, without ..; links stay as they are."""
+    plain = path.is_absolute() and ".." not in path.parts
+    return path if plain else Path(os.path.abspath(path))  # noqa: PTH100
 
 
 def find_folder(root: Path, part: Part, *, file: Path | None) -> Path:
@@ -196,10 +202,24 @@ def list_label_folders(folder: Path) -> list[Path]:
     return [place for place in places if place.is_dir()] or [folder]
 
 
-def find_label(image: Path, folders: Sequence[Path]) -> Path:
-    """Return the label file of an image, in the first of the folders that has it; one that is not there if none has."""
-    paths = [folder / f"{image.stem}.txt" for folder in folders]
-    return next((path for path in paths if path.is_file()), paths[0])
+def find_labels(images: Sequence[Path]) -> list[Path]:
+    """Return the label file of each image, in the first of its label folders that has it; else where none is."""
+    places = {folder: list_label_folders(folder) for folder in {image.parent for image in images}}
+    known = {place: list_regular(place) for folders in places.values() for place in folders}
+    found = []
+    for image in images:
+        name, folders = f"{image.stem}.txt", places[image.parent]
+        there = (folder for folder in folders if name in known[folder] or (folder / name).is_file())
+        found.append(next(there, folders[0]) / name)
+    return found
+
+
+def list_regular(folder: Path) -> set[str]:
+    """Return the names of the files in a folder, which may not be there."""
+    if not folder.is_dir():
+        return set()
+    with os.scandir(folder) as entries:
+        return {entry.name for entry in entries if entry.is_file()}
 
 
 def list_name_folders(root: Path, entries: Sequence[Path]) -> list[Path]:

@@ -11,6 +11,7 @@ from math import inf, isfinite
 import numpy as np
 
 from data.findings import Finding, Report, fault
+from data.labels import BoxList
 
 EXPECTED = "expected class, centre x, centre y, width and height, or class and the points of a polygon"
 POLYGONS, BOXES = "polygons", "boxes followed by other values"
@@ -19,6 +20,44 @@ BEYOND = 0.01  # that shares may leave 0..1 by
 MANY = 0.1  # share of the lines from which they do not fit a meaning
 CORNERS = 8  # numbers of an oriented box
 SCORED = 5  # numbers of a box with one more behind it: half a point, so no polygon
+
+
+def pack_lines(files: Sequence[Sequence[bytes] | None], *, count: int) -> BoxList | None:
+    """Read the boxes of label files at once, where all lines are a class and four numbers, or empty.
+
+    Args:
+        files: the lines of N label files, None where there is none.
+        count: of the classes.
+
+    Returns:
+        What `parse_line`, `find_meaning` and `to_box` make of them; None where a line is another, or has another class.
+    """
+    fields = [[line.split() for line in lines or ()] for lines in files]
+    lengths = np.fromiter((len(line) for lines in fields for line in lines), dtype=np.int64)
+    if not np.isin(lengths, (0, 5)).all():
+        return None
+    try:
+        values = [float(field) for lines in fields for line in lines for field in line]
+    except ValueError:
+        return None
+    table = np.array(values, dtype=np.float64).reshape(-1, 5)  # (M, 5)
+    labels, boxes = table[:, 0], table[:, 1:].copy()
+    if not (np.isin(labels, np.arange(count))).all():
+        return None
+    boxes[:, :2] -= boxes[:, 2:] / 2
+    boxes[~np.isfinite(table[:, 1:]).all(axis=1)] = inf
+    counts = [len(lines) for lines in fields]
+    rows = np.repeat(np.arange(len(files)), counts)
+    numbers = np.concatenate([np.arange(1, n + 1) for n in counts] or [rows])  # of each line in its file
+    full = lengths > 0
+    return BoxList(
+        numbers[full],
+        rows[full],
+        labels.astype(np.int64),
+        boxes,
+        np.full(len(boxes), np.nan),
+        np.zeros(len(boxes), dtype=bool),
+    )
 
 
 def parse_line(

@@ -16,6 +16,7 @@ OURS = {  # calls of files that this program itself just wrote, or that come wit
 ONE_PLACE = {
     "json.load": set(),
     "json.loads": {"data/bounded/json_values.py"},
+    "msgspec.json.decode": {"data/bounded/json_values.py"},
     "yaml.load": {"data/bounded/yaml_values.py"},
     "yaml.safe_load": set(),
     "yaml.full_load": set(),

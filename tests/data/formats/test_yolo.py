@@ -1,4 +1,5 @@
 import os
+import random
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,10 @@ from PIL import Image
 
 from data.boxes import BoxDataset
 from data.errors import InputError
-from data.findings import EntryError, refuse
-from data.formats.yolo import read_yolo
-from data.formats.yolo_lines import BOXES, POLYGONS, find_meaning, parse_line, to_box
+from data.findings import EntryError, Finding, refuse
+from data.formats.yolo import parse_lines, read_yolo
+from data.formats.yolo_layout import YoloLayout
+from data.formats.yolo_lines import BOXES, POLYGONS, find_meaning, pack_lines, parse_line, to_box
 from data.splits import Part
 from tests.support import trees
 
@@ -272,8 +274,16 @@ def test_an_export_of_one_split_says_the_option_that_divides_it(tmp_path):
         read(root)
 
 
-@pytest.mark.parametrize("line", ["{root}/images/train/{name}", '"images/train/{name}"', "images\\train\\{name}",
-                                  "/home/me/set/images/train/{name}", "./images/train/{name}"])  # fmt: skip
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{root}/images/train/{name}",
+        '"images/train/{name}"',
+        "images\\train\\{name}",
+        "/home/me/set/images/train/{name}",
+        "./images/train/{name}",
+    ],
+)
 def test_a_list_names_images_as_tools_write_them(tmp_path, line, monkeypatch):
     root = trees.write_yolo(tmp_path / "set", yaml=f"train: train.txt\nnames: {trees.NAMES}\n")
     (root / "images/train/a.png").rename(root / "images/train/my photo 1.png")
@@ -374,3 +384,51 @@ def test_labels_that_windows_wrote_are_read(tmp_path, encoding):
     path = tmp_path / "labels/train/b.txt"
     path.write_bytes(path.read_text().replace("\n", "\r\n").encode(encoding))
     assert np.bincount(read(tmp_path).boxes.rows).tolist() == [2, 1]
+
+
+LINES = (  # as most files have them; and others
+    (
+        b"0 .5 .5 .2 .2",
+        b"1 0.1 0.9 1e-3 0.25",
+        b"",
+        b"2.0 .5 .5 1 1",
+        b"  1\t.3 .3 .1 .1 ",
+        b"-0 .5 .5 .2 .2",
+        b"0 nan .5 .5 inf",
+        b"1 1_0 .5 .2 .3",
+    ),
+    (
+        b"3 .5 .5 .2 .2",
+        b"x .5 .5 .2 .2",
+        b"0 .5 .5 .2",
+        b"0.5 .5 .5 .2 .2",
+        b"nan 1 1 1 1",
+        b"inf 1 1 1 1",
+        b"0 .1 .1 .9 .1 .9 .9",
+        b"-1 1 1 1 1",
+    ),
+)
+
+
+@pytest.mark.parametrize("oddness", [0.0, 0.1])
+def test_lines_say_the_same_read_at_once_as_one_by_one(oddness):
+    generator, packed = random.Random(0), 0
+    for _ in range(300):
+        counts = [generator.choice([None, 0, 1, 3]) for _ in range(generator.randint(1, 4))]
+        files = [
+            None if count is None else [generator.choice(LINES[generator.random() < oddness]) for _ in range(count)]
+            for count in counts
+        ]
+        layout = YoloLayout(Path("set"), Path("set"), [], ["a", "b", "c"])
+        findings: list[Finding] = []
+        expected = parse_lines([Path(f"{n}.txt") for n in range(len(files))], files, layout, report=findings.append)
+        found = pack_lines(files, count=3)
+        if found is None:
+            assert findings or any(len(line.split()) > 5 for lines in files for line in lines or ())
+            continue
+        packed += 1
+        assert not findings
+        for name, column in vars(expected).items():
+            np.testing.assert_array_equal(vars(found)[name], column, err_msg=name)
+            assert vars(found)[name].dtype == column.dtype
+    assert packed == 300 if not oddness else packed > 100
