@@ -73,7 +73,13 @@ def read_cityscapes_files(config: DatasetConfig, part: Part, classes: ClassTable
 def read_mask_files(config: DatasetConfig, part: Part, classes: ClassTable | None) -> MaskFiles:
     """Find folders of images and masks."""
     return read_masks(
-        find_root(config), part, names=config.names, palette=config.palette, ignore=config.ignore, classes=classes
+        find_root(config),
+        part,
+        names=config.names,
+        palette=config.palette,
+        ignore=config.ignore,
+        classes=classes,
+        most_pixels=config.max_pixels,
     )
 
 

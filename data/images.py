@@ -112,8 +112,12 @@ def read_decoded_size(path: Path, upright: bool, least_side: int | None, most_pi
         return header.upright if upright else header.raw
 
 
-def load_mask(path: Path) -> np.ndarray:
+def load_mask(path: Path, *, most_pixels: int | None = MOST_PIXELS) -> np.ndarray:
     """Load a mask of class indices, upright; palette images give indices, not colours.
+
+    Args:
+        path: the file.
+        most_pixels: a larger one is refused by its header, before anything is decoded; None: none is.
 
     Returns:
         (H, W) uint8, or int32 from a 16-bit or 32-bit file.
@@ -121,13 +125,13 @@ def load_mask(path: Path) -> np.ndarray:
     Raises:
         InputError: if the file is missing, truncated, no image, or has several channels.
     """
-    with open_image(path, modes=INDEX_MODES, expected=EXPECTED_MASK) as image:
+    with open_image(path, modes=INDEX_MODES, expected=EXPECTED_MASK, most_pixels=most_pixels) as image:
         turned = _turn(image)
         return np.array(turned).astype(np.int32 if turned.mode.startswith("I") else np.uint8)
 
 
-def load_colors(path: Path) -> np.ndarray:
-    """Load a mask of colours, upright; palette images give their colours.
+def load_colors(path: Path, *, most_pixels: int | None = MOST_PIXELS) -> np.ndarray:
+    """Load a mask of colours, upright; palette images give their colours; see `load_mask`.
 
     Returns:
         (H, W, 3) uint8, RGB.
@@ -135,7 +139,7 @@ def load_colors(path: Path) -> np.ndarray:
     Raises:
         InputError: if the file is missing, truncated, or no image of 8 bits a channel.
     """
-    with open_image(path, modes=COLOR_CODED_MODES, expected=EXPECTED_COLORS) as image:
+    with open_image(path, modes=COLOR_CODED_MODES, expected=EXPECTED_COLORS, most_pixels=most_pixels) as image:
         return _to_rgb(image, upright=True)
 
 
@@ -145,7 +149,7 @@ def read_palette(path: Path) -> list[tuple[int, int, int]]:
     Raises:
         InputError: as `load_mask`, but for damage behind the header.
     """
-    with open_image(path, modes=MASK_MODES, expected=EXPECTED_MASK) as image:
+    with open_image(path, modes=MASK_MODES, expected=EXPECTED_MASK, most_pixels=None) as image:
         values = image.getpalette("RGB") if image.mode == "P" else None
         return list(zip(*[iter(values or [])] * 3, strict=True))
 
@@ -156,7 +160,7 @@ def is_color_coded(path: Path) -> bool:
     Raises:
         InputError: as `load_mask`, but for damage behind the header.
     """
-    with open_image(path, modes=MASK_MODES, expected=EXPECTED_MASK) as image:
+    with open_image(path, modes=MASK_MODES, expected=EXPECTED_MASK, most_pixels=None) as image:
         return image.mode in ("RGB", "RGBA")
 
 
@@ -190,7 +194,7 @@ def read_mask_size(path: Path, *, color_coded: bool = False) -> Size:
         InputError: as these, but for damage behind the header.
     """
     modes, expected = (COLOR_CODED_MODES, EXPECTED_COLORS) if color_coded else (INDEX_MODES, EXPECTED_MASK)
-    with open_image(path, modes=modes, expected=expected) as image:
+    with open_image(path, modes=modes, expected=expected, most_pixels=None) as image:  # nothing is decoded
         return read_header(image).upright
 
 

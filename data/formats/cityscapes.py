@@ -80,7 +80,7 @@ def read_train_ids(path: Path) -> np.ndarray:
     Raises:
         InputError: a fault, if it cannot be read, or holds an id that Cityscapes does not know.
     """
-    return to_train_ids(load_mask(path), path=path)
+    return to_train_ids(load_mask(path, most_pixels=None), path=path)  # as many pixels as its image, as was checked
 
 
 def to_train_ids(ids: np.ndarray, *, path: Path) -> np.ndarray:

@@ -25,6 +25,7 @@ def choose_coding(
     palette: object,
     ignore: object,
     classes: ClassTable | None,
+    most_pixels: int,
 ) -> MaskCoding:
     """Find out how masks are to be read.
 
@@ -35,6 +36,7 @@ def choose_coding(
         palette: name -> value or colour; None: not given.
         ignore: value or colour of ignored pixels, or None.
         classes: of a model or of a training set, in whose order the indices are.
+        most_pixels: of a mask that classes are inferred from; a larger one is refused.
 
     Raises:
         InputError: if what was given is of another form, or nothing can be inferred.
@@ -52,7 +54,7 @@ def choose_coding(
     elif said:
         found = name_values(said, ignored, color_coded=color_coded)
     else:
-        found = classes or infer_table(root, there, ignored, color_coded=color_coded)
+        found = classes or infer_table(root, there, ignored, color_coded=color_coded, most_pixels=most_pixels)
     check_apart(found, ignored, color_coded=color_coded)
     if len(found) > UNKNOWN:
         raise InputError(f"{root}: {len(found)} classes; expected at most {UNKNOWN}")
@@ -102,7 +104,9 @@ def name_values(names: Sequence[str], ignored: int | Color | None, *, color_code
     return ClassTable.create(names, values[: len(names)])
 
 
-def infer_table(root: Path, masks: Sequence[Path], ignored: int | Color | None, *, color_coded: bool) -> ClassTable:
+def infer_table(
+    root: Path, masks: Sequence[Path], ignored: int | Color | None, *, color_coded: bool, most_pixels: int
+) -> ClassTable:
     """Return the classes that masks hold, after reading them all, and say which.
 
     Raises:
@@ -113,7 +117,11 @@ def infer_table(root: Path, masks: Sequence[Path], ignored: int | Color | None, 
         root,
         len(masks),
     )
-    read = read_all(lambda path: np.unique(read_keys(path, color_coded=color_coded)), masks, source=str(root))
+
+    def list_keys(path: Path) -> np.ndarray:
+        return np.unique(read_keys(path, color_coded=color_coded, most_pixels=most_pixels))
+
+    read = read_all(list_keys, masks, source=str(root))
     found = np.unique(np.concatenate([values for values in read if values is not None] or [np.zeros(0, np.int64)]))
     values = [value for value in found.tolist() if value != (pack(ignored) if isinstance(ignored, tuple) else ignored)]
     kind = "colours" if color_coded else "values"

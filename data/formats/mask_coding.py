@@ -58,7 +58,7 @@ class MaskCoding:
         Raises:
             InputError: a fault, if the file cannot be read, or holds what stands for no class.
         """
-        keys = read_keys(path, color_coded=self.color_coded)
+        keys = read_keys(path, color_coded=self.color_coded, most_pixels=None)  # as many as its image, as was checked
         mask: np.ndarray = cv2.LUT(keys, self._table[:256]) if keys.dtype == np.uint8 else self._table[keys]
         unknown = mask == UNKNOWN
         if unknown.any():
@@ -86,16 +86,16 @@ def count_pixels(count: int) -> str:
     return f"{count} pixel{'s' * (count != 1)}"
 
 
-def read_keys(path: Path, *, color_coded: bool) -> np.ndarray:
-    """Read what a mask holds: (H, W) values, or colours packed into one number each.
+def read_keys(path: Path, *, color_coded: bool, most_pixels: int | None) -> np.ndarray:
+    """Read what a mask holds: (H, W) values, or colours packed into one number each; see `load_mask`.
 
     Raises:
         InputError: a fault, if the file cannot be read.
     """
     if not color_coded:
-        values = load_mask(path)
+        values = load_mask(path, most_pixels=most_pixels)
         return values if values.dtype == np.uint8 else np.where((values < 0) | (values > BEYOND), BEYOND, values)
-    red, green, blue = np.moveaxis(load_colors(path).astype(np.int32), -1, 0)
+    red, green, blue = np.moveaxis(load_colors(path, most_pixels=most_pixels).astype(np.int32), -1, 0)
     return red << 16 | green << 8 | blue  # (H, W)
 
 

@@ -45,6 +45,7 @@ def read_masks(
     palette: Palette | None,
     ignore: Code | None,
     classes: ClassTable | None,
+    most_pixels: int,
 ) -> MaskFiles:
     """Find the images and masks of one split, and what the masks hold; see `choose_coding` for the arguments.
 
@@ -53,7 +54,9 @@ def read_masks(
     """
     folder, pairs = find_pairs(root, part)
     images, masks = [image for image, _ in pairs], [mask for _, mask in pairs]
-    coding = choose_coding(root, masks, names=names, palette=palette, ignore=ignore, classes=classes)
+    coding = choose_coding(
+        root, masks, names=names, palette=palette, ignore=ignore, classes=classes, most_pixels=most_pixels
+    )
     stems = [name_stem(path, folder).replace("/", "_") for path in images]
     return MaskFiles(folder, coding.classes, images, masks, stems, coding.read, color_coded=coding.color_coded)
 

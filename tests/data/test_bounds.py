@@ -1,6 +1,7 @@
 """What a data set of a stranger may ask for: workers, pixels, scenes, faults, files that are none."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from PIL import Image
 
 from data.classes import MOST_CLASSES, ClassTable
 from data.config import DatasetConfig
-from data.datasets import open_boxes
+from data.datasets import open_boxes, open_masks
 from data.errors import InputError
 from data.findings import MOST_REPORTED, fault, parse_all
 from data.images import inspect_image, load_image
@@ -57,6 +58,19 @@ def test_an_image_of_a_data_set_has_at_most_so_many_pixels(tmp_path):
     Image.new("RGB", (65, 64)).save(tmp_path / "data/t/1.jpg")
     with pytest.raises(InputError, match=r"1\.jpg: size is height 64 x width 65; expected at most 0.004096 megapixels"):
         open_boxes(config, "train")
+
+
+def test_a_mask_has_as_many_pixels_as_its_image_may(tmp_path):
+    mask = np.zeros((9000, 10_000), dtype=np.uint8)  # more than the default allows
+    mask[:9] = 1
+    for folder in ("images", "masks"):
+        (tmp_path / folder / "train").mkdir(parents=True)
+        Image.fromarray(mask).save(tmp_path / folder / "train/1.png", compress_level=1)
+    config = DatasetConfig("masks", str(tmp_path), "train", "train", max_pixels=mask.size)  # classes are inferred
+    np.testing.assert_array_equal(open_masks(config, "train").read_mask(0), mask)
+    for most in (mask.size - 1, DatasetConfig("masks", "", "", "").max_pixels):
+        with pytest.raises(InputError, match=r"1\.png: size is height 9000 x width 10000; expected at most"):
+            open_masks(replace(config, max_pixels=most), "train")
 
 
 def test_an_image_that_is_a_pipe_is_not_waited_for(tmp_path):
