@@ -1,5 +1,6 @@
 """A training step on batches that lie on the GPU: its time, kernels, launches and memory, launched and replayed."""
 
+import gc
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 TIMED, PROFILED = 20, 5  # steps
 LAUNCHES = ("cudaLaunchKernel", "cuLaunchKernel", "cudaGraphLaunch", "cudaMemcpyAsync", "cudaMemsetAsync")
+RANGES = ("Optimizer.", "ProfilerStep")  # that stand among the kernels
 MIB = 2**20
 
 
@@ -109,6 +111,7 @@ def measure(task: str, data: Path, scale: Scale) -> dict[str, Any]:
 def follow(steps: Iterator[Tensor], scale: Scale) -> tuple[list[float], dict[str, float]]:
     """Return the losses of the first steps, and what `time_steps` finds of later ones."""
     if scale.device == "cuda":
+        gc.collect()  # what an earlier trial recorded
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     losses = torch.stack([next(steps) for _ in range(scale.steps)]).tolist()
@@ -142,6 +145,10 @@ def profile_steps(steps: Iterator[Tensor]) -> dict[str, float]:
         torch.cuda.synchronize()
     events = profiler.events()
     launches = sum(event.name.startswith(LAUNCHES) for event in events if event.device_type == DeviceType.CPU)
-    kernels = [event for event in events if event.device_type == DeviceType.CUDA and "#" not in event.name]
-    busy = sum(event.time_range.elapsed_us() for event in kernels)  # "#" is in the names of ranges, not of kernels
+    kernels = [
+        event
+        for event in events
+        if event.device_type == DeviceType.CUDA and not event.is_user_annotation and not event.name.startswith(RANGES)
+    ]
+    busy = sum(event.time_range.elapsed_us() for event in kernels)
     return {"launches a step": launches / PROFILED, "ms of kernels a step": busy / PROFILED / 1e3}

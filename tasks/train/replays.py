@@ -1,10 +1,12 @@
 """Lightning's step, replaced on a GPU by a recording of it, which spares the host some two thousand launches."""
 
+import gc
 import logging
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 import lightning as L
+import torch
 from lightning.pytorch.loops.optimization.automatic import _AutomaticOptimization
 from torch import Tensor
 from torch.optim import Optimizer
@@ -19,18 +21,19 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-WARM_UP = 3  # ordinary steps with batches of some shapes before one is recorded
-Shapes = tuple[tuple[int, ...], ...]
+WARM_UP = 3  # ordinary steps before one is recorded: they set up what is set up once
+Shapes = tuple[tuple[tuple[int, ...], torch.dtype], ...]
 
 
 def can_replay(config: TrainConfig, trainer: L.Trainer) -> bool:
-    """Tell whether the steps of a run can be replayed: on a GPU, and all alike but for the batch and the rate.
+    """Tell whether the steps of a run can be replayed: on an NVIDIA GPU, and all alike but for the batch and the rate.
 
     Not so: accumulated gradients, float16, whose scaling is up to the host, other networks within the step (a teacher,
     one that rounds), and RMSProp, which takes its rate from the host.
     """
     return (
         trainer.strategy.root_device.type == "cuda"
+        and torch.version.hip is None
         and config.trainer.graph
         and config.trainer.accumulate_grad_batches == 1
         and getattr(trainer.precision_plugin, "scaler", None) is None
@@ -41,7 +44,10 @@ def can_replay(config: TrainConfig, trainer: L.Trainer) -> bool:
 
 
 class Replays(_AutomaticOptimization):
-    """The steps of a run: ordinary ones with the first batches of each shape, replayed ones from then on.
+    """The steps of a run: a few ordinary ones, from then on replayed ones, recorded for each shape of batches.
+
+    A recording holds the memory of a step for good. So no ordinary steps come beside recordings: they would need it
+    once more.
 
     Args:
         trainer: that steps.
@@ -51,7 +57,7 @@ class Replays(_AutomaticOptimization):
     def __init__(self, trainer: L.Trainer, averages: AveragedWeights | None) -> None:
         super().__init__(trainer)
         self._averages = averages
-        self._seen: Counter[Shapes] = Counter()
+        self._ordinary = 0
         self._recordings: dict[Shapes, Recording] = {}
         self._step: StaticStep | None = None
         self._fails = False
@@ -61,6 +67,7 @@ class Replays(_AutomaticOptimization):
         batch: Batch = kwargs["batch"]
         recording = self._find_recording(batch)
         if recording is None or self._step is None:
+            self._ordinary += 1
             return super().run(optimizer, batch_idx, kwargs)
         progress = self.optim_progress.optimizer.step
         progress.increment_ready()
@@ -71,11 +78,18 @@ class Replays(_AutomaticOptimization):
             self._averages.mark(self.trainer.global_step)
         return losses
 
+    def forget(self) -> None:
+        """Give the memory of recordings back."""
+        if torch.cuda.is_initialized():
+            torch.cuda.synchronize()  # one may be under way
+        self._recordings.clear()
+        gc.collect()
+        torch.cuda.empty_cache()
+
     def _find_recording(self, batch: "Batch") -> Recording | None:
         """Return a recording for batches like this one, made where it is time to; None for an ordinary step."""
-        shapes = tuple(tuple(value.shape) for value in batch if isinstance(value, Tensor))
-        self._seen[shapes] += 1
-        if self._seen[shapes] > WARM_UP and shapes not in self._recordings and not self._fails:
+        shapes = tuple((tuple(value.shape), value.dtype) for value in batch if isinstance(value, Tensor))
+        if self._ordinary >= WARM_UP and shapes not in self._recordings and not self._fails:
             self._record(shapes, batch)
         return self._recordings.get(shapes)
 
@@ -86,5 +100,8 @@ class Replays(_AutomaticOptimization):
             self._recordings[shapes] = Recording(self._step, batch, sharing=others[0] if others else None)
         except RuntimeError as error:
             self._fails = True
-            reason = str(error).partition("\n")[0]
+            cause = error.__context__ or error  # CUDA's own error, at the end of a recording, tells of an earlier one
+            reason = str(cause).partition("\n")[0]
+        if self._fails:  # no longer within the error, whose traceback holds tensors
+            self.forget()
             logger.warning("steps are not recorded as a CUDA graph from here on, which is slower: %s", reason)

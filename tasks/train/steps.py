@@ -7,6 +7,7 @@ from lightning.pytorch.loops.fetchers import _DataFetcher
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 
 from tasks.cli.failures import Stopped
+from tasks.train.replays import Replays
 
 if TYPE_CHECKING:
     import lightning as L
@@ -55,6 +56,12 @@ class Steps(_TrainingEpochLoop):
             self._leave_evaluation()
             self.keeper.keep(self.trainer)
             raise stop
+
+    def teardown(self) -> None:
+        """Leave the memory of recorded steps to what comes after the training."""
+        super().teardown()
+        if isinstance(self.automatic_optimization, Replays):
+            self.automatic_optimization.forget()
 
     def _leave_evaluation(self) -> None:
         """Put everything back to where it was before the evaluation that is under way."""
