@@ -4,6 +4,7 @@ Pillow refuses a truncated file, where OpenCV returns grey silently.
 """
 
 import struct
+import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cache, partial
@@ -38,6 +39,8 @@ HEIF_SUFFIXES = (".heic", ".heif", ".hif")
 if find_spec("pillow_heif"):  # an optional package
     import_module("pillow_heif").register_heif_opener()
     SUFFIXES["HEIF"] = HEIF_SUFFIXES
+
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # what is too large is refused
 
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 PNG_ORIENTATION = ("exif", "Raw profile type exif", "XML:com.adobe.xmp")  # chunks that may hold one
