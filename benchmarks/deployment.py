@@ -1,11 +1,11 @@
 """Every export format of a trained model: its metric through its own runtime, its size, its latency beside torchvision.
 
 Usage:
-    python -m benchmarks.deployment export NAME CHECKPOINT WORK [format=onnx,openvino] [size=[H,W] dataset.root=DIR ...]
+    python -m benchmarks.deployment export NAME CHECKPOINT WORK [format=onnx,openvino precision=fp32] [dataset.root=DIR ...]
     python -m benchmarks.deployment learn NAME CHECKPOINT WORK [lr=0.0005 trainer.max_epochs=2 ...]
     python -m benchmarks.deployment time NAME CHECKPOINT WORK    # writes benchmarks/results/deployment_NAME.json
 
-The first exports and evaluates each format, or those that are named, in each precision, and notes at once what came
+The first exports and evaluates each format in each precision, or those that are named, and notes at once what came
 out. The second trains on in integers, as tasks.train does with these options, and exports what was learnt. The third
 times the files of the first in turns, on one thread, with torch by the same weights and torchvision's own model.
 """
@@ -13,9 +13,9 @@ times the files of the first in turns, on one thread, with torch by the same wei
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 from benchmarks.timing import save, seconds
 from tasks.files import write_json
 from tasks.formats.contract import CONTRACT, read_contract
+from tasks.formats.settings import Precision
 from tasks.formats.table import FORMATS
 from tasks.hardware import limit_threads
 from tasks.inference.loading import load, load_model
@@ -49,16 +50,22 @@ def export_all(name: str, checkpoint: Path, work: Path, options: Sequence[str]) 
     notes["options"] = [ROOT if option.startswith("dataset.root=") else option for option in options]
     if "checkpoint" not in notes:
         notes["checkpoint"] = evaluate(checkpoint, work / "checkpoint", options)
-    chosen = [option.removeprefix("format=") for option in options if option.startswith("format=")]
-    options = [option for option in options if not option.startswith("format=")]
-    for kind in [FORMATS[name] for name in ",".join(chosen or FORMATS).split(",")]:
+    formats, precisions = choose(options, "format", FORMATS), choose(options, "precision", get_args(Precision))
+    others = [option for option in options if not option.startswith(("format=", "precision="))]
+    for kind in FORMATS.values():
         for precision in kind.precisions:
-            if (kind.name, precision) in done:
+            if (kind.name, precision) in done or kind.name not in formats or precision not in precisions:
                 continue
-            row = export_one(kind.name, precision, checkpoint, work, options)
+            row = export_one(kind.name, precision, checkpoint, work, others)
             notes["rows"].append(row)
             write_json(work / NOTES, notes)
             print(json.dumps(row), flush=True)
+
+
+def choose(options: Sequence[str], name: str, choices: Iterable[str]) -> list[str]:
+    """Return what an option names, "name=a,b"; all choices where it is not given."""
+    given = [option.removeprefix(f"{name}=") for option in options if option.startswith(f"{name}=")]
+    return given[0].split(",") if given else list(choices)
 
 
 def export_one(kind: str, precision: str, checkpoint: Path, work: Path, options: Sequence[str]) -> dict[str, Any]:
