@@ -1,7 +1,7 @@
 """Every export format of a trained model: its metric through its own runtime, its size, its latency beside torchvision.
 
 Usage:
-    python -m benchmarks.deployment export NAME CHECKPOINT WORK [format=onnx,openvino precision=fp32] [dataset.root=DIR ...]
+    python -m benchmarks.deployment export NAME CHECKPOINT WORK [format=onnx,openvino precision=fp32] [size=[H,W] ...]
     python -m benchmarks.deployment learn NAME CHECKPOINT WORK [lr=0.0005 trainer.max_epochs=2 ...]
     python -m benchmarks.deployment time NAME CHECKPOINT WORK    # writes benchmarks/results/deployment_NAME.json
 
