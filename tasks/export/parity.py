@@ -121,7 +121,10 @@ def compare_stages(graph: Graph, session: Session, images: np.ndarray, *, precis
         own.add(reference, run_file(session, whole, pixels))
         shift.add(reference, run_graph(whole, pixels + HALF_LEVEL * signs))
     differences = zip(own.finish().items(), shift.finish().values(), strict=True)
-    stages = [compare(name, one, two, limit=choose_limit(name, precision)) for (name, one), two in differences]
+    stages = [
+        compare(name, one, two, limit=choose_limit(name, precision, size=graph.settings.size))
+        for (name, one), two in differences
+    ]
     return Parity(precision, len(images), tuple(stages))
 
 

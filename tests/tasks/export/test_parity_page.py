@@ -64,5 +64,5 @@ def test_each_chart_shows_the_limits_that_are_of_its_kind(broken):
 
 def to_int8(parity):
     """Return the same stages, judged as of a file of integers."""
-    stages = [compare(s.name, s.own, s.shift, limit=choose_limit(s.name, "int8")) for s in parity.stages]
+    stages = [compare(s.name, s.own, s.shift, limit=choose_limit(s.name, "int8", size=(64, 96))) for s in parity.stages]
     return replace(parity, stages=tuple(stages), precision="int8")

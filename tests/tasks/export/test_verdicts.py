@@ -51,11 +51,12 @@ def test_rounded_files_are_judged_by_signal_to_noise(noise, verdict, passed):
 
 
 def test_limits_follow_precision_and_stage():
-    assert str(choose_limit("C5", "fp32")) == "up to 1e-05"
-    assert str(choose_limit("labels", "fp32")) == "up to 0.0001"
-    assert str(choose_limit("C5", "int8")) == "from 10 dB"
-    assert str(choose_limit("boxes", "int8")) == "from 5 dB"
-    assert str(choose_limit("logits", "fp16")) == "from 25 dB"
+    assert str(choose_limit("C5", "fp32", size=(512, 512))) == "up to 1e-05"
+    assert choose_limit("C5", "fp32", size=(1024, 1024)).most == 2e-5
+    assert str(choose_limit("labels", "fp32", size=(512, 512))) == "up to 0.0001"
+    assert str(choose_limit("C5", "int8", size=(512, 512))) == "from 10 dB"
+    assert str(choose_limit("boxes", "int8", size=(512, 512))) == "from 5 dB"
+    assert str(choose_limit("logits", "fp16", size=(512, 512))) == "from 25 dB"
 
 
 @pytest.mark.parametrize(("value", "passed"), [(1e-7, True), (1e-3, False)])
@@ -63,6 +64,6 @@ def test_a_stage_that_does_not_react_to_the_input_is_judged_by_its_size(value, p
     own, still = Difference(), Difference()
     own.add(np.ones(4), np.ones(4) + value)
     still.add(np.ones(4), np.ones(4))
-    judged = judge(own, still, choose_limit("C5", "fp32"))
+    judged = judge(own, still, choose_limit("C5", "fp32", size=(512, 512)))
     assert judged.verdict == "unclear"
     assert judged.passed == passed
