@@ -33,6 +33,7 @@ def test_all_formats_are_those_that_have_the_precision():
         (["format=coreml", "precision=int8"], "precision: 'int8' with format=coreml; choose from fp32, fp16"),
         (["precision=int4"], "precision: unknown 'int4'; choose from fp32, fp16, int8"),
         (["format=litert", "batch=null"], "batch: null with format=litert, which needs a number; expected an integer"),
+        (["format=[onnx,executorch]", "batch=null"], "batch: null with format=executorch, which needs a number"),
         (["format=all", "batch=8"], "batch: 8 with format=coreml, which takes one image; expected 1"),
         (
             ["format=[onnx,coreml]", "deployment_target=iOS14"],

@@ -1,12 +1,10 @@
 import subprocess
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from data.errors import InputError
 from tasks.detection.graph import DetectorGraph
 from tasks.formats.conversion import Conversion, Quantization
 from tasks.formats.graph import give_all
@@ -117,13 +115,6 @@ def test_multiply_adds_are_those_of_the_network(tmp_path):
             layer.register_forward_hook(count)
     graph(graph.example())
     assert sum(operator.madds for operator in EXECUTORCH.list_operators(path)) == total
-
-
-def test_an_open_number_of_images_is_refused(tmp_path):
-    graph = build("ssdlite", tmp_path)
-    graph.settings = replace(graph.settings, batch=None)
-    with pytest.raises(InputError, match="fixed"):
-        EXECUTORCH.convert(graph, tmp_path / "model.pte", Conversion())
 
 
 HOSTILE = """
