@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from data import loading
+from data import loading, watchdog
 from data.errors import InputError, LoadingError
 from data.loading import Transformed, build_loader, check_shared_memory
 from data.transforms import DetectionResize
@@ -40,6 +40,14 @@ class Faulty(Boxes):
         if index == self.at:
             self.fault()
         return super().__getitem__(index)
+
+
+@pytest.fixture(autouse=True)
+def ended():
+    """End what a test leaves: stopped processes take none of torch's signals, and it waits for each when they go."""
+    yield
+    for board in list(watchdog._boards):
+        board.end()
 
 
 def make_loader(fault=lambda: None, *, at=7, workers=WORKERS, timeout=1.0, batch_size=1):
