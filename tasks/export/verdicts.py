@@ -12,20 +12,23 @@ Verdict = Literal["equal", "close", "unclear", "different"]
 
 EQUAL = 0.01  # of what half a grey level changes: a difference of less is nothing that the input could show
 DIFFERENT = 1.001  # times that: rounding to whole grey levels is not more than half of one
-DEAD = (
-    1e-6  # of a stage's largest value, or less, is what half a grey level changes: the stage says nothing of the input
-)
+# A stage of which half a grey level changes no more than this share of its largest value says nothing of the input.
+DEAD = 1e-6
 DECISIONS = ("boxes", "scores", "labels")  # stages behind a choice, the largest of many values
 
 
 class Decibels(NamedTuple):
-    """Signal-to-noise ratios of a stage: from `good` on it is close, under `least` it is different."""
+    """Signal-to-noise ratios of a stage, in decibels.
+
+    Attributes:
+        good: from here on it is close.
+        least: under this it is different.
+        dead: the most by which a stage may differ that does not react to the input, as a share of its largest value.
+    """
 
     good: float
     least: float
-    dead: (
-        float  # the most by which a stage may differ that does not react to the input, as a share of its largest value
-    )
+    dead: float
 
     def __str__(self) -> str:
         return f"from {self.least:g} dB"
