@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from data.board import Board
 from data.cache import SHARED_MEMORY
 from data.config import PATIENCE
 from data.errors import InputError
 from data.readers import Reader as DataSet
 from data.transforms import DetectionItem, SegmentationItem
-from data.watchdog import Board, WatchedLoader, collate_shared
+from data.watchdog import WatchedLoader, collate_shared
 
 IN_USE = 2  # batches: the one under way, and the one after it, which tells whether it is the last
 QUEUES = 6  # pages of shared memory that a queue takes: its locks and counters

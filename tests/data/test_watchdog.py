@@ -16,10 +16,11 @@ import pytest
 import torch
 
 from data import loading, watchdog
+from data.board import Board
 from data.errors import InputError, LoadingError
 from data.loading import Transformed, build_loader, check_shared_memory
 from data.transforms import DetectionResize
-from data.watchdog import Board, name_deaths
+from data.watchdog import name_deaths
 from tests.data.test_loading import Boxes, collate_detection
 
 PAGE = (Path(__file__).parents[2] / "docs/troubleshooting.md").read_text(encoding="utf-8")
@@ -199,7 +200,7 @@ def test_torchs_own_error_may_come_while_the_dead_process_is_looked_for(monkeypa
         time.sleep(10)  # until torch's signal handler comes
         raise AssertionError("it did not come")
 
-    monkeypatch.setattr("data.watchdog._find_dead", die)
+    monkeypatch.setattr("data.board._find_dead", die)
     with pytest.raises(LoadingError, match=r"loading process 0 \(pid \d+\) ended"), name_deaths([loader]):
         raise ConnectionResetError(104, "reset")
 
