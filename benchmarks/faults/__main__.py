@@ -20,6 +20,7 @@ from benchmarks.timing import RESULTS, save
 COUNTS = {  # of each kind of fault in a file; of strangers' files, all that there are
     "resuming": 300,
     "saves": 500,
+    "overhead": 2,
     "flips": 1000,
     "strangers": 1000,
     "hangs": 6,
