@@ -25,9 +25,11 @@ def measure(count: int, folder: Path) -> list[Row]:
     ours, theirs = [], []
     save, plain = SealedCheckpoints.save_checkpoint, TorchCheckpointIO()
 
-    def save_twice(self: SealedCheckpoints, checkpoint: dict[str, Any], path: str, *rest: Any) -> None:
+    def save_twice(
+        self: SealedCheckpoints, checkpoint: dict[str, Any], path: str, storage_options: object = None
+    ) -> None:
         begun = time.perf_counter()
-        save(self, checkpoint, path, *rest)
+        save(self, checkpoint, path, storage_options)
         between = time.perf_counter()
         plain.save_checkpoint(checkpoint, folder / "plain.ckpt")
         ours.append(between - begun)
