@@ -29,6 +29,7 @@ from tasks.formats.settings import Precision
 from tasks.formats.table import FORMATS
 from tasks.hardware import limit_threads
 from tasks.inference.loading import load, load_model
+from tasks.runs.folder import WEIGHTS
 from tasks.task import TASKS, find_task
 
 NOTES = "deployment.json"  # of a work folder: what was exported
@@ -105,17 +106,18 @@ def learn_all(checkpoint: Path, work: Path, options: Sequence[str]) -> None:
     notes = json.loads((work / NOTES).read_text())
     learnt = work / "learnt"
     chosen = [f"weights={checkpoint}", "quantize=int8", "trainer.accelerator=cpu", f"out={learnt}", *options]
-    failed = run("tasks.train", *chosen)
-    if failed:
-        raise SystemExit(failed)
+    if not (learnt / WEIGHTS).is_file():
+        failed = run("tasks.train", *chosen)
+        if failed:
+            raise SystemExit(failed)
     own = [option for option in notes["options"] if option != ROOT]
-    rows = [
-        export_one(kind.name, "int8", learnt / "model.safetensors", work / "of_learnt", own)
-        for kind in FORMATS.values()
-        if kind.learnt
-    ]
-    metric = evaluate(learnt / "model.safetensors", work / "learnt_evaluated", own)
-    notes["learnt"] = {"options": list(options), "checkpoint": metric, "rows": rows}
+    rows = notes.setdefault("learnt", {"options": list(options), "rows": []})["rows"]
+    done = {row["format"] for row in rows}
+    for kind in FORMATS.values():
+        if kind.learnt and kind.name not in done:
+            rows.append(export_one(kind.name, "int8", learnt / WEIGHTS, work / "of_learnt", own))
+            write_json(work / NOTES, notes)
+    notes["learnt"]["checkpoint"] = evaluate(learnt / WEIGHTS, work / "learnt_evaluated", own)
     write_json(work / NOTES, notes)
 
 
