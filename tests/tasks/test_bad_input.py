@@ -131,6 +131,7 @@ def test_a_label_id_out_of_range_is_named_when_it_is_read(scenes: Path, tmp_path
         train(load_config("train", *quick("lraspp", "cityscapes", scenes, tmp_path / "out")))
 
 
+@pytest.mark.slow
 def test_a_truncated_image_ends_the_command_with_one_clear_line(scenes: Path, tmp_path: Path) -> None:
     image = scenes / "coco/train/000002.jpg"
     image.write_bytes(image.read_bytes()[:3000])

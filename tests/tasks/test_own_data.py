@@ -25,6 +25,7 @@ def quick(task: str, dataset: str, root: Path, out: Path) -> list[str]:
     return [f"task={task}", "backbone=small", *data, size, *batch, *quiet, f"out={out}"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", ["yolo", "voc"])
 def test_boxes_of_other_formats_are_trained_on_and_evaluated_alike(
     dataset: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -41,6 +42,7 @@ def test_boxes_of_other_formats_are_trained_on_and_evaluated_alike(
     assert {result["image_id"] for result in results} == {0}
 
 
+@pytest.mark.slow
 def test_a_share_is_evaluated_on_again_unless_a_split_is_named(tmp_path: Path) -> None:
     root = trees.write_yolo(tmp_path / "data")
     options = [*quick("ssdlite", "yolo", root, tmp_path / "run"), "dataset.val_share=0.4"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from tests.support.sound_sets import write_yolo
 
 
+@pytest.mark.slow
 def test_a_file_name_that_is_not_utf8_is_printed_escaped(tmp_path: Path) -> None:
     root = write_yolo(tmp_path / "yolo")
     latin = os.fsdecode("é".encode("latin-1"))

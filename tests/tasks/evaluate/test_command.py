@@ -104,6 +104,7 @@ def test_an_evaluation_goes_by_the_thresholds_of_the_checkpoint_and_does_not_sto
         run_command(f"checkpoint={checkpoint}", f"out={tmp_path / 'again'}", "store_thresholds=true")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("blank_figures")
 def test_a_run_with_stored_thresholds_resumes_as_it_would_have_and_drops_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -190,6 +190,7 @@ def test_a_change_is_refused_with_a_table_of_what_changed(
     assert (cut.run / "checkpoints/last.ckpt").read_bytes() == weights
 
 
+@pytest.mark.slow
 def test_who_insists_goes_on_and_is_told_what_changed(copy: Callable[[str], Cut]) -> None:
     cut = copy("ssdlite")
     move_box(cut)
@@ -199,6 +200,7 @@ def test_who_insists_goes_on_and_is_told_what_changed(copy: Callable[[str], Cut]
     assert "changed" not in cut.resume()[1], "what was insisted on is what the run is made of now"
 
 
+@pytest.mark.slow
 def test_a_run_whose_data_moved_goes_on(copy: Callable[[str], Cut]) -> None:
     metrics, said = copy("ssdlite").resume()
     assert metrics is not None
@@ -223,6 +225,7 @@ def test_a_deep_check_notices_what_keeps_its_size_and_time(path: str, copy: Call
     assert ("train: images changed: 1" if "images" in path else "train: labels changed: 1") in said
 
 
+@pytest.mark.slow
 def test_a_deep_check_lets_files_pass_that_were_only_written_again(copy: Callable[[str], Cut]) -> None:
     cut = copy("deep")
     for path in cut.data.rglob("*.png"):
@@ -282,6 +285,7 @@ def test_other_code_or_versions_are_refused(copy: Callable[[str], Cut], monkeypa
     assert "of-another-day" in said
 
 
+@pytest.mark.slow
 def test_what_changes_no_number_may_change(copy: Callable[[str], Cut]) -> None:
     cut = copy("ssdlite")
     cut.set(**{"dataset.workers": 1, "dataset.timeout": 60, "logger": "none", "dataset.cache": "memory"})

@@ -104,6 +104,7 @@ def test_a_checkpoint_that_may_not_be_replaced_ends_the_run(run: Path, tmp_path:
     assert check_seal(last)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.ENOSPC])
 def test_a_refused_checkpoint_is_exit_1_and_what_was_kept_is_said(
     number: int, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -150,6 +151,7 @@ def test_a_run_that_another_process_trains_is_refused_before_anything_is_read(
         process.communicate(b"")
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_the_version_before_still_loads(run: Path) -> None:
     last = run / "checkpoints/last.ckpt"
     content = torch.load(last, weights_only=True)

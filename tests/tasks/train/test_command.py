@@ -53,6 +53,7 @@ def test_evaluating_what_was_trained_gives_the_same_metric(
         assert metrics == trained
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", ["lraspp"], indirect=True)
 def test_averaged_scores_are_evaluated_and_said(
     run: tuple[str, Path, dict[str, Any]], tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -155,6 +156,7 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
     assert all(torch.equal(best[0][name], best[1][name]) for name in best[0])
 
 
+@pytest.mark.slow
 def test_an_auxiliary_head_trains_beside_the_model_and_stays_out_of_it(tmp_path: Path) -> None:
     out = tmp_path / "run"
     trained = train(small_run("raspp", out, *EVERYTHING))
@@ -169,6 +171,7 @@ def test_an_auxiliary_head_trains_beside_the_model_and_stays_out_of_it(tmp_path:
     train(small_run("raspp", tmp_path / "next", f"weights={out / 'checkpoints/best.ckpt'}", "trainer.max_epochs=1"))
 
 
+@pytest.mark.slow
 def test_a_run_shorter_than_the_evaluation_interval_has_a_best_checkpoint(tmp_path: Path) -> None:
     out = tmp_path / "run"
     metrics = train(small_run("ssdlite", out, "trainer.max_epochs=1", "trainer.check_val_every_n_epoch=5"))
@@ -176,6 +179,7 @@ def test_a_run_shorter_than_the_evaluation_interval_has_a_best_checkpoint(tmp_pa
     assert json.loads((out / "metrics.json").read_text()) == metrics
 
 
+@pytest.mark.slow
 def test_the_number_of_workers_does_not_change_the_weights(trained: Callable[[str], Trained], tmp_path: Path) -> None:
     train(small_run("ssdlite", tmp_path / "run", "trainer.max_epochs=3", "dataset.workers=2"))
     one, two = final_weights(trained("ssdlite").folder), final_weights(tmp_path / "run")

@@ -123,6 +123,7 @@ def final_state(folder: Path) -> dict[str, Any]:
     return {f"{entry} {name}": value for entry in entries for name, value in content.get(entry, {}).items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "source"), [("lraspp", own), ("ssdlite", of_timm)])
 def test_a_run_with_a_teacher_resumes_where_it_was_and_leaves_the_teacher_as_it_is(
     task: str,
@@ -154,6 +155,7 @@ def test_a_run_with_a_teacher_resumes_where_it_was_and_leaves_the_teacher_as_it_
     assert not found
 
 
+@pytest.mark.slow
 def test_a_run_without_its_teacher_is_not_resumed_and_one_of_before_is(tmp_path: Path) -> None:
     out = tmp_path / "run"
     source = save_checkpoint(tmp_path, "ssdlite", classes=classes_of(small_run("ssdlite", out)))

@@ -51,6 +51,7 @@ def test_a_rate_that_is_too_high_ends_a_run_with_what_to_try(task: str, tmp_path
         assert all(value.isfinite().all() for value in content["current_model_state"].values())
 
 
+@pytest.mark.slow
 def test_the_message_names_the_step_where_it_began_and_what_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,6 +66,7 @@ def test_the_message_names_the_step_where_it_began_and_what_is_kept(
     assert torch.load(out / "checkpoints/last.ckpt", weights_only=True)["global_step"] == 7
 
 
+@pytest.mark.slow
 def test_the_images_named_are_those_of_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[list[int]] = []
     step = Progress.on_train_batch_end

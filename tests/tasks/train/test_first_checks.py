@@ -56,6 +56,7 @@ def test_a_finder_writes_its_curve_and_nothing_else(task: str, tmp_path: Path, m
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["ssdlite", "lraspp"])
 def test_batches_grow_up_to_what_the_data_give(task: str, tmp_path: Path) -> None:
     found = train(small_run(task, tmp_path / "run", "find=batch_size"))
@@ -65,6 +66,7 @@ def test_batches_grow_up_to_what_the_data_give(task: str, tmp_path: Path) -> Non
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["find_batch_size.json", "find_batch_size.png"]
 
 
+@pytest.mark.slow
 def test_a_batch_that_memory_does_not_hold_is_not_suggested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tasks.detection.module import DetectionModule
 
@@ -98,6 +100,7 @@ def test_overfitting_ends_as_soon_as_the_images_are_learned(task: str, least: fl
     assert (stop.monitor, stop.stopping_threshold) == (f"val/{config.recipe.task.metric}", least)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["ssdlite", "lraspp"])
 def test_images_that_are_not_learned_are_said_with_what_to_check(
     task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -104,6 +104,7 @@ def test_frozen_rows_stay_and_the_others_learn(source: Path, tmp_path: Path) -> 
         assert not torch.equal(learnt, published["features.4.block.0.0.weight"])
 
 
+@pytest.mark.slow
 def test_a_whole_frozen_backbone_stays_and_the_description_tells_of_the_weights(source: Path, tmp_path: Path) -> None:
     options = ("model.halving=none", "trainer.max_epochs=1", f"weights={source}", "freeze=backbone")
     train(small_run("lraspp", tmp_path / "run", *options))
@@ -126,6 +127,7 @@ def test_a_run_of_before_the_weights_is_not_resumed(trained: Callable[[str], Tra
         train(load_config("train", f"resume={tmp_path / 'run'}"))
 
 
+@pytest.mark.slow
 def test_a_resumed_run_freezes_again_and_needs_no_weights(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

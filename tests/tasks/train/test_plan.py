@@ -42,6 +42,7 @@ def test_an_earlier_configuration_says_what_it_said() -> None:
     assert (config.optimizer.name, config.trainer.log_images, config.freeze) == ("sgd", 5, "none")
 
 
+@pytest.mark.slow
 def test_an_earlier_run_goes_on(trained: Callable[[str], Trained], tmp_path: Path) -> None:
     before = trained("ssdlite").folder
     run = shutil.copytree(before, tmp_path / "run")

@@ -85,6 +85,7 @@ def read_losses(run: Path) -> list[float]:
     return [float(line.split(",")[column]) for line in lines[1:] if line.split(",")[column]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_a_run_of_replayed_steps_ends_as_one_of_ordinary_ones(
     task: str, tmp_path: Path, request: pytest.FixtureRequest
@@ -99,6 +100,7 @@ def test_a_run_of_replayed_steps_ends_as_one_of_ordinary_ones(
     assert read_losses(tmp_path / "replayed") == pytest.approx(read_losses(tmp_path / "ordinary"), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_cut_goes_on_among_replayed_steps(
     made: list[Imitation], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +122,7 @@ def test_a_run_that_was_cut_goes_on_among_replayed_steps(
     torch.testing.assert_close(found, expected, rtol=1e-2, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_what_is_logged_makes_the_host_wait_at_the_first_step_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

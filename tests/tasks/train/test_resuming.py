@@ -45,6 +45,7 @@ def cut(config: Any, *, saves: int) -> None:
             train(config)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "options"),
     [
@@ -92,6 +93,7 @@ def test_a_finished_run_is_left_as_it_is(trained: Callable[[str], Trained], tmp_
     assert "is finished, nothing is left to do; to train its weights on: " in PAGE
 
 
+@pytest.mark.slow
 def test_a_run_that_had_stopped_early_stays_stopped(tmp_path: Path) -> None:
     out = tmp_path / "run"
     options = ("trainer.early_stopping=1", "lr=1e-9", "trainer.max_epochs=5")

@@ -48,6 +48,7 @@ def run(task, root, out, *options):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("blank_figures")
 @pytest.mark.parametrize("task", ["ssdlite", "lraspp"])
 def test_a_run_on_two_splits_is_that_on_their_files_in_one_bit_for_bit(tmp_path, task):
@@ -65,6 +66,7 @@ def test_a_run_on_two_splits_is_that_on_their_files_in_one_bit_for_bit(tmp_path,
     }
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("blank_figures")
 def test_results_have_the_ids_of_the_file_whatever_was_trained_on(tmp_path):
     root = write_three_splits("ssdlite", tmp_path / "data")
@@ -84,6 +86,7 @@ def test_a_split_that_is_trained_on_and_evaluated_on_is_refused_before_the_first
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("blank_figures")
 def test_a_run_goes_on_with_its_list_and_not_with_another(tmp_path):
     write_cut_run("ssdlite", tmp_path, "dataset.train=[train,val]", "dataset.val_share=0.3")

@@ -116,6 +116,7 @@ def test_before_the_first_step_there_is_nothing_to_save(tmp_path: Path, monkeypa
     assert f"stopped by SIGINT; {said}" in PAGE
 
 
+@pytest.mark.slow
 def test_in_the_final_evaluation_a_signal_ends_at_once_and_it_is_done_again(
     trained: Callable[[str], Trained], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,6 +55,7 @@ def test_the_end_says_what_was_best_and_how_long_it_took(run: Trained) -> None:
     assert run.said[-5] == "next:"
 
 
+@pytest.mark.slow
 def test_the_commands_at_the_end_work_as_they_stand(
     run: Trained,
     tmp_path: Path,
@@ -145,6 +146,7 @@ def test_times_read_as_hours_minutes_seconds() -> None:
     assert [format_time(seconds) for seconds in (0, 99.6, 3661)] == ["0:00:00", "0:01:40", "1:01:01"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,6 +38,7 @@ def read_mask(saved: dict[str, Any]) -> np.ndarray:
     return np.array(Image.open(BytesIO(base64.b64decode(saved["mask"].split(",")[1]))))
 
 
+@pytest.mark.slow
 @detectors
 def test_the_boxes_are_onnxruntimes_whatever_the_resize_rule(page: Any, site: SimpleNamespace) -> None:
     choose(page, encode(draw_image()))
@@ -70,6 +71,7 @@ def test_thresholds_and_classes_change_what_is_shown(page: Any, site: SimpleName
     assert page.get_by_label("Threshold of dog").input_value() == str(THRESHOLDS[1])
 
 
+@pytest.mark.slow
 @segmenter
 def test_the_label_map_of_an_image_of_the_models_size_is_onnxruntimes(page: Any, site: SimpleNamespace) -> None:
     image = cv2.resize(draw_image(), SIZE[::-1], interpolation=cv2.INTER_AREA)

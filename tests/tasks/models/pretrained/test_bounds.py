@@ -23,6 +23,7 @@ def test_the_directory_of_an_archive_is_that_which_python_reads(tmp_path):
     assert load_pickled(tmp_path / "a.ckpt")["state_dict"]["a"].shape == (1000,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("write", "name", "message"),
     [

@@ -64,6 +64,7 @@ def test_what_differs_is_named_with_the_option_that_fits(
         start(save(build(), tmp_path / f"{name}.pth"), describe_run(*options))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["mobilenetv3_small_050", "mobilenetv3_rw"])
 def test_networks_that_are_not_here_are_refused_by_the_first_tensor(model: str, tmp_path: Path) -> None:
     source = save(timm.create_model(model), tmp_path / f"{model}.pth")
@@ -231,6 +232,7 @@ def test_a_tensor_that_has_no_place_is_refused(extra: str, tmp_path: Path) -> No
         start(str(tmp_path / "a.pth"), describe_run(*PLAIN, "backbone=small"))
 
 
+@pytest.mark.slow
 def test_timms_last_convolution_of_a_narrow_network_is_named(tmp_path: Path) -> None:
     source = save(timm.create_model("mobilenetv2_050"), tmp_path / "mobilenetv2_050.lamb_in1k.pth")
     with pytest.raises(InputError, match=r"for backbone=mobilenetv2 model.width=0.5.*conv_head.weight has the shape"):

@@ -147,6 +147,7 @@ def test_vocs_segmenter_predicts_from_a_file(photo: Path, tmp_path: Path) -> Non
     assert 1 < len(set(mask.ravel().tolist())) <= 21
 
 
+@pytest.mark.slow
 def test_cocos_detector_is_evaluated_on_a_data_set_that_is_given(cache: Path, tmp_path: Path) -> None:
     torch.save(build_ssdlite().state_dict(), cache / Path(WHOLE["coco"].url).name)
     data = ("dataset=synthetic", f"dataset.root={tmp_path / 'scenes'}", "dataset.scenes={train: 1, val: 2}")
