@@ -5,7 +5,9 @@ any time.
 """
 
 import hashlib
+import math
 import os
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -31,12 +33,29 @@ def hash_code() -> str:
     return digest.hexdigest()
 
 
-def remove_oldest(folder: Path, *, most: int) -> None:
-    """Remove the files in a folder that were not used for longest, until all hold at most so many bytes."""
-    files = sorted(((path, path.stat()) for path in folder.iterdir()), key=lambda row: row[1].st_mtime)
-    held = sum(stat.st_size for _, stat in files)
-    for path, stat in files:
-        if held <= most:
+def remove_oldest(folder: Path, *, most: int, before: float = math.inf) -> int:
+    """Remove the files in a folder that were not used for longest, until all hold at most so many bytes.
+
+    Args:
+        folder: that others may write to and remove from meanwhile.
+        most: bytes.
+        before: seconds since the epoch; what was used later stays.
+
+    Returns:
+        The bytes of what is left.
+    """
+    files = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):
+                stat = entry.stat(follow_symlinks=False)
+                files.append((stat.st_mtime, stat.st_size, entry.path))
+    held = sum(size for _, size, _ in files)
+    if held <= most:
+        return held
+    for used, size, path in sorted(files):
+        if held <= most or used >= before:
             break
-        path.unlink(missing_ok=True)
-        held -= stat.st_size
+        Path(path).unlink(missing_ok=True)
+        held -= size
+    return held

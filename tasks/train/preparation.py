@@ -10,7 +10,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from data.cache import cache_readers
-from data.config import DatasetConfig
+from data.config import GB, DatasetConfig
+from data.disk_cache import keep_on_disk
 from data.errors import InputError
 from data.findings import once, refuse
 from data.joining import check_apart
@@ -56,6 +57,8 @@ def open_data(config: TrainConfig) -> "tuple[Reader, Reader]":
         logger.warning("only %d images to evaluate on: each of them moves the metric", len(val_reader))
     if dataset.cache == "memory":
         reader, val_reader = cache_readers([reader, val_reader])
+    elif dataset.cache == "disk":
+        reader, val_reader = keep_on_disk([reader, val_reader], most=int(dataset.cache_gb * GB))
     return reader, val_reader
 
 
