@@ -26,6 +26,7 @@ from tasks.train.freezing import freeze_model
 from tasks.train.resuming import check_task
 from tasks.train.rounding import choose_rounding
 from tasks.train.teachers import load_teacher
+from tasks.train.trainers import augments_on_device
 
 if TYPE_CHECKING:
     from tasks.parts import Module, Reader
@@ -64,7 +65,14 @@ def open_data(config: TrainConfig) -> "tuple[Reader, Reader]":
 
 def build_loader(reader: "Reader", config: TrainConfig) -> DataLoader:
     """Return the loader of training batches, augmented unless a few images are to be overfitted."""
-    return build_train_loader(reader, config.recipe, config.dataset, seed=config.seed, augmented=config.overfit is None)
+    return build_train_loader(
+        reader,
+        config.recipe,
+        config.dataset,
+        seed=config.seed,
+        augmented=config.overfit is None,
+        deferred=augments_on_device(config.trainer),
+    )
 
 
 def announce_synthetic(dataset: DatasetConfig) -> None:

@@ -54,6 +54,7 @@ WRONG = {
         "dataset.workers=many",
         "optimizer.momentum=true",
         "trainer.max_epochs=none",
+        "trainer.augment=gpu",
         "distill.temperature=0",
     ),
     "evaluate": ("checkpoint=x batch_size=0", "checkpoint=x threshold.rule=best", "checkpoint=x scales=[big]"),
