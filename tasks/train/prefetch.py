@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from tasks.parts import Batch
 
     Fetched = tuple[Batch, int, int]  # with the positions that Lightning has for it
-
-OnDevice = TypeVar("OnDevice", bound="Batch")
 
 
 class Prefetched(Iterator["Fetched"]):
@@ -36,12 +34,12 @@ class Prefetched(Iterator["Fetched"]):
     def fetch(self) -> None:
         """Take the next batch and begin to copy it; an error is kept for its step."""
         try:
-            batch, *positions = next(self._batches)
+            batch, position, loader = next(self._batches)
         except Exception as error:  # StopIteration too
             self._error = error
             return
         with nullcontext() if self._stream is None else torch.cuda.stream(self._stream):
-            self._ahead = (move(batch, self._device), *positions)
+            self._ahead = (move(batch, self._device), position, loader)
 
     def __next__(self) -> "Fetched":
         """Return the next batch, on the device.
@@ -65,7 +63,7 @@ class Prefetched(Iterator["Fetched"]):
         return found
 
 
-def move(batch: OnDevice, device: torch.device) -> OnDevice:
+def move(batch: "Batch", device: torch.device) -> "Batch":
     """Copy the tensors of a batch to a device, without waiting where they are in pinned memory."""
     values = (value.to(device, non_blocking=True) if isinstance(value, Tensor) else value for value in batch)
     return type(batch)._make(values)
