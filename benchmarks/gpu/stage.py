@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gpu import runs, steps
+from benchmarks.gpu import inputs, runs, steps
 from benchmarks.gpu.scale import SCALES, Scale
 
 STAGES: dict[str, Callable[[str, Scale, Path], dict[str, Any]]] = {
@@ -20,6 +20,7 @@ STAGES: dict[str, Callable[[str, Scale, Path], dict[str, Any]]] = {
     "launched": lambda task, scale, folder: runs.time_ours(
         task, folder / "data", scale, graph=False, out=folder / f"launched_{task}"
     ),
+    "inputs": lambda task, scale, folder: inputs.measure(task, folder / "data", scale),
     "torchvision": lambda task, scale, folder: runs.time_theirs(task, folder / "data", scale),
 }
 
