@@ -20,8 +20,8 @@ STAGES: dict[str, Callable[[str, Scale, Path], dict[str, Any]]] = {
     "launched": lambda task, scale, folder: runs.time_ours(
         task, folder / "data", scale, graph=False, out=folder / f"launched_{task}"
     ),
-    "inputs": lambda task, scale, folder: inputs.measure(task, folder / "data", scale),
     "torchvision": lambda task, scale, folder: runs.time_theirs(task, folder / "data", scale),
+    "inputs": lambda task, scale, folder: inputs.measure(task, folder / "data", scale),
 }
 
 
