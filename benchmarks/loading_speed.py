@@ -2,20 +2,27 @@
 
 Usage:
     python -m benchmarks.loading_speed --coco128 DIR --bccd DIR --camvid DIR    # one or more of them
+    python -m benchmarks.loading_speed --bccd DIR --caches      # a second epoch from files and caches
 
 Both read the same files through Pillow, in the same order, and end in float32 batches of the same size: torchvision's
-by its reference transforms and, for SSDLite, the resize and normalization in its model. The numbers, and where our time
-goes, land in benchmarks/results/loading_speed.json.
+by its reference transforms and, for SSDLite, the resize and normalization in its model. With --caches ours is compared
+with itself: a second epoch from files, from memory and from the disk, whose files the system has in its memory then.
+The numbers, and where our time goes, land in benchmarks/results/loading_speed.json, those of caches in
+loading_caches.json.
 """
 
 import argparse
 import json
+import os
+import tempfile
 import time
 import warnings
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -25,8 +32,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 
-from benchmarks.timing import compare, save
+from benchmarks.timing import compare, save, seconds
 from benchmarks.training_speed import OPTIONS, TRANSFORMS, Theirs
+from data.cache import count_bytes
+from data.disk_cache import keep_on_disk
 from tasks.loaders import open_split
 from tasks.models.normalization import normalize
 from tasks.models.preprocessing import Preprocessing
@@ -35,9 +44,11 @@ from tests.support.runs import describe, load_config
 
 if TYPE_CHECKING:
     from tasks.parts import Reader
+    from tasks.train.config import TrainConfig
 
 DATA = {"coco128": ("ssdlite", "train2017"), "bccd": ("ssdlite", "train"), "camvid": ("lraspp", "train")}
 BATCHES, REPEATS = 6, 7
+MOST_KEPT = 10**10  # bytes on the disk
 
 
 def run_ours(loader: DataLoader, preprocessing: Preprocessing) -> None:
@@ -94,10 +105,7 @@ def profile_stages(loader: DataLoader, preprocessing: Preprocessing) -> dict[str
 
 def compare_loading(name: str, root: Path) -> dict[str, Any]:
     """Load a data set's training images from files, with our cache, and both with it."""
-    task, split = DATA[name]
-    options = (*OPTIONS[task], f"dataset.train={split}", f"dataset.root={root}", "dataset.workers=0", "backbone=large")
-    config = load_config("train", *options)
-    reader = open_split(config.recipe.task, config.dataset, "train")
+    task, (config, reader) = DATA[name][0], open_reader(name, root)
     cached, preprocessing = reader.cached(), describe(config, reader.classes).preprocessing
     loaders = [build_loader(source, config) for source in (reader, cached)]
     batches = [[index for _, index in batch] for batch in islice(loaders[0].batch_sampler, BATCHES)]  # type: ignore[arg-type]
@@ -119,16 +127,50 @@ def compare_loading(name: str, root: Path) -> dict[str, Any]:
     return {**found, "ours, milliseconds an image": profile_stages(loaders[0], preprocessing)}
 
 
+def compare_caches(name: str, root: Path) -> dict[str, Any]:
+    """Return the images a second of a second epoch from files, from memory and from the disk, timed in turns."""
+    config, reader = open_reader(name, root)
+    preprocessing = describe(config, reader.classes).preprocessing
+    with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, XDG_CACHE_HOME=folder):
+        kept = keep_on_disk([reader], most=MOST_KEPT)[0]
+        loaders = {
+            way: build_loader(source, config)
+            for way, source in {"files": reader, "memory": reader.cached(), "disk": kept}.items()
+        }
+        for loader in loaders.values():
+            run_ours(loader, preprocessing)  # the first epoch
+        rounds = [
+            {way: seconds(partial(run_ours, loader, preprocessing)) for way, loader in loaders.items()}
+            for _ in range(REPEATS)
+        ]
+    images = BATCHES * config.recipe.batch_size
+    found = {f"{way}, images a second": images / median(turn[way] for turn in rounds) for way in loaders}
+    ratios = {way: sorted(turn["files"] / turn[way] for turn in rounds) for way in ("memory", "disk")}
+    faster = {f"{way}, times files": [r[len(r) // 2], r[0], r[-1]] for way, r in ratios.items()}
+    return {**found, **faster, "pixels, MB": float(count_bytes(reader.pixel_sizes, reader.channels).sum()) / 1e6}
+
+
+def open_reader(name: str, root: Path) -> "tuple[TrainConfig, Reader]":
+    """Return the configuration of a run on a data set, and its training images."""
+    task, split = DATA[name]
+    options = (*OPTIONS[task], f"dataset.train={split}", f"dataset.root={root}", "dataset.workers=0", "backbone=large")
+    config: TrainConfig = load_config("train", *options)
+    return config, open_split(config.recipe.task, config.dataset, "train")
+
+
 def main() -> None:
     """Compare on each data set that is given, on one thread."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in DATA:
         parser.add_argument(f"--{name}", type=Path)
-    roots = {name: root for name, root in vars(parser.parse_args()).items() if root is not None}
+    parser.add_argument("--caches", action="store_true", help="a second epoch of ours alone")
+    args = vars(parser.parse_args())
+    measure, file = (compare_caches, "loading_caches") if args.pop("caches") else (compare_loading, "loading_speed")
+    roots = {name: root for name, root in args.items() if root is not None}
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # theirs, from the cache
-    results = {name: compare_loading(name, root) for name, root in roots.items()}
-    save("loading_speed", results)
+    results = {name: measure(name, root) for name, root in roots.items()}
+    save(file, results)
     print(json.dumps(results, indent=1))
 
 

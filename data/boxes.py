@@ -23,7 +23,7 @@ from data.images import load_image, read_decoded_size
 from data.inventory import HASH_LENGTH
 from data.joining import find_common
 from data.labels import BoxList, Labels
-from data.readers import Tally
+from data.readers import Cache, Tally
 from data.reading import read_all
 from data.samples import DetectionSample
 from data.sizes import MOST_PIXELS, Size
@@ -87,7 +87,7 @@ class BoxDataset:
         )
         counts = np.bincount(self._boxes.rows, minlength=len(self))
         self._offsets = np.concatenate([[0], np.cumsum(counts)])  # image i owns boxes offsets[i] to offsets[i + 1]
-        self._cache: PixelCache | None = None
+        self._cache: Cache | None = None
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -99,7 +99,7 @@ class BoxDataset:
             InputError: if the image is truncated.
         """
         index = range(len(self))[index]
-        (image,) = self.read_pixels(index) if self._cache is None else self._cache.get(index, self.read_pixels)
+        (image,) = self.read_pixels(index) if self._cache is None else self._cache.get(index, self)
         return self.make_sample(index, image)
 
     def read_pixels(self, index: int) -> tuple[np.ndarray]:
@@ -111,6 +111,10 @@ class BoxDataset:
                 path, upright=upright, size=(height, width), least_side=self._least_side, most_pixels=self._most_pixels
             ),
         )
+
+    def pixel_origin(self, index: int) -> tuple[list[Path], str]:
+        """Return the file that the image is read from, and what else decides its pixels."""
+        return [self.folder / str(self.names[index])], f"{self._upright[index]} {self._least_side}"
 
     def make_sample(self, index: int, image: np.ndarray) -> DetectionSample:
         """Return the sample of these pixels."""
@@ -211,10 +215,10 @@ class BoxDataset:
         whole.dropped = dict(sum((Counter(reader.dropped) for reader in readers), Counter()))
         return whole
 
-    def cached(self) -> Self:
-        """Return a reader of the same samples that keeps their pixels once read."""
+    def cached(self, cache: Cache | None = None) -> Self:
+        """Return a reader of the same samples that keeps their pixels once read, by default in memory."""
         other = copy(self)
-        other._cache = PixelCache(self.pixel_sizes, self.channels)
+        other._cache = cache or PixelCache(self.pixel_sizes, self.channels)
         return other
 
     def _find_decoded_sizes(self) -> np.ndarray:

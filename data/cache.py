@@ -1,15 +1,15 @@
 """Decoded images kept in memory, once for all loading processes: from the second epoch on nothing is decoded.
 
 Pixels are kept as the reader gives them, before anything random, so that samples are the same bit for bit. Files are
-not kept as they are: the system does that already, and decoding them is most of the work. Nothing is kept on disk:
-pixels take five times the room of their JPEG files, and would have to be read again each epoch.
+not kept as they are: the system does that already, and decoding them is most of the work. `data.disk_cache` keeps what
+memory has no room for.
 """
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -24,6 +24,16 @@ SHARE = 0.9  # of the free memory that the pixels may take
 SHARED_MEMORY = Path("/dev/shm")
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 GIB = 2**30
+
+
+class PixelSource(Protocol):
+    """What gives the pixels of samples where they are not kept yet."""
+
+    def read_pixels(self, index: int) -> tuple[np.ndarray, ...]:
+        """Read the arrays of one sample, (H, W, 3) or (H, W) uint8, from their files."""
+
+    def pixel_origin(self, index: int) -> tuple[list[Path], str]:
+        """Return the files that these arrays are read from, and what else decides them."""
 
 
 class PixelCache:
@@ -44,27 +54,33 @@ class PixelCache:
         self._pixels = make_shared(int(self._offsets[-1]))
         self._there = make_shared(len(sizes))  # 1 where a sample's pixels are
 
-    def get(self, index: int, read: Callable[[int], tuple[np.ndarray, ...]]) -> list[np.ndarray]:
-        """Return the arrays of a sample, (H, W, 3) or (H, W) uint8; `read` gives them where they are not there yet."""
-        views = self._views(index)
+    def get(self, index: int, reader: PixelSource) -> list[np.ndarray]:
+        """Return the arrays of a sample, (H, W, 3) or (H, W) uint8; they are read where they are not there yet."""
+        pixels = self._pixels[int(self._offsets[index]) : int(self._offsets[index + 1])].numpy()
+        views = view_arrays(pixels, self._sizes[index], self._channels)
         if not self._there[index]:
-            for view, values in zip(views, read(index), strict=True):
+            for view, values in zip(views, reader.read_pixels(index), strict=True):
                 view[...] = values
             self._there[index] = 1  # after the pixels: two processes that read the same sample write the same
         for view in views:
             view.flags.writeable = False
         return views
 
-    def _views(self, index: int) -> list[np.ndarray]:
-        """Return the place of each array of a sample."""
-        height, width = self._sizes[index].tolist()
-        start, views = int(self._offsets[index]), []
-        for channels in self._channels:
-            stop = start + height * width * channels
-            shape = (height, width, channels) if channels > 1 else (height, width)
-            views.append(self._pixels[start:stop].numpy().reshape(shape))
-            start = stop
-        return views
+
+def view_arrays(pixels: np.ndarray, size: np.ndarray, channels: tuple[int, ...]) -> list[np.ndarray]:
+    """Return the arrays of a sample, (H, W, 3) or (H, W) uint8, whose pixels stand one behind the other.
+
+    Args:
+        pixels: (B,) uint8.
+        size: (2,) int64, height and width in pixels.
+        channels: of each array.
+    """
+    (height, width), start, views = size.tolist(), 0, []
+    for count in channels:
+        stop = start + height * width * count
+        views.append(pixels[start:stop].reshape((height, width, count) if count > 1 else (height, width)))
+        start = stop
+    return views
 
 
 def make_shared(count: int) -> Tensor:
@@ -87,13 +103,13 @@ def cache_readers(readers: Sequence[Cached]) -> list[Cached]:
 
 
 def count_bytes(sizes: np.ndarray, channels: tuple[int, ...]) -> np.ndarray:
-    """Return how many bytes the pixels of samples take: (N,) int64.
+    """Return how many bytes the pixels of samples take: (N,) int64; of one sample a number.
 
     Args:
-        sizes: (N, 2) int64, height and width in pixels.
+        sizes: (N, 2) int64, height and width in pixels; or (2,).
         channels: of the arrays of a sample.
     """
-    areas: np.ndarray = sizes.prod(axis=1)
+    areas: np.ndarray = sizes.prod(axis=-1)
     return areas * sum(channels)
 
 

@@ -39,10 +39,23 @@ class ColorChange(A.ImageOnlyTransform):
         self, img: np.ndarray, brightness: float, contrast: float, saturation: float, hue: float, **params: Any
     ) -> np.ndarray:
         """Change an image (H, W, 3) uint8, RGB."""
-        matrix = brightness * contrast * turn_and_saturate(hue, saturation)
-        mean = brightness * (LUMA @ cv2.mean(img)[:3])
-        offset = np.full((3, 1), (1 - contrast) * mean)
-        return cv2.transform(img, np.hstack([matrix, offset]).astype(np.float32))
+        luma = float(LUMA @ cv2.mean(img)[:3])
+        return cv2.transform(img, color_map(brightness, contrast, saturation, hue, luma=luma).astype(np.float32))
+
+
+def color_map(brightness: float, contrast: float, saturation: float, hue: float, *, luma: float) -> np.ndarray:
+    """Return all four changes as an affine map of RGB (3, 4); its last column is proportional to an image's mean luma.
+
+    Args:
+        brightness: factor.
+        contrast: factor of the distance from the mean luma.
+        saturation: factor of the distance from grey.
+        hue: turn, see `turn_and_saturate`.
+        luma: mean of the image.
+    """
+    matrix = brightness * contrast * turn_and_saturate(hue, saturation)
+    offset = np.full((3, 1), (1 - contrast) * (brightness * luma))
+    return np.hstack([matrix, offset])
 
 
 def turn_and_saturate(hue: float, saturation: float) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The configuration of a data set; checked before anything slow is imported."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +9,8 @@ from data.samples import IGNORE
 from data.sizes import MOST_PIXELS
 from data.splits import ROLES, Part, Role
 
-CACHES = ("none", "memory")
+CACHES = ("none", "memory", "disk")
+LEAST_CACHE, GB = 1.0, 10**9  # of a cache on the disk: GB at least; bytes of one
 MOST_WORKERS = 256
 MOST_SCENES = 20_000  # of a split
 PATIENCE, LONGEST = 120.0, 86_400.0  # seconds to wait for a batch: unless the user says, and at most
@@ -37,13 +39,14 @@ class DatasetConfig:
         scenes: number of scenes to draw, by split ("synthetic").
         least_side: pixels that both sides of a training image keep where its JPEG file is decoded at a part of its
             size; None: it is decoded whole. For boxes.
-        cache: whether training keeps decoded images: "none" or "memory", see `data.cache`.
+        cache: where training keeps decoded images: "none", "memory", see `data.cache`, or "disk", `data.disk_cache`.
+        cache_gb: GB that all that is kept on the disk takes at most.
         max_pixels: of an image; a larger one is refused by its header, before it is decoded.
         timeout: seconds to wait for a batch from the processes that load data, see `data.watchdog`.
 
     Raises:
-        ValueError: if there is no such cache, the least side is below 1, the share is none, the time is not above 0, a
-            list of splits is empty or names one twice, or there is not a file for each.
+        ValueError: if there is no such cache or no room for it, the least side is below 1, the share is none, the time
+            is not above 0, a list of splits is empty or names one twice, or there is not a file for each.
     """
 
     name: str
@@ -60,6 +63,7 @@ class DatasetConfig:
     scenes: dict[str, int] | None = None
     least_side: int | None = None
     cache: str = "none"
+    cache_gb: float = 20
     max_pixels: int = MOST_PIXELS
     timeout: float = PATIENCE
 
@@ -74,6 +78,8 @@ class DatasetConfig:
             raise ValueError(f"timeout: {self.timeout}; expected seconds above 0, at most {LONGEST:.0f}")
         if self.cache not in CACHES:
             raise ValueError(f"cache: unknown {self.cache!r}; choose from {', '.join(CACHES)}")
+        if not LEAST_CACHE <= self.cache_gb < math.inf:
+            raise ValueError(f"cache_gb: {self.cache_gb}; expected GB from {LEAST_CACHE:g}")
         if self.least_side is not None and not (type(self.least_side) is int and self.least_side >= 1):
             raise ValueError(f"least_side: {self.least_side!r}; expected an integer from 1, or null")
         if self.val_share is not None and not (type(self.val_share) in (int, float) and 0 < self.val_share < 1):

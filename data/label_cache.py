@@ -1,8 +1,7 @@
 """Labels that took long to read, kept as arrays in the user's cache for the next start.
 
 An entry is known by what it was read from, byte for byte or file by file, and by the code that read it, so it is never
-stale; what is damaged, or not as this code writes it, counts as missing. Nothing is written into a data set. The folder
-is $XDG_CACHE_HOME/bneck/labels, or ~/.cache/bneck/labels; it may be removed at any time.
+stale; what is damaged, or not as this code writes it, counts as missing. Nothing is written into a data set.
 """
 
 import hashlib
@@ -11,15 +10,14 @@ import os
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from data.bounded.content import hash_file, read_content
+from data.bounded.content import read_content
+from data.user_cache import find_folder, hash_code, remove_oldest
 
 logger = logging.getLogger(__name__)
 
@@ -27,16 +25,9 @@ MOST_BYTES = 2**31  # of all entries
 LEAST_BYTES = 2**22  # of labels that are worth an entry
 DIGEST = 32  # bytes of SHA-256, before the arrays
 SUFFIX = ".labels"
-CODE = Path(__file__).parent
-PACKAGES = ("msgspec", "numpy", "pillow")  # that labels are read by, too
+KIND = "labels"  # folder in the user's cache
 
 Arrays = dict[str, np.ndarray]
-
-
-def find_folder() -> Path:
-    """Return the folder of the entries, which may not be there."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "bneck" / "labels"
 
 
 def find_entry(kind: str, origin: str) -> Path:
@@ -46,16 +37,7 @@ def find_entry(kind: str, origin: str) -> Path:
         kind: of what it holds.
         origin: a hash of all that it is read from.
     """
-    return find_folder() / (hashlib.sha256(f"{kind} {origin} {hash_code()}".encode()).hexdigest() + SUFFIX)
-
-
-@cache
-def hash_code() -> str:
-    """Return a hash of the code that reads labels, and of the versions of the packages that it uses."""
-    digest = hashlib.sha256(" ".join(version(name) for name in PACKAGES).encode())
-    for path in sorted(CODE.rglob("*.py")):
-        digest.update(f"{path.relative_to(CODE)} {hash_file(path)}\n".encode())
-    return digest.hexdigest()
+    return find_folder(KIND) / (hashlib.sha256(f"{kind} {origin} {hash_code()}".encode()).hexdigest() + SUFFIX)
 
 
 def load_entry(path: Path) -> Arrays | None:
@@ -94,14 +76,3 @@ def save_entry(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         logger.info("labels are not kept for the next start: %s", error)
         with suppress(OSError):
             part.unlink(missing_ok=True)
-
-
-def remove_oldest(folder: Path, *, most: int) -> None:
-    """Remove the files in a folder that were not used for longest, until all hold at most so many bytes."""
-    files = sorted(((path, path.stat()) for path in folder.iterdir()), key=lambda row: row[1].st_mtime)
-    held = sum(stat.st_size for _, stat in files)
-    for path, stat in files:
-        if held <= most:
-            break
-        path.unlink(missing_ok=True)
-        held -= stat.st_size

@@ -156,6 +156,7 @@ class MaskFiles:
         names: N strings, good as the stems of files; to be unique.
         read: reads a mask, (H, W) uint8, class indices or IGNORE; raises a fault where it cannot, or the mask holds
             what is neither.
+        coding: tells apart two ways to read the same masks by the same code.
         color_coded: whether masks hold colours.
     """
 
@@ -165,6 +166,7 @@ class MaskFiles:
     masks: list[Path]
     names: list[str]
     read: Callable[[Path], np.ndarray]
+    coding: str = ""
     color_coded: bool = False
 
     def take(self, keep: Sequence[bool]) -> "MaskFiles":

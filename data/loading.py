@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from data.board import Board
 from data.cache import SHARED_MEMORY
 from data.config import PATIENCE
+from data.deferred import Change, change_images, mirror_boxes, mirror_masks
 from data.errors import InputError
 from data.readers import Reader as DataSet
 from data.transforms import DetectionItem, SegmentationItem
@@ -46,6 +47,16 @@ class DetectionBatch(NamedTuple):
     crowd: Tensor  # (N, G) bool
     image_ids: Tensor  # (N,) int64, in the data set's own files
     sizes: Tensor  # (N, 2) int64, height and width in pixels of the images before they were resized
+    mirrored: Tensor | None = None  # (N,) bool, which images are still to be mirrored, with their boxes
+    colors: Tensor | None = None  # (N, 3, 4) float32, how their colours are still to change, see `data.deferred`
+
+    def changed(self) -> "DetectionBatch":
+        """Return the batch with all changes done, on its device."""
+        if self.mirrored is None or self.colors is None:
+            return self
+        boxes = mirror_boxes(self.boxes, self.mirrored[:, None] & (self.labels >= 0), width=self.images.shape[-1])
+        images = change_images(self.images, self.mirrored, self.colors)
+        return self._replace(images=images, boxes=boxes, mirrored=None, colors=None)
 
 
 class SegmentationBatch(NamedTuple):
@@ -54,6 +65,15 @@ class SegmentationBatch(NamedTuple):
     images: Tensor  # (N, 3, H, W) uint8, or float32 where the resize does not round; channels last in memory
     masks: Tensor  # (N, h, w) uint8, class indices or IGNORE
     names: tuple[str, ...]  # N, of the samples
+    mirrored: Tensor | None = None  # (N,) bool, which images are still to be mirrored, with their masks
+    colors: Tensor | None = None  # (N, 3, 4) float32, how their colours are still to change, see `data.deferred`
+
+    def changed(self) -> "SegmentationBatch":
+        """Return the batch with all changes done, on its device."""
+        if self.mirrored is None or self.colors is None:
+            return self
+        images = change_images(self.images, self.mirrored, self.colors)
+        return self._replace(images=images, masks=mirror_masks(self.masks, self.mirrored), mirrored=None, colors=None)
 
 
 class Transformed(Dataset):
@@ -124,6 +144,15 @@ def stack_images(images: Sequence[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
 
 
+def stack_changes(changes: Sequence[Change | None]) -> tuple[Tensor, Tensor] | tuple[None, None]:
+    """Stack what is left to the device: which images are to be mirrored (N,), and their colours (N, 3, 4)."""
+    left = [change for change in changes if change is not None]
+    if not left:
+        return None, None
+    mirrored = torch.tensor([change.mirror for change in left])
+    return mirrored, torch.from_numpy(np.stack([change.color for change in left]))
+
+
 def count_slots(boxes: int) -> int:
     """Return how many boxes a batch has room for: 8, or a power of two, so that few shapes of batches come up."""
     return max(LEAST_SLOTS, 1 << (boxes - 1).bit_length())
@@ -141,14 +170,16 @@ def collate_detection(items: Sequence[DetectionItem]) -> DetectionBatch:
         labels[row, :count] = torch.from_numpy(item.labels)
         crowd[row, :count] = torch.from_numpy(item.crowd)
     image_ids, sizes = torch.tensor([item.image_id for item in items]), torch.tensor([item.size for item in items])
-    return DetectionBatch(stack_images([item.image for item in items]), boxes, labels, crowd, image_ids, sizes)
+    images, changes = stack_images([item.image for item in items]), stack_changes([item.change for item in items])
+    return DetectionBatch(images, boxes, labels, crowd, image_ids, sizes, *changes)
 
 
 def collate_segmentation(items: Sequence[SegmentationItem]) -> SegmentationBatch:
     """Stack images and masks of one size."""
     masks = torch.from_numpy(np.stack([item.mask for item in items]))
     names = tuple(item.name for item in items)
-    return SegmentationBatch(stack_images([item.image for item in items]), masks, names)
+    images, changes = stack_images([item.image for item in items]), stack_changes([item.change for item in items])
+    return SegmentationBatch(images, masks, names, *changes)
 
 
 def build_loader(

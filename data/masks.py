@@ -15,7 +15,7 @@ from data.images import load_image
 from data.inventory import hash_content
 from data.labels import MaskFiles
 from data.mask_checks import check_pairs
-from data.readers import Tally
+from data.readers import Cache, Tally
 from data.reading import map_files
 from data.samples import IGNORE, SegmentationSample, space_evenly
 from data.sizes import MOST_PIXELS
@@ -48,9 +48,10 @@ class MaskDataset:
         self.image_paths = np.array([str(path) for path in files.images], dtype=str)
         self.mask_paths = np.array([str(path) for path in files.masks], dtype=str)
         self.names = np.array(files.names, dtype=str)
-        self._reads, self._splits = [files.read], np.zeros(len(self.image_paths), dtype=np.int64)  # image -> its read
+        self._reads, self._codings = [files.read], [files.coding]
+        self._splits = np.zeros(len(self.image_paths), dtype=np.int64)  # image -> its read and coding
         self._most_pixels = most_pixels
-        self._cache: PixelCache | None = None
+        self._cache: Cache | None = None
 
     def __len__(self) -> int:
         return len(self.image_paths)
@@ -62,7 +63,7 @@ class MaskDataset:
             InputError: if a file is truncated, or the mask holds what is neither a class nor ignored.
         """
         index = range(len(self))[index]
-        image, mask = self.read_pixels(index) if self._cache is None else self._cache.get(index, self.read_pixels)
+        image, mask = self.read_pixels(index) if self._cache is None else self._cache.get(index, self)
         return self.make_sample(index, image, mask)
 
     def read_pixels(self, index: int) -> tuple[np.ndarray, np.ndarray]:
@@ -75,6 +76,11 @@ class MaskDataset:
     def read_mask(self, index: int) -> np.ndarray:
         """Read the mask (H, W) uint8, class indices or IGNORE."""
         return self._reads[self._splits[index]](Path(self.mask_paths[index]))
+
+    def pixel_origin(self, index: int) -> tuple[list[Path], str]:
+        """Return the files that image and mask are read from, and what else decides their pixels."""
+        files = [Path(self.image_paths[index]), Path(self.mask_paths[index])]
+        return files, f"{self._upright[index]} {self._codings[self._splits[index]]}"
 
     def make_sample(self, index: int, image: np.ndarray, mask: np.ndarray) -> SegmentationSample:
         """Return the sample of these pixels."""
@@ -133,11 +139,12 @@ class MaskDataset:
         whole.pixel_sizes = np.concatenate([reader.pixel_sizes for reader in readers])
         whole._upright = np.concatenate([reader._upright for reader in readers])
         whole._reads = [read for reader in readers for read in reader._reads]
+        whole._codings = [coding for reader in readers for coding in reader._codings]
         whole._splits = np.repeat(np.arange(len(readers)), [len(reader) for reader in readers])
         return whole
 
-    def cached(self) -> Self:
-        """Return a reader of the same samples that keeps their pixels once read."""
+    def cached(self, cache: Cache | None = None) -> Self:
+        """Return a reader of the same samples that keeps their pixels once read, by default in memory."""
         other = copy(self)
-        other._cache = PixelCache(self.pixel_sizes, self.channels)
+        other._cache = cache or PixelCache(self.pixel_sizes, self.channels)
         return other

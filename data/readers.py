@@ -31,6 +31,13 @@ class Tally:
     complete: bool
 
 
+class Cache(Protocol):
+    """Keeps the pixels of a reader's samples."""
+
+    def get(self, index: int, reader: "Reader") -> list[np.ndarray]:
+        """Return the arrays of one sample, which cannot be written to; the reader gives them the first time."""
+
+
 class Reader(Protocol):
     """N images with their labels."""
 
@@ -60,8 +67,11 @@ class Reader(Protocol):
     def subset(self, indices: Sequence[int]) -> Self:
         """Return a reader of these images alone, in this order, which keeps no pixels."""
 
-    def cached(self) -> Self:
-        """Return a reader of the same samples that keeps their pixels once read, see `data.cache`."""
+    def pixel_origin(self, index: int) -> tuple[list[Path], str]:
+        """Return the files that these arrays are read from, and what else decides them."""
+
+    def cached(self, cache: "Cache | None" = None) -> Self:
+        """Return a reader of the same samples that keeps their pixels once read, by default in memory."""
 
     def tally(self) -> Tally:
         """Count the labels of each class."""

@@ -17,6 +17,7 @@ import numpy as np
 
 from data.colors import ColorChange
 from data.crops import ScaledCrop, SSDRandomCrop
+from data.deferred import Change, DrawnColors, DrawnMirror
 from data.resizing import resize_image
 from data.samples import IGNORE, DetectionSample, SegmentationSample
 from data.sizes import Size
@@ -33,6 +34,7 @@ class DetectionItem(NamedTuple):
     crowd: np.ndarray  # (G,) bool
     image_id: int  # in the data set's own files
     size: Size  # (height, width) of the sample's image in pixels
+    change: Change | None = None  # that is left to the device
 
 
 class SegmentationItem(NamedTuple):
@@ -41,6 +43,7 @@ class SegmentationItem(NamedTuple):
     image: np.ndarray  # (H, W, 3), RGB, 0 to 255: uint8, or float32 where the resize does not round
     mask: np.ndarray  # (H, W) uint8 in training; (h, w), at the label's own size, in evaluation
     name: str  # of the sample
+    change: Change | None = None  # that is left to the device
 
 
 class RuleResize(A.Resize):
@@ -56,9 +59,24 @@ class RuleResize(A.Resize):
         return image if image.dtype == np.uint8 else np.rint(image).astype(np.uint8)
 
 
-def photometric(probability: float) -> ColorChange:
-    """Return a random change of brightness, contrast, saturation (by up to 30 %) and hue."""
-    return ColorChange((0.7, 1.3), 0.03, p=probability)
+class Photometric:
+    """The last random steps of a pipeline: mirror half of the images; change brightness, contrast, saturation and hue.
+
+    Args:
+        color: probability of a change of colours: of the first three by up to 30 % each, of the hue by .03 turns.
+        deferred: whether both are drawn alone, and left to the device.
+    """
+
+    def __init__(self, color: float, *, deferred: bool) -> None:
+        amounts: Any = {"scale": (0.7, 1.3), "hue": 0.03, "p": color}
+        self.mirror = DrawnMirror(p=0.5) if deferred else A.HorizontalFlip(p=0.5)
+        self.color = DrawnColors(**amounts) if deferred else ColorChange(**amounts)
+
+    def take_change(self) -> Change | None:
+        """Return what was drawn for the last sample and is left to the device."""
+        if isinstance(self.mirror, DrawnMirror) and isinstance(self.color, DrawnColors):
+            return Change(self.mirror.drawn, self.color.drawn)
+        return None
 
 
 class DetectionTransform:
@@ -69,11 +87,14 @@ class DetectionTransform:
         crop: probability of a crop.
         color: probability of a change of colours.
         rule: of the resize, key of `data.resizing.RESIZES`.
+        deferred: whether images are mirrored and change colours later, on the device.
     """
 
-    def __init__(self, size: Size, *, crop: float = 1.0, color: float = 0.5, rule: str = "area") -> None:
-        resize = RuleResize(*size, rule=rule)
-        steps = (SSDRandomCrop(p=crop), A.HorizontalFlip(p=0.5), resize, photometric(color))
+    def __init__(
+        self, size: Size, *, crop: float = 1.0, color: float = 0.5, rule: str = "area", deferred: bool = False
+    ) -> None:
+        self.last = Photometric(color, deferred=deferred)
+        steps = (SSDRandomCrop(p=crop), self.last.mirror, RuleResize(*size, rule=rule), self.last.color)
         boxes = A.BboxParams(format="pascal_voc", label_fields=["kept", "crowd"], clip=True, filter_invalid_bboxes=True)
         self.pipeline = A.Compose(steps, bbox_params=boxes)
 
@@ -86,8 +107,8 @@ class DetectionTransform:
         kept = np.asarray(out["kept"], dtype=np.int64)
         visible = (boxes[:, 2:] - boxes[:, :2] >= MIN_SIDE).all(axis=1)
         kept = kept[visible]
-        labels, crowd = sample.labels[kept], sample.crowd[kept]
-        return DetectionItem(out["image"], boxes[visible], labels, crowd, sample.image_id, sample.size)
+        labels, crowd, change = sample.labels[kept], sample.crowd[kept], self.last.take_change()
+        return DetectionItem(out["image"], boxes[visible], labels, crowd, sample.image_id, sample.size, change)
 
 
 class SegmentationTransform:
@@ -98,24 +119,32 @@ class SegmentationTransform:
         scales: of the random resize before the crop, as factors.
         color: probability of a change of colours.
         rare_crops: probability of a crop around a pixel of a class drawn evenly from those in the image.
+        deferred: whether images are mirrored and change colours later, on the device.
 
     Raises:
         ValueError: if the scales are no range above 0, or rare_crops is no probability.
     """
 
     def __init__(
-        self, size: Size, *, scales: Sequence[float] = (0.5, 2.0), color: float = 0.5, rare_crops: float = 0.0
+        self,
+        size: Size,
+        *,
+        scales: Sequence[float] = (0.5, 2.0),
+        color: float = 0.5,
+        rare_crops: float = 0.0,
+        deferred: bool = False,
     ) -> None:
         if not 0 <= rare_crops <= 1:
             raise ValueError(f"augmentation.rare_crops: {rare_crops!r}; expected 0 to 1")
         if not (len(scales) == 2 and 0 < scales[0] <= scales[1] < math.inf):
             raise ValueError(f"augmentation.scales: {list(scales)}; expected two factors above 0, the lowest first")
         low, high = scales
+        self.last = Photometric(color, deferred=deferred)
         steps = (
             ScaledCrop(*size, scales=(low, high), rare=rare_crops),
             A.PadIfNeeded(*size, position="random", fill=127, fill_mask=IGNORE),
-            A.HorizontalFlip(p=0.5),
-            photometric(color),
+            self.last.mirror,
+            self.last.color,
         )
         self.pipeline = A.Compose(steps)
 
@@ -123,7 +152,7 @@ class SegmentationTransform:
         """Transform one sample; the same seed does the same."""
         self.pipeline.set_random_state(np.random.default_rng(seed), random.Random(seed))
         out = self.pipeline(image=sample.image, mask=sample.mask)
-        return SegmentationItem(out["image"], out["mask"], sample.name)
+        return SegmentationItem(out["image"], out["mask"], sample.name, self.last.take_change())
 
 
 class DetectionResize:

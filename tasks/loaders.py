@@ -39,9 +39,23 @@ def open_split(
 
 
 def build_train_loader(
-    reader: "Reader", recipe: Recipe, dataset: DatasetConfig, *, seed: int, augmented: bool = True
+    reader: "Reader",
+    recipe: Recipe,
+    dataset: DatasetConfig,
+    *,
+    seed: int,
+    augmented: bool = True,
+    deferred: bool = False,
 ) -> DataLoader:
-    """Return the loader of shuffled training batches, augmented unless a few images are to be overfitted.
+    """Return the loader of shuffled training batches.
+
+    Args:
+        reader: of the images.
+        recipe: of the network.
+        dataset: how they are loaded.
+        seed: of their order and of what is random in them.
+        augmented: whether they are changed at random; not so where a few are to be overfitted.
+        deferred: whether a part of these changes is left to the device, see `data.deferred`.
 
     Raises:
         InputError: if images are decoded smaller than the network's input.
@@ -50,7 +64,10 @@ def build_train_loader(
     if least is not None and least < max(size):
         raise InputError(f"dataset.least_side: {least}; expected at least {max(size)}, the network's input")
     rule = recipe.preprocessing.resize
-    transform = parts.augment(recipe.own, size=size, rule=rule) if augmented else parts.resize_whole(size, rule=rule)
+    if augmented:
+        transform = parts.augment(recipe.own, size=size, rule=rule, deferred=deferred)
+    else:
+        transform = parts.resize_whole(size, rule=rule)
     return build_loader(
         Transformed(reader, transform, seed=seed),
         collate=parts.collate,

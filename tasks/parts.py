@@ -121,8 +121,8 @@ class Parts(Protocol):
     ) -> "Reader":
         """Open a split of a data set that the task learns from."""
 
-    def augment(self, options: Options, *, size: "Size", rule: str) -> "Transform":
-        """Return what happens to training samples before they enter a network of this size."""
+    def augment(self, options: Options, *, size: "Size", rule: str, deferred: bool) -> "Transform":
+        """Return what happens to training samples before they enter a network of this size; see `data.deferred`."""
 
     def resize(self, size: "Size | int | None", *, rule: str) -> "Transform":
         """Return what happens to samples before they are evaluated."""

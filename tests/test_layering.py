@@ -203,6 +203,7 @@ PLACES = {  # that write files in other ways, and why
     "tasks/train/saving.py": "logs, which grow",
     "tasks/detection/results.py": "complete after every image",
     "data/streams/videos.py": "complete after every image",
+    "data/disk_cache.py": "a cache, known by its own hash: it need not have reached the disk",
     "data/label_cache.py": "a cache, known by its own hash: it need not have reached the disk",
     "data/synthetic/writing.py": "a folder that takes its place as a whole",
     **dict.fromkeys(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gpu import runs, steps
+from benchmarks.gpu import inputs, runs, steps
 from benchmarks.gpu.scale import SCALES, Scale
 
 STAGES: dict[str, Callable[[str, Scale, Path], dict[str, Any]]] = {
@@ -21,6 +21,7 @@ STAGES: dict[str, Callable[[str, Scale, Path], dict[str, Any]]] = {
         task, folder / "data", scale, graph=False, out=folder / f"launched_{task}"
     ),
     "torchvision": lambda task, scale, folder: runs.time_theirs(task, folder / "data", scale),
+    "inputs": lambda task, scale, folder: inputs.measure(task, folder / "data", scale),
 }
 
 

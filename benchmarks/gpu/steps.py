@@ -19,6 +19,7 @@ from benchmarks.gpu.scale import Scale
 from tasks.loaders import open_split
 from tasks.train.callbacks import AveragedWeights
 from tasks.train.cuda_graph import Recording
+from tasks.train.prefetch import move
 from tasks.train.preparation import Start, build_loader, build_module
 from tasks.train.replays import WARM_UP
 from tasks.train.static_step import StaticStep
@@ -83,8 +84,7 @@ def load_batches(task: str, data: Path, scale: Scale) -> "list[Batch]":
     reader = open_split(config.recipe.task, config.dataset, "train")
     batches: list[Batch] = []
     for batch in islice(build_loader(reader, config), scale.steps):
-        moved = (value.to(scale.device) if isinstance(value, Tensor) else value for value in batch)
-        batches.append(type(batch)._make(moved))
+        batches.append(move(batch, torch.device(scale.device)))
     return batches
 
 

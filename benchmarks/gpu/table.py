@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from benchmarks.gpu.inputs import WAYS
 from benchmarks.gpu.scale import TASKS, Scale
 
 Numbers = Mapping[str, Any]  # of one task, by stage
@@ -14,6 +15,10 @@ def _rate(stage: str) -> Callable[[Numbers], float]:
 
 def _step(way: str, name: str, precision: str = "bf16-mixed") -> Callable[[Numbers], float]:
     return lambda found: found["steps"][f"{way}, {precision}"][name]
+
+
+def _input(name: str) -> Callable[[Numbers], float]:
+    return lambda found: found["inputs"][name]
 
 
 def _busy(way: str, *, batch: int) -> Callable[[Numbers], float]:
@@ -39,6 +44,12 @@ def list_rows(batch: int) -> list[tuple[str, str, Callable[[Numbers], float]]]:
             (f"card busy in tasks.train, {way}, %", ".0f", _busy(way, batch=batch)),
             (f"peak memory, {way}, MiB", ".0f", _step(way, "peak memory, MiB")),
         ]
+    for way in WAYS:
+        rows.append((f"images/s, loading alone, second epoch, {way}", ".0f", _input(f"images a second, {way}")))
+    for way in ("decoding, CPU", "decoding, GPU"):
+        rows.append((f"images/s, {way}", ".0f", _input(f"images a second, {way}")))
+    for name in ("copying", "changing"):
+        rows.append((f"ms a batch, {name}", ".2f", _input(f"ms a batch, {name}")))
     for precision in ("32-true", "bf16-mixed"):
         for way in ("replayed", "launched again"):
             name = f"largest difference of losses, {way}, {precision}"

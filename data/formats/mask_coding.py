@@ -1,5 +1,6 @@
 """What the pixels of a mask stand for: values or colours -> class indices."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -48,6 +49,10 @@ class MaskCoding:
         self._table[keys] = [self.classes.names.index(name) for name in found.names]
         if ignored is not None:
             self._table[pack(ignored) if isinstance(ignored, tuple) else ignored] = IGNORE
+
+    def hash_table(self) -> str:
+        """Return a hash of what decides which index a pixel gets."""
+        return f"{self.color_coded} {hashlib.sha256(self._table.data).hexdigest()}"
 
     def read(self, path: Path) -> np.ndarray:
         """Read a mask.

@@ -58,7 +58,16 @@ def read_masks(
         root, masks, names=names, palette=palette, ignore=ignore, classes=classes, most_pixels=most_pixels
     )
     stems = [name_stem(path, folder).replace("/", "_") for path in images]
-    return MaskFiles(folder, coding.classes, images, masks, stems, coding.read, color_coded=coding.color_coded)
+    return MaskFiles(
+        folder,
+        coding.classes,
+        images,
+        masks,
+        stems,
+        coding.read,
+        coding=coding.hash_table(),
+        color_coded=coding.color_coded,
+    )
 
 
 def find_pairs(root: Path, part: Part) -> tuple[Path, list[tuple[Path, Path]]]:

@@ -65,6 +65,7 @@ class DetectionModule(L.LightningModule):
         """Return the loss of a batch, and what of it is logged, by name."""
         if self.loss is None:
             raise ValueError("no loss given: this module only evaluates")
+        batch = batch.changed()
         features = self.model.backbone(self.model.prepare(batch.images))
         raw = self.model.head(features)
         with torch.autocast(self.device.type, enabled=False):

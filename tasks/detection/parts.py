@@ -59,9 +59,10 @@ evaluate = DetectionEvaluation
 assemble = BoxAssembly
 
 
-def augment(options: DetectionOptions, *, size: Size, rule: str) -> DetectionTransform:
+def augment(options: DetectionOptions, *, size: Size, rule: str, deferred: bool) -> DetectionTransform:
     """Return what happens to a training sample before it enters a network of this input size."""
-    return DetectionTransform(size, crop=options.augmentation.crop, color=options.augmentation.color, rule=rule)
+    settings = options.augmentation
+    return DetectionTransform(size, crop=settings.crop, color=settings.color, rule=rule, deferred=deferred)
 
 
 def build_module(

@@ -32,6 +32,7 @@ FREE = (  # options that may differ: they change where things are and what is se
     "dataset.workers",
     "dataset.timeout",
     "dataset.cache",
+    "dataset.cache_gb",
     "trainer.progress_bar",
     "trainer.save_every",
     "logger",

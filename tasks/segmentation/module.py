@@ -68,6 +68,7 @@ class SegmentationModule(L.LightningModule):
 
     def training_step(self, batch: SegmentationBatch, batch_idx: int) -> dict[str, Tensor]:
         """Return the loss of a batch, and what of it is logged, by name."""
+        batch = batch.changed()
         masks = batch.masks.long()
         x = self.model.prepare(batch.images)
         features = self.model.backbone(x)

@@ -56,10 +56,12 @@ collate = collate_segmentation
 evaluate = SegmentationEvaluation
 
 
-def augment(options: SegmentationOptions, *, size: Size, rule: str) -> SegmentationTransform:
+def augment(options: SegmentationOptions, *, size: Size, rule: str, deferred: bool) -> SegmentationTransform:
     """Return what happens to a training sample before it enters a network as a crop of this size."""
     settings = options.augmentation
-    return SegmentationTransform(size, scales=settings.scales, color=settings.color, rare_crops=settings.rare_crops)
+    return SegmentationTransform(
+        size, scales=settings.scales, color=settings.color, rare_crops=settings.rare_crops, deferred=deferred
+    )
 
 
 def follow_data(description: Description, reader: MaskReader) -> Arch:

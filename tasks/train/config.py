@@ -12,6 +12,7 @@ from tasks.optimization import OPTIMIZERS, Optimization
 from tasks.parsing import hidden, spread
 from tasks.recipe import Recipe
 
+AUGMENTERS = ("auto", "loader", "device")
 CHECKS = ("fast", "deep")
 FINDABLE = ("lr", "batch_size")
 QUANTIZATIONS = ("int8",)
@@ -63,6 +64,7 @@ class TrainerOptions:
     ema_decay: float = 0.998
     compile: bool = False
     graph: bool = True
+    augment: str = "auto"
     early_stopping: int | None = None
     progress_bar: bool = True
     log_images: int = 0
@@ -76,6 +78,8 @@ class TrainerOptions:
         for name in ("early_stopping", "log_images"):
             if (getattr(self, name) or 0) < 0:
                 raise ValueError(f"{name}: {getattr(self, name)}; expected an integer from 0")
+        if self.augment not in AUGMENTERS:
+            raise ValueError(f"augment: unknown {self.augment!r}; choose from {', '.join(AUGMENTERS)}")
         if not INTERVAL.fullmatch(self.save_every):
             raise ValueError(f"save_every: {self.save_every!r}; expected minutes or steps, such as 10min or 500steps")
 

@@ -24,9 +24,9 @@ from torch.utils.data import DataLoader
 from data.errors import InputError
 from tasks.drawing.figures import ACCENT, new_figure, save_figure, style_axes
 from tasks.files import write_json
-from tasks.loaders import build_train_loader
 from tasks.train.config import TrainConfig
 from tasks.train.memory import limit_memory
+from tasks.train.preparation import build_loader
 from tasks.train.summary import task_command
 from tasks.train.trainers import choose_precision
 from tasks.trainer import make_trainer
@@ -110,7 +110,7 @@ def find_rate(trainer: L.Trainer, module: "Module", *, reader: "Reader", config:
         return given
 
     module.training_step = remember  # type: ignore[method-assign]
-    loader = build_train_loader(reader, config.recipe, config.dataset, seed=config.seed)
+    loader = build_loader(reader, config)
     with hide_bar():
         finder = Tuner(trainer).lr_find(module, loader, min_lr=low, max_lr=high, num_training=STEPS, update_attr=False)
     rates = np.array(finder.results["lr"])  # type: ignore[union-attr]
@@ -176,7 +176,7 @@ class Batches(L.LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         """Return the loader of this size."""
         recipe = replace(self.config.recipe, batch_size=self.batch_size)
-        return build_train_loader(self.reader, recipe, self.config.dataset, seed=self.config.seed)
+        return build_loader(self.reader, replace(self.config, recipe=recipe))
 
     def val_dataloader(self) -> list[DataLoader]:
         """Return none: nothing is evaluated, though the module could."""

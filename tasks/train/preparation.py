@@ -10,7 +10,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from data.cache import cache_readers
-from data.config import DatasetConfig
+from data.config import GB, DatasetConfig
+from data.disk_cache import keep_on_disk
 from data.errors import InputError
 from data.findings import once, refuse
 from data.joining import check_apart
@@ -25,6 +26,7 @@ from tasks.train.freezing import freeze_model
 from tasks.train.resuming import check_task
 from tasks.train.rounding import choose_rounding
 from tasks.train.teachers import load_teacher
+from tasks.train.trainers import augments_on_device
 
 if TYPE_CHECKING:
     from tasks.parts import Module, Reader
@@ -56,12 +58,21 @@ def open_data(config: TrainConfig) -> "tuple[Reader, Reader]":
         logger.warning("only %d images to evaluate on: each of them moves the metric", len(val_reader))
     if dataset.cache == "memory":
         reader, val_reader = cache_readers([reader, val_reader])
+    elif dataset.cache == "disk":
+        reader, val_reader = keep_on_disk([reader, val_reader], most=int(dataset.cache_gb * GB))
     return reader, val_reader
 
 
 def build_loader(reader: "Reader", config: TrainConfig) -> DataLoader:
     """Return the loader of training batches, augmented unless a few images are to be overfitted."""
-    return build_train_loader(reader, config.recipe, config.dataset, seed=config.seed, augmented=config.overfit is None)
+    return build_train_loader(
+        reader,
+        config.recipe,
+        config.dataset,
+        seed=config.seed,
+        augmented=config.overfit is None,
+        deferred=augments_on_device(config.trainer),
+    )
 
 
 def announce_synthetic(dataset: DatasetConfig) -> None:

@@ -7,12 +7,16 @@ from lightning.pytorch.loops.fetchers import _DataFetcher
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 
 from tasks.cli.failures import Stopped
+from tasks.train.prefetch import Prefetched
 from tasks.train.replays import Replays
 
 if TYPE_CHECKING:
     import lightning as L
 
     from tasks.train.saving import KeepLast
+
+
+AHEAD = ("cuda",)  # kinds of devices that batches are copied to ahead of their steps
 
 
 class Steps(_TrainingEpochLoop):
@@ -30,13 +34,22 @@ class Steps(_TrainingEpochLoop):
         super().__init__(trainer)
         self.keeper = keeper
 
+    def on_run_start(self, data_fetcher: _DataFetcher) -> None:
+        """Begin an epoch."""
+        super().on_run_start(data_fetcher)
+        device, batches = self.trainer.strategy.root_device, data_fetcher.iterator
+        if device.type in AHEAD and batches is not None and not isinstance(batches, Prefetched):
+            data_fetcher.iterator = Prefetched(batches, device)
+
     def advance(self, data_fetcher: _DataFetcher) -> None:
         """Do a step; none where a run goes on that was cut between its epoch's last step and the evaluation."""
         self.val_loop.restarting = False  # an evaluation is never gone on with, but begun anew
         if self.restarting and self._num_ready_batches_reached():
             self.val_loop.batch_progress.total.reset()  # of the one that was cut
-        else:
-            super().advance(data_fetcher)
+            return
+        super().advance(data_fetcher)
+        if isinstance(data_fetcher.iterator, Prefetched) and not self.batch_progress.is_last_batch:
+            data_fetcher.iterator.fetch()
 
     def on_advance_end(self, data_fetcher: _DataFetcher) -> None:
         """Evaluate where it is time to, and have the run saved before that or between two steps."""

@@ -6,12 +6,12 @@ import lightning as L
 import torch
 from torch.utils.data import DataLoader
 
-from tasks.hardware import check_accelerator
+from tasks.hardware import check_accelerator, choose_device
 from tasks.models.description import Description
 from tasks.runs.folder import CHECKPOINTS, LAST
 from tasks.train.callbacks import AveragedWeights, Checkpoints, Describe, FreezeBatchNorm, HoldTeacher, StopEarly
 from tasks.train.checkpoint_io import SealedCheckpoints
-from tasks.train.config import TrainConfig
+from tasks.train.config import TrainConfig, TrainerOptions
 from tasks.train.finite import Finite
 from tasks.train.loggers import build_loggers, check_installed, log_configuration
 from tasks.train.pictures import LogImages
@@ -105,6 +105,13 @@ def build_callbacks(config: TrainConfig, checkpoints: Path, *, description: Desc
         patience = settings.early_stopping or settings.max_epochs
         callbacks.append(StopEarly(metric, patience=patience, threshold=stop_at))
     return callbacks
+
+
+def augments_on_device(settings: TrainerOptions) -> bool:
+    """Tell whether images are mirrored and change colours on the device; "auto": on a GPU, not elsewhere."""
+    if settings.augment != "auto":
+        return settings.augment == "device"
+    return choose_device(settings.accelerator).type == "cuda"
 
 
 def choose_precision(precision: str, accelerator: str) -> str:

@@ -15,8 +15,8 @@ def test_a_configuration_is_checked_without_the_slow_imports():
 
 
 def test_an_unknown_cache_is_refused():
-    with pytest.raises(ValueError, match=r"cache: unknown 'disk'; choose from none, memory"):
-        DatasetConfig("coco", "", "train", "val", cache="disk")
+    with pytest.raises(ValueError, match=r"cache: unknown 'tape'; choose from none, memory, disk"):
+        DatasetConfig("coco", "", "train", "val", cache="tape")
 
 
 def test_a_role_is_described_by_its_splits_and_its_share():

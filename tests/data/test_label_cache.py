@@ -10,8 +10,9 @@ from data import label_cache
 from data.findings import Finding
 from data.formats import coco
 from data.formats.coco import read_coco
-from data.label_cache import find_folder, load_entry, remove_oldest, save_entry
+from data.label_cache import KIND, load_entry, save_entry
 from data.splits import Part
+from data.user_cache import find_folder
 from tests.support.coco_files import content, write
 
 
@@ -20,7 +21,7 @@ def cache(tmp_path, monkeypatch):
     """Keep labels of any size, in a folder of the test's own, which is returned."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(coco, "LEAST_BYTES", 1)
-    return find_folder()
+    return find_folder(KIND)
 
 
 @pytest.fixture
@@ -197,14 +198,6 @@ def test_two_that_write_one_entry_at_once_leave_a_whole_one(tmp_path, cache):
         thread.join()
     assert [entry.name for entry in entries(cache)] == ["one.labels"]
     assert load_entry(path)["a"].tolist() == arrays["a"].tolist()
-
-
-def test_what_was_not_used_for_longest_makes_room(tmp_path):
-    for age, name in enumerate(("new", "middle", "old")):
-        (tmp_path / name).write_bytes(b"x" * 10)
-        os.utime(tmp_path / name, (1000 - age, 1000 - age))
-    remove_oldest(tmp_path, most=20)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["middle", "new"]
 
 
 def test_an_entry_larger_than_all_may_be_is_not_kept(tmp_path, cache, monkeypatch):

@@ -54,12 +54,13 @@ WRONG = {
         "dataset.workers=many",
         "optimizer.momentum=true",
         "trainer.max_epochs=none",
+        "trainer.augment=gpu",
         "distill.temperature=0",
     ),
     "evaluate": ("checkpoint=x batch_size=0", "checkpoint=x threshold.rule=best", "checkpoint=x scales=[big]"),
     "predict": ("checkpoint=x source=x every=0", "checkpoint=x source=x tile=16"),
     "benchmark": ("repeats=0", "task=lraspp loss.dice=-1"),
-    "doctor": ("decode=7", "dataset.cache=disk"),
+    "doctor": ("decode=7", "dataset.cache=tape"),
     "demo": ("checkpoint=x port=www",),
 }
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from data.bounded.content import hash_file
 from data.errors import InputError
+from data.user_cache import find_folder
 from tasks.files import write_bytes
 
 VERSION = "1.30.0"
@@ -58,8 +59,7 @@ def find_here(folder: Path | None = None) -> Path | None:
 
 def find_cache() -> Path:
     """Return the folder that npm's files are kept in."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "bneck" / f"onnxruntime-web-{VERSION}"
+    return find_folder(f"onnxruntime-web-{VERSION}")
 
 
 def find_files(folder: Path, option: str) -> Path:

@@ -19,6 +19,7 @@ from benchmarks.gpu.table import render
 
 SMALL = SCALES["cpu"]
 STEP = {"ms a step": 20.0, "ms of kernels a step": 16.0, "launches a step": 9.0, "peak memory, MiB": 5.0}
+INPUTS = {"images a second, decoding, GPU": 40.0, "ms a batch, copying": 0.5}
 WAYS = ("launched", "launched again", "replayed")
 
 
@@ -31,6 +32,8 @@ def test_every_stage_gives_its_numbers(task: str, tmp_path: Path) -> None:
         run_stage(name, task, "cpu", str(tmp_path))
     found = {name: json.loads((tmp_path / f"{name}_{task}.json").read_text()) for name in STAGES}
     assert all(found[name]["images a second"] > 0 for name in ("replayed", "launched", "torchvision"))
+    assert len(found["inputs"]) == 8
+    assert all(number > 0 for number in found["inputs"].values())
     assert set(found["steps"]) == {f"{way}, {bits}" for way in WAYS[:2] for bits in ("32-true", "bf16-mixed")}
     assert found["steps"]["launched again, 32-true"]["difference"] == 0
 
@@ -56,10 +59,14 @@ def test_a_stage_that_fails_is_noted_and_the_others_go_on(
 
 def test_the_table_has_a_dash_where_nothing_was_measured() -> None:
     steps = {f"{way}, {bits}": {**STEP, "difference": 1e-5} for way in WAYS for bits in ("32-true", "bf16-mixed")}
-    lines = render({"lraspp": {"steps": steps, "replayed": {"images a second": 100.0}}}, SMALL).splitlines()
+    lines = render(
+        {"lraspp": {"steps": steps, "replayed": {"images a second": 100.0}}, "ssdlite": {"inputs": INPUTS}}, SMALL
+    ).splitlines()
     assert lines[0] == "| | ssdlite, 64 x 64, batch 2 | lraspp, 64 x 96, batch 2 |"
     assert "| images/s, tasks.train, replayed | - | 100 |" in lines
     assert "| card busy in tasks.train, replayed, % | - | 80 |" in lines  # 50 steps a second of 16 ms each
+    assert "| images/s, decoding, GPU | 40 | - |" in lines
+    assert "| ms a batch, copying | 0.50 | - |" in lines
     assert "| largest difference of losses, replayed, 32-true | - | 1.0e-05 |" in lines
 
 

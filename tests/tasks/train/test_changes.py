@@ -286,9 +286,13 @@ def test_other_code_or_versions_are_refused(copy: Callable[[str], Cut], monkeypa
 
 
 @pytest.mark.slow
-def test_what_changes_no_number_may_change(copy: Callable[[str], Cut]) -> None:
+def test_what_changes_no_number_may_change(
+    copy: Callable[[str], Cut], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cut = copy("ssdlite")
-    cut.set(**{"dataset.workers": 1, "dataset.timeout": 60, "logger": "none", "dataset.cache": "memory"})
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    cut.set(**{"dataset.workers": 1, "dataset.timeout": 60, "dataset.cache": "disk", "dataset.cache_gb": 1})
+    cut.set(logger="none")
     assert cut.resume()[0] is not None
 
 

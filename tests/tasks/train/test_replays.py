@@ -25,7 +25,11 @@ from tests.support.synchronization import no_synchronization
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
 TASKS = ("ssdlite", "lraspp")
-SCENES = ("dataset.scenes={train: 15, val: 4}", "lr=0.001")  # five steps an epoch; rounding does not grow
+SCENES = (  # five steps an epoch; rounding does not grow
+    "dataset.scenes={train: 15, val: 4}",
+    "lr=0.001",
+    "trainer.augment=device",
+)
 
 
 class Trace(TorchDispatchMode):

@@ -50,6 +50,7 @@ def cut(config: Any, *, saves: int) -> None:
     ("task", "options"),
     [
         ("raspp", ("dataset.workers=2", "dataset.scenes={train: 9, val: 4}")),
+        ("ssdlite", ("dataset.workers=1", "dataset.scenes={train: 9, val: 4}", "trainer.augment=device")),
         (
             "ssdlite",
             ("dataset.workers=null", "trainer.accumulate_grad_batches=2", "dataset.scenes={train: 12, val: 4}"),
