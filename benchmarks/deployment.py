@@ -112,7 +112,7 @@ def learn_all(checkpoint: Path, work: Path, options: Sequence[str]) -> None:
     rows = [
         export_one(kind.name, "int8", learnt / "model.safetensors", work / "of_learnt", own)
         for kind in FORMATS.values()
-        if kind.learnt
+        if "int8" in kind.precisions
     ]
     metric = evaluate(learnt / "model.safetensors", work / "learnt_evaluated", own)
     notes["learnt"] = {"options": list(options), "checkpoint": metric, "rows": rows}

@@ -1,7 +1,6 @@
 """One export: a checkpoint in one format or several, each in a folder with what explains and proves it."""
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,7 +54,7 @@ def export(config: ExportConfig) -> list[Path]:
         kind.code  # noqa: B018  # a package that is missing is said before anything slow
     runtime = find_runtime(config.web.runtime) if config.page else None
     subject = load_subject(config)
-    check_learnt(subject.model, config.formats, config.precision)
+    check_learnt(subject.model, config.precision)
     orders = list_orders(config, subject)
     if config.targets:
         check_targets(config, subject, orders[0].settings)
@@ -75,23 +74,14 @@ def export(config: ExportConfig) -> list[Path]:
     return written
 
 
-def check_learnt(network: nn.Module, formats: Sequence[Format], precision: Precision) -> None:
-    """Check that what a network learnt by `quantize=int8` is to be written in integers, where there is a place for it.
+def check_learnt(network: nn.Module, precision: Precision) -> None:
+    """Check that what a network learnt by `quantize=int8` is to be written in integers.
 
     Raises:
-        InputError: naming what it is not.
+        InputError: if it is not.
     """
-    if not is_rounded(network):
-        return
-    if precision != "int8":
+    if is_rounded(network) and precision != "int8":
         raise InputError(f"precision={precision}: the checkpoint was trained with quantize=int8; expected int8")
-    for kind in formats:
-        if not kind.learnt:
-            able = ", ".join(name for name, row in FORMATS.items() if row.learnt)
-            raise InputError(
-                f"format={kind.name}: has no place for the scales that quantize=int8 learnt in training; "
-                f"choose from {able}"
-            )
 
 
 def list_orders(config: ExportConfig, subject: Subject) -> list[Order]:

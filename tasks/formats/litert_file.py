@@ -10,6 +10,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 from torch import nn
 
 from data.errors import InputError
+from tasks.models.quantization import RoundedConv, weight_steps
 
 Model = Any  # ModelT, Operator and Tensor of the schema are generated and untyped
 IDENTIFIER = b"TFL3"  # at byte 4
@@ -102,7 +103,7 @@ def name_convolutions(content: bytes, network: nn.Module) -> bytes:
     """
     model = parse(content)
     graph = model.subgraphs[0]
-    names = {arrange(layer): name for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d)}
+    names = {weight: name for name, layer in network.named_modules() for weight in arrange(layer)}
     for operator in graph.operators:
         if kind_of(model, operator) in CONVOLUTIONS:
             weight = model.buffers[graph.tensors[operator.inputs[1]].buffer].data
@@ -112,12 +113,34 @@ def name_convolutions(content: bytes, network: nn.Module) -> bytes:
     return pack(model)
 
 
-def arrange(layer: nn.Conv2d) -> bytes:
-    """Return the weight of a layer as LiteRT keeps it: (out, kh, kw, in), or (1, kh, kw, channels) of a depthwise."""
-    weight = layer.weight.detach()
-    depthwise = layer.groups == layer.in_channels and layer.groups > 1
+def arrange(layer: nn.Module) -> list[bytes]:
+    """Return the weight of a convolution as LiteRT keeps it: (out, kh, kw, in), or (1, kh, kw, out) of a depthwise one.
+
+    Of one that rounds these are its integers; of other layers there is none.
+    """
+    if isinstance(layer, RoundedConv):
+        conv, weight = layer.conv, weight_steps(layer.conv.weight)
+    elif isinstance(layer, nn.Conv2d):
+        conv, weight = layer, layer.weight.detach()
+    else:
+        return []
+    depthwise = conv.groups == conv.in_channels and conv.groups > 1
     order = (1, 2, 3, 0) if depthwise else (0, 2, 3, 1)
-    return weight.permute(*order).contiguous().numpy().tobytes()
+    return [weight.permute(*order).contiguous().numpy().tobytes()]
+
+
+def take_integers(content: bytes) -> bytes:
+    """Let a file that rounds its input at once take the integers that come of it."""
+    model = parse(content)
+    graph = model.subgraphs[0]
+    (source,) = list_of(graph.inputs)
+    takers = [operator for operator in graph.operators if source in list_of(operator.inputs)]
+    if [kind_of(model, operator) for operator in takers] == ["QUANTIZE"]:
+        graph.inputs = list_of(takers[0].outputs)
+        graph.operators = [operator for operator in graph.operators if operator is not takers[0]]
+        for signature in model.signatureDefs or []:
+            signature.inputs[0].tensorIndex = graph.inputs[0]
+    return pack(model)
 
 
 def name_ports(content: bytes, source: str, outputs: tuple[str, ...]) -> bytes:

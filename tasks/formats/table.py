@@ -51,7 +51,6 @@ class Format:
         precisions: that it has.
         runs: whether its files run on this kind of machine.
         batch: how many images it takes at once: "free", where that can be left open; "fixed"; or "one".
-        learnt: whether it can hold scales that a network learnt in training (`quantize=int8`).
         advises: whether its code can say how other tools go on from a file.
         whole: whether decoding and suppression, or the best class of each pixel, can be in the file.
         options: those of tasks.export that are this format's own.
@@ -65,7 +64,6 @@ class Format:
     parts: tuple[str, ...] = ()
     runs: bool = True
     batch: Literal["free", "fixed", "one"] = "fixed"
-    learnt: bool = False
     advises: bool = False
     whole: bool = True
     options: tuple[str, ...] = ()
@@ -125,7 +123,6 @@ FORMATS = {
             packages=("onnx", "onnxscript", "onnxruntime"),
             precisions=("fp32", "fp16", "int8"),
             batch="free",
-            learnt=True,
             advises=True,
             options=("opset",),
         ),
@@ -137,7 +134,6 @@ FORMATS = {
             packages=("openvino", "nncf"),
             precisions=("fp32", "fp16", "int8"),
             batch="free",
-            learnt=True,
         ),
         Format(
             "executorch",
@@ -145,7 +141,6 @@ FORMATS = {
             ".pte",
             packages=("executorch", "torchao"),
             precisions=("fp32", "fp16", "int8"),
-            learnt=True,
         ),
         Format(
             "litert",

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization
 
 from tasks.formats.graph import Graph
-from tasks.models.quantization import LEVELS, WEIGHT_LIMIT, RoundedActivation, RoundedConv, weight_scales
+from tasks.models.quantization import LEVELS, WEIGHT_LIMIT, RoundedActivation, RoundedConv, weight_scales, weight_steps
 
 OPERATORS = torch.ops.quantized_decomposed  # which exporters to ONNX and ExecuTorch know
 SIGNED_SHIFT = 128  # between uint8 and int8
@@ -39,8 +39,7 @@ class FixedConv(nn.Module):
         super().__init__()
         self.conv, self.before, self.after = layer.conv, layer.before, layer.after
         scales = weight_scales(layer.conv.weight)
-        steps = layer.conv.weight.detach() / scales.reshape(-1, 1, 1, 1)
-        self.register_buffer("steps", steps.round().clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT).to(torch.int8))
+        self.register_buffer("steps", weight_steps(layer.conv.weight))
         self.register_buffer("scales", scales)
         self.register_buffer("zeros", torch.zeros_like(scales, dtype=torch.int64))
 
@@ -85,9 +84,29 @@ class FakeWeight(nn.Module):
         return torch.fake_quantize_per_channel_affine(weight, self.scales, self.zeros, 0, -WEIGHT_LIMIT, WEIGHT_LIMIT)
 
 
+class PairedWeight(FakeWeight):
+    """Rounds the weight of a `RoundedConv` by a quantisation and a dequantisation, which stay in the graph."""
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """Round a weight (C, ...)."""
+        grid = (self.scales, self.zeros, 0, -WEIGHT_LIMIT, WEIGHT_LIMIT, torch.int8)
+        y: Tensor = OPERATORS.dequantize_per_channel(OPERATORS.quantize_per_channel(weight, *grid), *grid)
+        return y
+
+
 def fake_conv(layer: RoundedConv) -> nn.Module:
     """Return `RoundedConv` by torch's fake quantisation."""
-    register_parametrization(layer.conv, "weight", FakeWeight(layer.conv.weight))
+    return parametrize(layer, FakeWeight)
+
+
+def pair_conv(layer: RoundedConv) -> nn.Module:
+    """Return `RoundedConv` with a weight that passes through integers."""
+    return parametrize(layer, PairedWeight)
+
+
+def parametrize(layer: RoundedConv, rounding: type[FakeWeight]) -> nn.Module:
+    """Return `RoundedConv` with another rounding of its weight."""
+    register_parametrization(layer.conv, "weight", rounding(layer.conv.weight))
     return nn.Sequential(OrderedDict(before=layer.before, conv=layer.conv, after=layer.after))
 
 
@@ -104,6 +123,11 @@ def fix_scales(graph: Graph, *, signed: bool) -> Graph:
         signed: whether activations are int8, as XNNPACK has them, or uint8, as onnxruntime has; the steps are the same.
     """
     return replace_rounded(graph, lambda layer: FixedActivation(layer, signed=signed), FixedConv)
+
+
+def pair_scales(graph: Graph) -> Graph:
+    """Return a copy of a graph whose weights and activations pass through int8 of fixed scales, as LiteRT wants it."""
+    return replace_rounded(graph, lambda layer: FixedActivation(layer, signed=True), pair_conv)
 
 
 def fake_scales(graph: Graph) -> Graph:

@@ -56,6 +56,12 @@ def weight_scales(weight: Tensor) -> Tensor:
     return (weight.detach().abs().flatten(1).amax(1) / WEIGHT_LIMIT).clamp(min=SMALLEST_SCALE)
 
 
+def weight_steps(weight: Tensor) -> Tensor:
+    """Return the integers (C, ...) int8 that a weight is rounded to, in steps of its scales."""
+    steps = weight.detach() / weight_scales(weight).reshape(-1, *[1] * (weight.ndim - 1))
+    return steps.round().clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT).to(torch.int8)
+
+
 def round_weight(weight: Tensor) -> Tensor:
     """Round each output channel of a weight to 255 steps around 0.
 
