@@ -1,6 +1,7 @@
 """One export: a checkpoint in one format or several, each in a folder with what explains and proves it."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +33,7 @@ DIVERGES = 1  # exit status of an export of which a file does not compute what t
 class Order(NamedTuple):
     """One file to export."""
 
+    label: str  # its format, or "web"
     kind: Format
     folder: Path
     settings: GraphSettings
@@ -57,10 +59,10 @@ def export(config: ExportConfig) -> list[Path]:
     check_learnt(subject.model, config.precision)
     orders = list_orders(config, subject)
     if config.targets:
-        check_targets(config, subject, orders[0].settings)
+        check_targets(config, subject, orders)
     judge = prepare_judge(config, subject) if config.precision == "int8" else None
     written, diverging = [], []
-    for kind, folder, settings, page in orders:
+    for _, kind, folder, settings, page in orders:
         path, parity = export_file(kind, folder, subject, settings=settings, config=config, judge=judge)
         if page and runtime is not None:
             write_page(folder, path, read_contract(folder / CONTRACT), runtime=runtime)
@@ -95,17 +97,21 @@ def list_orders(config: ExportConfig, subject: Subject) -> list[Order]:
         chosen.append((FORMATS[PAGE_FORMAT], WEB, True))
     alone = len(chosen) == 1
     return [
-        Order(kind, config.out if alone else config.out / name, settings, page)
+        Order(name, kind, config.out if alone else config.out / name, settings, page)
         for kind, name, page in chosen
         for settings in [config.choose_settings(subject.task, kind, size=subject.size)]
     ]
 
 
-def check_targets(config: ExportConfig, subject: Subject, settings: GraphSettings) -> None:
-    """Say what the documents of boards have against the network, and write targets.json."""
-    network = Network(read_layers(subject.build_graph(settings)), settings, config.precision)
-    found = {name: apply_rules(name, network) for name in config.targets}
-    for name, findings in found.items():
-        logger.info("%s", format_findings(name, findings))
+def check_targets(config: ExportConfig, subject: Subject, orders: Sequence[Order]) -> None:
+    """Say what the documents of boards have against each network that is exported, and write targets.json."""
+    rows = []
+    for settings in dict.fromkeys(order.settings for order in orders):
+        files = [order.label for order in orders if order.settings == settings]
+        network = Network(read_layers(subject.build_graph(settings)), settings, config.precision)
+        for name in config.targets:
+            findings = apply_rules(name, network)
+            logger.info("%s: %s", ", ".join(files), format_findings(name, findings))
+            rows.append({"files": files} | to_dict(name, findings))
     config.out.mkdir(parents=True, exist_ok=True)
-    write_json(config.out / TARGETS, [to_dict(name, findings) for name, findings in found.items()])
+    write_json(config.out / TARGETS, rows)

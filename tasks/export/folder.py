@@ -14,7 +14,7 @@ from tasks.export.entry import compare_entry, read_entry
 from tasks.export.facts import list_facts
 from tasks.export.golden import complete, write_golden
 from tasks.export.integers import Judge, prepare, quantize
-from tasks.export.parity import Parity, compare_stages
+from tasks.export.parity import Parity, compare_stages, split
 from tasks.export.parity_page import write_parity_page, write_table
 from tasks.export.provenance import write_provenance
 from tasks.export.readme import write_readme
@@ -79,7 +79,8 @@ def write_beside(folder: Path, contract: Contract, subject: Subject, *, kind: Fo
     """Write README.md, golden/ and, where the file leaves that to whoever runs it, decoders/."""
     write_readme(folder, contract, kind, path)
     whole = subject.build_graph(complete(contract.graph))
-    write_golden(folder, whole, prepare(subject.resize(subject.photos[0]), whole, subject))
+    images = np.stack([subject.resize(photo) for photo in subject.photos])
+    write_golden(folder, whole, prepare(next(split(images, whole.settings.batch or 1)), whole, subject))
     write_decoders(contract, folder)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
-from torch import nn
+from torch import Tensor, nn
 
 from data.errors import InputError
 from tasks.models.quantization import RoundedConv, weight_steps
@@ -103,7 +103,15 @@ def name_convolutions(content: bytes, network: nn.Module) -> bytes:
     """
     model = parse(content)
     graph = model.subgraphs[0]
-    names = {weight: name for name, layer in network.named_modules() for weight in arrange(layer)}
+    layers = dict(network.named_modules())
+    names = {
+        arrange(layer.weight.detach(), layer): name for name, layer in layers.items() if isinstance(layer, nn.Conv2d)
+    }
+    names |= {
+        arrange(weight_steps(layer.conv.weight), layer.conv): f"{name}.conv"
+        for name, layer in layers.items()
+        if isinstance(layer, RoundedConv)
+    }
     for operator in graph.operators:
         if kind_of(model, operator) in CONVOLUTIONS:
             weight = model.buffers[graph.tensors[operator.inputs[1]].buffer].data
@@ -113,20 +121,11 @@ def name_convolutions(content: bytes, network: nn.Module) -> bytes:
     return pack(model)
 
 
-def arrange(layer: nn.Module) -> list[bytes]:
-    """Return the weight of a convolution as LiteRT keeps it: (out, kh, kw, in), or (1, kh, kw, out) of a depthwise one.
-
-    Of one that rounds these are its integers; of other layers there is none.
-    """
-    if isinstance(layer, RoundedConv):
-        conv, weight = layer.conv, weight_steps(layer.conv.weight)
-    elif isinstance(layer, nn.Conv2d):
-        conv, weight = layer, layer.weight.detach()
-    else:
-        return []
-    depthwise = conv.groups == conv.in_channels and conv.groups > 1
+def arrange(weight: Tensor, layer: nn.Conv2d) -> bytes:
+    """Return the weight of a layer as LiteRT keeps it: (out, kh, kw, in), or (1, kh, kw, channels) of a depthwise."""
+    depthwise = layer.groups == layer.in_channels and layer.groups > 1
     order = (1, 2, 3, 0) if depthwise else (0, 2, 3, 1)
-    return [weight.permute(*order).contiguous().numpy().tobytes()]
+    return weight.permute(*order).contiguous().numpy().tobytes()
 
 
 def take_integers(content: bytes) -> bytes:
