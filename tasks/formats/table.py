@@ -47,7 +47,8 @@ class Format:
         title: for people.
         suffix: of its files.
         parts: suffixes of further files that belong to one, beside it.
-        packages: that it needs, as they are imported; the extra that installs them bears its name.
+        packages: that converting needs, as they are imported; the extra that installs them bears its name.
+        runtime: packages that running a file in Python needs, as they are imported.
         precisions: that it has.
         runs: whether its files run on this kind of machine.
         batch: how many images it takes at once: "free", where that can be left open; "fixed"; or "one".
@@ -60,6 +61,7 @@ class Format:
     title: str
     suffix: str
     packages: tuple[str, ...]
+    runtime: tuple[str, ...]
     precisions: tuple[Precision, ...]
     parts: tuple[str, ...] = ()
     runs: bool = True
@@ -67,11 +69,6 @@ class Format:
     advises: bool = False
     whole: bool = True
     options: tuple[str, ...] = ()
-
-    @property
-    def distributions(self) -> tuple[str, ...]:
-        """Names of the packages as they are installed."""
-        return tuple(package.replace("_", "-") for package in self.packages)
 
     @property
     def code(self) -> Code:
@@ -113,6 +110,11 @@ class Format:
         return [path, *(path.with_name(stem + suffix) for suffix in self.parts)]
 
 
+def to_distributions(packages: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of packages as they are installed."""
+    return tuple(package.replace("_", "-") for package in packages)
+
+
 FORMATS = {
     row.name: row
     for row in (
@@ -121,6 +123,7 @@ FORMATS = {
             "ONNX",
             ".onnx",
             packages=("onnx", "onnxscript", "onnxruntime"),
+            runtime=("onnxruntime",),
             precisions=("fp32", "fp16", "int8"),
             batch="free",
             advises=True,
@@ -132,6 +135,7 @@ FORMATS = {
             ".xml",
             parts=(".bin",),
             packages=("openvino", "nncf"),
+            runtime=("openvino",),
             precisions=("fp32", "fp16", "int8"),
             batch="free",
         ),
@@ -140,6 +144,7 @@ FORMATS = {
             "ExecuTorch (XNNPACK)",
             ".pte",
             packages=("executorch", "torchao"),
+            runtime=("executorch", "torch"),
             precisions=("fp32", "fp16", "int8"),
         ),
         Format(
@@ -147,6 +152,7 @@ FORMATS = {
             "LiteRT",
             ".tflite",
             packages=("litert_torch", "ai_edge_litert", "ai_edge_quantizer"),
+            runtime=("ai_edge_litert",),
             precisions=("fp32", "fp16", "int8"),
         ),
         Format(
@@ -154,6 +160,7 @@ FORMATS = {
             "Core ML",
             ".mlpackage",
             packages=("coremltools",),
+            runtime=("coremltools",),
             precisions=("fp32", "fp16"),
             runs=False,
             batch="one",
@@ -165,6 +172,7 @@ FORMATS = {
             ".ncnn.param",
             parts=(".ncnn.bin",),
             packages=("ncnn", "pnnx"),
+            runtime=("ncnn",),
             precisions=("fp32", "fp16"),
             whole=False,
             batch="one",

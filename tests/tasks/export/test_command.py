@@ -70,6 +70,16 @@ def test_the_readme_runs_the_file_without_bneck(exported, tmp_path):
     assert done.stdout.splitlines() == [f"{port.name} {port.shape}" for port in session.outputs]
 
 
+def test_what_runs_a_file_is_told_apart_from_what_converted_it(exported):
+    _, path = exported
+    versions = json.loads((path.parent / "model.json").read_text())["versions"]
+    assert sorted(versions["run"]) == ["numpy", "onnxruntime", "opencv-python-headless", "pillow"]
+    assert {"onnx", "onnxscript", "torch"} <= versions["convert"].keys()
+    assert not versions["run"].keys() & versions["convert"].keys()
+    needed = re.search("That needs `pip install (.*?)`", (path.parent / "README.md").read_text())
+    assert f"onnxruntime=={versions['run']['onnxruntime']}" in needed[1].split()
+
+
 def test_the_readme_tells_how_tensorrt_goes_on(exported):
     _, path = exported
     assert "`trtexec --onnx=model.onnx --saveEngine=model.engine" in (path.parent / "README.md").read_text()
