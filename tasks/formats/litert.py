@@ -25,6 +25,7 @@ from tasks.formats.litert_file import (
 from tasks.formats.litert_lowering import enter_in_float, enter_in_integers, lower, lower_learnt
 from tasks.formats.operators import Operator
 from tasks.formats.ports import Port
+from tasks.formats.settings import INPUT
 from tasks.formats.silence import silenced
 from tasks.formats.trained_rounding import is_rounded
 
@@ -35,7 +36,6 @@ model.allocate_tensors()
 model.set_tensor(model.get_input_details()[0]["index"], values)
 model.invoke()
 outputs = {{port["name"]: model.get_tensor(port["index"]) for port in model.get_output_details()}}"""
-INPUT = "images"
 WEIGHED = (*CONVOLUTIONS, "FULLY_CONNECTED", "BATCH_MATMUL")  # what has multiply-adds
 
 

@@ -11,6 +11,7 @@ from torch.nn.utils.parametrize import register_parametrization
 
 from tasks.formats.graph import Graph
 from tasks.models.quantization import LEVELS, WEIGHT_LIMIT, RoundedActivation, RoundedConv, weight_scales, weight_steps
+from tasks.models.replacing import replace_layers
 
 OPERATORS = torch.ops.quantized_decomposed  # which exporters to ONNX and ExecuTorch know
 SIGNED_SHIFT = 128  # between uint8 and int8
@@ -144,8 +145,5 @@ def replace_rounded(
     other = copy.deepcopy(graph)
     new: dict[type[nn.Module], Callable[..., nn.Module]] = {RoundedActivation: activation, RoundedConv: conv}
     for kind in new:  # activations first, for some are in convolutions
-        for parent in list(other.modules()):
-            for name, child in list(parent.named_children()):
-                if type(child) is kind:
-                    setattr(parent, name, new[kind](child))
+        replace_layers(other, lambda layer, kind=kind: new[kind](layer) if type(layer) is kind else None)  # type: ignore[misc]
     return other
