@@ -114,7 +114,7 @@ def learn_all(checkpoint: Path, work: Path, options: Sequence[str]) -> None:
     rows = notes.setdefault("learnt", {"options": list(options), "rows": []})["rows"]
     done = {row["format"] for row in rows}
     for kind in FORMATS.values():
-        if kind.learnt and kind.name not in done:
+        if "int8" in kind.precisions and kind.name not in done:
             rows.append(export_one(kind.name, "int8", learnt / WEIGHTS, work / "of_learnt", own))
             write_json(work / NOTES, notes)
     notes["learnt"]["checkpoint"] = evaluate(learnt / WEIGHTS, work / "learnt_evaluated", own)

@@ -24,7 +24,7 @@ compares the two.
 
 A finding names layers or settings of the network, what becomes of them, and options that cure it, any one of them, the
 best first. Those with `model.` or `task=` belong to a training, the others to the export. Findings are written to the
-log and to `targets.json`.
+log and to `targets.json`, for each network among the files of one export.
 
 No exported network has tensors of more than four dimensions, and none has an open one but by `batch=null`.
 """

@@ -33,6 +33,7 @@ DIVERGES = 1  # exit status of an export of which a file does not compute what t
 class Order(NamedTuple):
     """One file to export."""
 
+    label: str  # its format, or "web"
     kind: Format
     folder: Path
     settings: GraphSettings
@@ -55,13 +56,13 @@ def export(config: ExportConfig) -> list[Path]:
         kind.code  # noqa: B018  # a package that is missing is said before anything slow
     runtime = find_runtime(config.web.runtime) if config.page else None
     subject = load_subject(config)
-    check_learnt(subject.model, config.formats, config.precision)
+    check_learnt(subject.model, config.precision)
     orders = list_orders(config, subject)
     if config.targets:
-        check_targets(config, subject, orders[0].settings)
+        check_targets(config, subject, orders)
     judge = prepare_judge(config, subject) if config.precision == "int8" else None
     written, diverging = [], []
-    for kind, folder, settings, page in orders:
+    for _, kind, folder, settings, page in orders:
         path, parity = export_file(kind, folder, subject, settings=settings, config=config, judge=judge)
         if page and runtime is not None:
             write_page(folder, path, read_contract(folder / CONTRACT), runtime=runtime)
@@ -75,23 +76,14 @@ def export(config: ExportConfig) -> list[Path]:
     return written
 
 
-def check_learnt(network: nn.Module, formats: Sequence[Format], precision: Precision) -> None:
-    """Check that what a network learnt by `quantize=int8` is to be written in integers, where there is a place for it.
+def check_learnt(network: nn.Module, precision: Precision) -> None:
+    """Check that what a network learnt by `quantize=int8` is to be written in integers.
 
     Raises:
-        InputError: naming what it is not.
+        InputError: if it is not.
     """
-    if not is_rounded(network):
-        return
-    if precision != "int8":
+    if is_rounded(network) and precision != "int8":
         raise InputError(f"precision={precision}: the checkpoint was trained with quantize=int8; expected int8")
-    for kind in formats:
-        if not kind.learnt:
-            able = ", ".join(name for name, row in FORMATS.items() if row.learnt)
-            raise InputError(
-                f"format={kind.name}: has no place for the scales that quantize=int8 learnt in training; "
-                f"choose from {able}"
-            )
 
 
 def list_orders(config: ExportConfig, subject: Subject) -> list[Order]:
@@ -105,17 +97,21 @@ def list_orders(config: ExportConfig, subject: Subject) -> list[Order]:
         chosen.append((FORMATS[PAGE_FORMAT], WEB, True))
     alone = len(chosen) == 1
     return [
-        Order(kind, config.out if alone else config.out / name, settings, page)
+        Order(name, kind, config.out if alone else config.out / name, settings, page)
         for kind, name, page in chosen
         for settings in [config.choose_settings(subject.task, kind, size=subject.size)]
     ]
 
 
-def check_targets(config: ExportConfig, subject: Subject, settings: GraphSettings) -> None:
-    """Say what the documents of boards have against the network, and write targets.json."""
-    network = Network(read_layers(subject.build_graph(settings)), settings, config.precision)
-    found = {name: apply_rules(name, network) for name in config.targets}
-    for name, findings in found.items():
-        logger.info("%s", format_findings(name, findings))
+def check_targets(config: ExportConfig, subject: Subject, orders: Sequence[Order]) -> None:
+    """Say what the documents of boards have against each network that is exported, and write targets.json."""
+    rows = []
+    for settings in dict.fromkeys(order.settings for order in orders):
+        files = [order.label for order in orders if order.settings == settings]
+        network = Network(read_layers(subject.build_graph(settings)), settings, config.precision)
+        for name in config.targets:
+            findings = apply_rules(name, network)
+            logger.info("%s: %s", ", ".join(files), format_findings(name, findings))
+            rows.append({"files": files} | to_dict(name, findings))
     config.out.mkdir(parents=True, exist_ok=True)
-    write_json(config.out / TARGETS, [to_dict(name, findings) for name, findings in found.items()])
+    write_json(config.out / TARGETS, rows)

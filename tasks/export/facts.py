@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.formats.settings import GraphSettings
+from tasks.formats.table import Format, to_distributions
 from tasks.models.architecture import name_network
 from tasks.models.description import Description
 from tasks.runs.environment import list_packages
@@ -15,19 +16,20 @@ RESIZES = {
     "bilinear": "bilinear from the four nearest pixels, without antialiasing (OpenCV's INTER_LINEAR)",
     "antialias": "bilinear with antialiasing (Pillow's BILINEAR)",
 }
-PACKAGES = ("bneck", "torch", "torchvision")
+CONVERTING = ("bneck", "torch", "torchvision")  # whatever the format
+READING = ("numpy", "opencv-python-headless", "pillow")  # images, as README.md does
 
 
 def list_facts(
-    description: Description, settings: GraphSettings, *, checkpoint: Mapping[str, str], packages: tuple[str, ...]
+    description: Description, settings: GraphSettings, *, checkpoint: Mapping[str, str], kind: Format
 ) -> dict[str, Any]:
     """Return what model.json says beside the files.
 
     Args:
         description: of the model.
         settings: what is in the files.
-        checkpoint: name and SHA-256 of the file that was exported.
-        packages: that the formats were written with.
+        checkpoint: name, SHA-256 and source of the file that was exported.
+        kind: format of the files.
     """
     parts = find_task(description.arch.head).parts
     return {
@@ -38,8 +40,15 @@ def list_facts(
         "decoding": parts.describe_decoding(description, settings),
         "classes": list_classes(description),
         "checkpoint": dict(checkpoint),
-        "versions": {"python": platform.python_version(), **list_packages((*PACKAGES, *packages))},
+        "versions": {"python": platform.python_version()} | list_versions(kind),
     }
+
+
+def list_versions(kind: Format) -> dict[str, dict[str, str]]:
+    """Return the packages, with their versions, that run the files of a format, and those that only wrote them."""
+    run = list_packages((*READING, *to_distributions(kind.runtime)))
+    convert = list_packages((*CONVERTING, *to_distributions(kind.packages)))
+    return {"run": run, "convert": {name: version for name, version in convert.items() if name not in run}}
 
 
 def describe_input(description: Description, settings: GraphSettings) -> dict[str, Any]:

@@ -7,16 +7,15 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from data.bounded.content import hash_file
 from tasks.export.config import ExportConfig
 from tasks.export.decoders import write_decoders
 from tasks.export.entry import compare_entry, read_entry
 from tasks.export.facts import list_facts
 from tasks.export.golden import complete, write_golden
 from tasks.export.integers import Judge, prepare, quantize
-from tasks.export.parity import Parity, compare_stages
+from tasks.export.parity import Parity, compare_stages, split
 from tasks.export.parity_page import write_parity_page, write_table
-from tasks.export.provenance import write_provenance
+from tasks.export.provenance import find_origin, write_provenance
 from tasks.export.readme import write_readme
 from tasks.export.subject import Subject
 from tasks.files import sync_all, write_json
@@ -56,8 +55,8 @@ def export_file(
     """
     folder.mkdir(parents=True, exist_ok=True)
     path, graph = folder / f"model{kind.suffix}", subject.build_graph(settings)
-    checkpoint = {"file": config.checkpoint.name, "sha256": hash_checkpoint(config.checkpoint)}
-    facts = list_facts(subject.description, settings, checkpoint=checkpoint, packages=kind.distributions)
+    origin = find_origin(config.checkpoint)
+    facts = list_facts(subject.description, settings, checkpoint=origin._asdict(), kind=kind)
     contract = Contract(subject.description, settings, {}, facts)
     if judge is None:
         conversion = Conversion(config.precision, config.opset, config.deployment_target)
@@ -70,7 +69,7 @@ def export_file(
     contract.write(folder)
     write_operators(kind.code.list_operators(path), folder / OPERATORS)
     write_beside(folder, contract, subject, kind=kind, path=path)
-    write_provenance(folder, subject.description, checkpoint=config.checkpoint, sha256=checkpoint["sha256"])
+    write_provenance(folder, subject.description, checkpoint=config.checkpoint, origin=origin)
     parity = prove(folder, graph, subject, kind=kind, conversion=conversion, contract=contract)
     return path, parity
 
@@ -79,7 +78,8 @@ def write_beside(folder: Path, contract: Contract, subject: Subject, *, kind: Fo
     """Write README.md, golden/ and, where the file leaves that to whoever runs it, decoders/."""
     write_readme(folder, contract, kind, path)
     whole = subject.build_graph(complete(contract.graph))
-    write_golden(folder, whole, prepare(subject.resize(subject.photos[0]), whole, subject))
+    images = np.stack([subject.resize(photo) for photo in subject.photos])
+    write_golden(folder, whole, prepare(next(split(images, whole.settings.batch or 1)), whole, subject))
     write_decoders(contract, folder)
 
 
@@ -102,8 +102,3 @@ def prove(
     write_parity_page(parity, folder / PAGE, title=title)
     logger.info("%s", write_table(parity))
     return parity
-
-
-def hash_checkpoint(checkpoint: Path) -> str:
-    """Return the SHA-256 of a checkpoint; empty for published weights, which have names."""
-    return hash_file(checkpoint) if checkpoint.is_file() else ""

@@ -9,11 +9,10 @@ import torch
 
 from tasks.files import write_bytes, write_json
 from tasks.formats.graph import Graph
-from tasks.formats.settings import GraphSettings
+from tasks.formats.settings import INPUT, GraphSettings
 
 FOLDER = "golden"
 INDEX = "golden.json"
-INPUT = "images"  # the stage before all others
 MOST_BYTES = 16 * 2**20  # of one stage
 CANDIDATES = 1000  # pairs of anchor and class that go into suppression, as many as the model itself begins with
 

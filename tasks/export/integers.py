@@ -10,6 +10,7 @@ import numpy as np
 from data.errors import InputError
 from data.loading import stack_images
 from tasks.export.config import ExportConfig
+from tasks.export.parity import split
 from tasks.export.quantization import Bounds, Quantized, Trial, search
 from tasks.export.sensitivity import Layer, measure_layers
 from tasks.export.subject import Subject
@@ -76,7 +77,8 @@ def quantize(
     Raises:
         InputError: if the bounds cannot be met.
     """
-    inputs = [prepare(image, graph, subject) for image in judge.calibration]
+    images = np.stack(judge.calibration)
+    inputs = [prepare(batch, graph, subject) for batch in split(images, graph.settings.batch or 1)]
     conversion = Conversion("int8", config.opset, config.deployment_target)
 
     def convert(exclude: frozenset[str]) -> None:
@@ -109,7 +111,6 @@ def quantize(
     return found, conversion
 
 
-def prepare(image: np.ndarray, graph: Graph, subject: Subject) -> np.ndarray:
-    """Turn an image (*size, 3) uint8 into an input of a graph."""
-    batch = stack_images([image] * (graph.settings.batch or 1))
-    return write_input(batch, graph.settings, subject.description.preprocessing)
+def prepare(images: np.ndarray, graph: Graph, subject: Subject) -> np.ndarray:
+    """Turn images (N, *size, 3) uint8, as many as a graph takes at once, into its input."""
+    return write_input(stack_images(list(images)), graph.settings, subject.description.preprocessing)

@@ -1,14 +1,14 @@
 """INT8 after training: layers stay in float until the metric holds, and the file is seen to compute in integers."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from data.errors import InputError
 from tasks.export.sensitivity import Layer
-from tasks.formats.operators import Operator, integer_share
+from tasks.formats.operators import Operator, find_types, integer_share
 
 logger = logging.getLogger(__name__)
 
@@ -63,12 +63,13 @@ class Trial:
 
 @dataclass(frozen=True)
 class Quantized:
-    """What came of it: the layers, which of them are in float, and the attempts that led there."""
+    """What came of it: the layers, the attempts that led there, and what the last file computes each layer in."""
 
     metric: str
     before: float
     layers: Sequence[Layer]
     attempts: Sequence[Attempt]
+    types: Mapping[str, str]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as quantization.json has them."""
@@ -77,19 +78,26 @@ class Quantized:
             "metric": {"name": self.metric, "before": self.before, "after": last.metric, "drop_points": last.drop},
             "integer_share_of_multiply_adds": last.share,
             "attempts": [attempt._asdict() for attempt in self.attempts],
-            "layers": [describe_layer(layer, rank, last.excluded) for rank, layer in enumerate(self.layers)],
+            "layers": [
+                describe_layer(layer, rank, excluded=last.excluded, dtype=self.types[layer.name])
+                for rank, layer in enumerate(self.layers)
+            ],
         }
 
 
-def describe_layer(layer: Layer, rank: int, excluded: int) -> dict[str, Any]:
-    """Return plain values of the layer that suffers most but `rank` others."""
-    left = rank < excluded
+def describe_layer(layer: Layer, rank: int, *, excluded: int, dtype: str) -> dict[str, Any]:
+    """Return plain values of the layer that suffers most but `rank` others; no type where no operator tells it."""
+    why = ""
+    if rank < excluded:
+        why = f"one of the {excluded} that suffer most; with fewer tried, a bound was passed"
+    elif dtype and "int" not in dtype:
+        why = "the format's own converter or runtime leaves it in float"
     return {
         "name": layer.name,
         "multiply_adds": layer.madds,
         "signal_to_noise_db": layer.signal_to_noise,
-        "computes_in": "float" if left else "int8",
-        "why": f"one of the {excluded} that suffer most; with fewer tried, a bound was passed" if left else "",
+        "computes_in": dtype or None,
+        "why": why,
     }
 
 
@@ -112,7 +120,8 @@ def search(
     """
     attempts: list[Attempt] = []
     for count in list_counts(most):
-        trial.convert(frozenset(layer.name for layer in layers[:count]))
+        floats = frozenset(layer.name for layer in layers[:count])
+        trial.convert(floats)
         operators = trial.list_operators()
         check_integer(layers[count:], operators, path=path)
         after = trial.score()
@@ -120,7 +129,8 @@ def search(
         attempts.append(Attempt(count, after, 100 * (before - after), latency, integer_share(operators)))
         logger.info("%s: %s", path.name, render(attempts[-1:], metric).splitlines()[-1])
         if bounds.allow(attempts[-1]):
-            return Quantized(metric, before, layers, attempts)
+            types = find_types({layer.name: layer.madds for layer in layers}, operators, floats=floats)
+            return Quantized(metric, before, layers, attempts, types)
     limits = f"max_drop={bounds.drop} max_latency={bounds.latency}"
     raise InputError(f"{path}: {limits} cannot be met; tried:\n{render(attempts, metric)}")
 

@@ -46,12 +46,23 @@ def write_readme(folder: Path, contract: Contract, kind: Format, path: Path) -> 
         write_example(contract, kind, path, file).rstrip(),
         "```",
         "",
+        *list_needed(contract),
+        "",
         *([*kind.code.advise(path), ""] if kind.advises else []),
         *([RUN.format(file=path.name), ""] if kind.runs else []),
         "Where the model comes from stands in PROVENANCE.md.",
         "",
     ]
     write_text(folder / README, "\n".join(lines))
+
+
+def list_needed(contract: Contract) -> list[str]:
+    """Say what running a file needs, and what else only writing it needed."""
+    run, convert = (
+        " ".join(f"{name}=={version}" for name, version in contract.facts["versions"][use].items())
+        for use in ("run", "convert")
+    )
+    return [f"That needs `pip install {run}`. Only to convert the model, there were {convert}."]
 
 
 def write_example(contract: Contract, kind: Format, path: Path, file: ExportedFile) -> str:

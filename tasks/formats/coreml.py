@@ -19,6 +19,7 @@ from tasks.formats.coreml_program import count_madds, name_type, read_operations
 from tasks.formats.graph import Graph, take_planes
 from tasks.formats.operators import Operator
 from tasks.formats.ports import Port
+from tasks.formats.settings import INPUT
 from tasks.formats.silence import silenced
 
 with silenced():
@@ -30,7 +31,6 @@ import coremltools  # on macOS
 model = coremltools.models.MLModel("{file}")
 outputs = model.predict({{"{input}": Image.fromarray(image) if values.dtype == np.uint8 else values}})
 """
-INPUT = "images"
 # It gives a scaling and a shift as a batch norm whose epsilon is not made up for: 5e-6 too small.
 INEXACT = "common::fuse_elementwise_to_batchnorm"
 

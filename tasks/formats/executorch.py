@@ -9,10 +9,11 @@ import torch
 
 from data.errors import InputError, first_line
 from tasks.formats.conversion import Conversion
-from tasks.formats.executorch_names import INPUT, NAMES
+from tasks.formats.executorch_names import NAMES
 from tasks.formats.graph import Graph
 from tasks.formats.operators import Operator
 from tasks.formats.ports import Port
+from tasks.formats.settings import INPUT
 from tasks.formats.silence import silenced
 
 EXAMPLE = """\

@@ -18,9 +18,9 @@ from data.errors import InputError
 from tasks.formats.conversion import Conversion, Quantization
 from tasks.formats.executorch_names import NAMES
 from tasks.formats.graph import Graph
+from tasks.formats.settings import NETWORK
 from tasks.formats.trained_rounding import fix_scales, is_rounded
 
-NETWORK = ("backbone", "head")  # what is computed in another type than float32
 DEQUANTIZATIONS = (torch.ops.quantized_decomposed.dequantize_per_tensor.default,)
 JOINS = (torch.ops.aten.cat.default,)
 
@@ -51,8 +51,8 @@ def halve(graph: Graph) -> Graph:
     other = copy.deepcopy(graph)
     for name in NETWORK:
         other.get_submodule(name).half()
-    other.get_submodule("backbone").register_forward_pre_hook(lambda _, args: (args[0].half(),))
-    other.get_submodule("head").register_forward_hook(lambda _, __, output: to_float(output))
+    other.get_submodule(NETWORK[0]).register_forward_pre_hook(lambda _, args: (args[0].half(),))
+    other.get_submodule(NETWORK[-1]).register_forward_hook(lambda _, __, output: to_float(output))
     return other
 
 

@@ -1,4 +1,3 @@
-"""What the tensors at the border of an ExecuTorch program are called: the format itself has no names for them."""
+"""What the outputs of an ExecuTorch program are called: the format itself has no names for them."""
 
-INPUT = "images"
 NAMES = "output_names"  # a method of the program that gives the names of its outputs, with commas between them

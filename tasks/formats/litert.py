@@ -1,18 +1,13 @@
 """LiteRT: written by litert-torch, quantised by ai-edge-quantizer, run by LiteRT's interpreter."""
 
-import copy
 import math
 import os
-import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
-from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from data.errors import InputError, first_line
 from tasks.formats.conversion import Conversion
@@ -24,13 +19,15 @@ from tasks.formats.litert_file import (
     list_of,
     list_outputs,
     load,
-    name_convolutions,
     name_of,
     name_ports,
 )
+from tasks.formats.litert_lowering import enter_in_float, enter_in_integers, lower, lower_learnt
 from tasks.formats.operators import Operator
 from tasks.formats.ports import Port
+from tasks.formats.settings import INPUT
 from tasks.formats.silence import silenced
+from tasks.formats.trained_rounding import is_rounded
 
 EXAMPLE = """from ai_edge_litert.interpreter import Interpreter
 
@@ -39,83 +36,27 @@ model.allocate_tensors()
 model.set_tensor(model.get_input_details()[0]["index"], values)
 model.invoke()
 outputs = {{port["name"]: model.get_tensor(port["index"]) for port in model.get_output_details()}}"""
-INPUT = "images"
 WEIGHED = (*CONVOLUTIONS, "FULLY_CONNECTED", "BATCH_MATMUL")  # what has multiply-adds
 
 
 def convert(graph: Graph, path: Path, conversion: Conversion) -> None:
     """Write a graph as a LiteRT file.
 
-    Of one in integers the image is int8, each value less 128, and raw outputs are int8; labels are the integers that
-    they are, boxes, scores and probabilities float32.
+    Of one in integers the image is int8, each value less 128, and raw outputs are int8, or float32 where the network
+    learnt its scales in training; labels are the integers that they are, boxes, scores and probabilities float32.
     """
     from tasks.formats.litert_quantization import halve, quantize  # late, as `litert_torch`
 
     settings, pixels = conversion.quantization, graph.settings.input == "uint8"
-    if settings is None:
+    if is_rounded(graph):
+        content = lower_learnt(enter_in_integers(graph) if pixels else graph, graph.example().float())
+    elif settings is None:
         content = lower(enter_in_float(graph) if pixels else graph, graph.example())
         content = halve(content) if conversion.precision == "fp16" else content
     else:
         content = lower(enter_in_integers(graph) if pixels else graph, graph.example().float())
         content = quantize(content, settings, pixels=pixels, whole=not set(graph.raw).issuperset(graph.outputs))
     path.write_bytes(name_ports(content, INPUT, graph.outputs))
-
-
-def enter_in_float(graph: Graph) -> Graph:
-    """Return a graph that normalises before channels come first, so that the converter need not move them at all."""
-    other = copy.copy(graph)
-    scale, shift = (values.flatten().expand(3) for values in (graph.scale, graph.shift))
-    other.enter = lambda images: (images.float() * scale + shift).permute(0, 3, 1, 2)  # type: ignore[method-assign]
-    return other
-
-
-def enter_in_integers(graph: Graph) -> Graph:
-    """Return a graph that takes pixels as floats and normalises by a depthwise convolution, which integers do too."""
-    other = copy.deepcopy(graph)
-    normalize = nn.Conv2d(3, 3, 1, groups=3).requires_grad_(requires_grad=False)
-    normalize.weight.copy_(graph.scale.reshape(-1, 1, 1, 1).expand(3, 1, 1, 1))
-    normalize.bias.copy_(graph.shift.flatten().expand(3))  # type: ignore[union-attr]
-    other.normalize = normalize
-    other.enter = lambda images: normalize(images.permute(0, 3, 1, 2))  # type: ignore[method-assign]
-    return other
-
-
-class ChannelsLast(TorchFunctionMode):
-    """Reduces channels where LiteRT keeps them, on the last axis, so that the converter need not move them."""
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """Call a function of torch."""
-        if func in (Tensor.argmax, Tensor.amax, Tensor.softmax) and args[0].dim() == 4 and args[1:] == (1,):
-            found = func(args[0].permute(0, 2, 3, 1), 3)
-            return found.permute(0, 3, 1, 2) if func is Tensor.softmax else found
-        return func(*args, **(kwargs or {}))
-
-
-class Lowered(nn.Module):
-    """A graph whose channels are reduced where LiteRT keeps them."""
-
-    def __init__(self, graph: Graph) -> None:
-        super().__init__()
-        self.whole = graph  # a module that is named `graph` breaks torch.export
-
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Return the outputs of the graph."""
-        with ChannelsLast():
-            found: tuple[Tensor, ...] = self.whole(images)
-        return found
-
-
-def lower(graph: Graph, example: Tensor) -> bytes:
-    """Return a graph as the bytes of a LiteRT file of floats."""
-    import litert_torch  # late: it takes seconds, and files are run without it
-
-    model = litert_torch.convert(Lowered(graph).eval(), (example,))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.tflite"
-        model.export(str(path))
-        return name_convolutions(path.read_bytes(), graph)
 
 
 class LitertSession:

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
-from torch import nn
+from torch import Tensor, nn
 
 from data.errors import InputError
+from tasks.models.quantization import RoundedConv, weight_steps
 
 Model = Any  # ModelT, Operator and Tensor of the schema are generated and untyped
 IDENTIFIER = b"TFL3"  # at byte 4
@@ -102,7 +103,15 @@ def name_convolutions(content: bytes, network: nn.Module) -> bytes:
     """
     model = parse(content)
     graph = model.subgraphs[0]
-    names = {arrange(layer): name for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d)}
+    layers = dict(network.named_modules())
+    names = {
+        arrange(layer.weight.detach(), layer): name for name, layer in layers.items() if isinstance(layer, nn.Conv2d)
+    }
+    names |= {
+        arrange(weight_steps(layer.conv.weight), layer.conv): f"{name}.conv"
+        for name, layer in layers.items()
+        if isinstance(layer, RoundedConv)
+    }
     for operator in graph.operators:
         if kind_of(model, operator) in CONVOLUTIONS:
             weight = model.buffers[graph.tensors[operator.inputs[1]].buffer].data
@@ -112,12 +121,25 @@ def name_convolutions(content: bytes, network: nn.Module) -> bytes:
     return pack(model)
 
 
-def arrange(layer: nn.Conv2d) -> bytes:
+def arrange(weight: Tensor, layer: nn.Conv2d) -> bytes:
     """Return the weight of a layer as LiteRT keeps it: (out, kh, kw, in), or (1, kh, kw, channels) of a depthwise."""
-    weight = layer.weight.detach()
     depthwise = layer.groups == layer.in_channels and layer.groups > 1
     order = (1, 2, 3, 0) if depthwise else (0, 2, 3, 1)
     return weight.permute(*order).contiguous().numpy().tobytes()
+
+
+def take_integers(content: bytes) -> bytes:
+    """Let a file that rounds its input at once take the integers that come of it."""
+    model = parse(content)
+    graph = model.subgraphs[0]
+    (source,) = list_of(graph.inputs)
+    takers = [operator for operator in graph.operators if source in list_of(operator.inputs)]
+    if [kind_of(model, operator) for operator in takers] == ["QUANTIZE"]:
+        graph.inputs = list_of(takers[0].outputs)
+        graph.operators = [operator for operator in graph.operators if operator is not takers[0]]
+        for signature in model.signatureDefs or []:
+            signature.inputs[0].tensorIndex = graph.inputs[0]
+    return pack(model)
 
 
 def name_ports(content: bytes, source: str, outputs: tuple[str, ...]) -> bytes:

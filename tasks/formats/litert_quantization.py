@@ -13,10 +13,11 @@ from ai_edge_quantizer.utils.qsv_utils import min_max_update
 
 from tasks.formats.conversion import Quantization
 from tasks.formats.litert_file import kind_of, name_of, parse
+from tasks.formats.settings import NETWORK
 
 # Operators bear the names of what they give: a convolution that of its layer, others the path of modules that they
 # are in, "...Detector_head;12". What is around the network stays in float, but the padding of a normalised image.
-NETWORK = r"^normalize;|^(backbone|head)\.|_(backbone|head)[/;]"
+MODULES = rf"^normalize;|^({'|'.join(NETWORK)})\.|_({'|'.join(NETWORK)})[/;]"
 PADDING = r"_whole;\d+;$"
 BITS = 8
 
@@ -31,7 +32,7 @@ def quantize(content: bytes, settings: Quantization, *, pixels: bool, whole: boo
         whole: whether the outputs are those of post-processing; raw ones become int8.
     """
     quantizer = Quantizer(content)
-    operations = [(NETWORK, TFLOperationName.ALL_SUPPORTED), (PADDING, TFLOperationName.PAD)]
+    operations = [(MODULES, TFLOperationName.ALL_SUPPORTED), (PADDING, TFLOperationName.PAD)]
     operations += [(".*", TFLOperationName.INPUT)]
     operations += [] if whole else [(".*", TFLOperationName.OUTPUT)]
     for pattern, operation in operations:

@@ -26,6 +26,7 @@ from tasks.formats.ncnn_files import Layer, check_weights, fail, format_param, r
 from tasks.formats.ncnn_trial import FAILED, open_net
 from tasks.formats.operators import Operator
 from tasks.formats.ports import Port
+from tasks.formats.settings import INPUT
 
 EXAMPLE = """\
 import ncnn
@@ -38,7 +39,7 @@ extractor = net.create_extractor()
 extractor.input("{input}", ncnn.Mat(np.ascontiguousarray(planes, np.float32)))
 outputs = {{name: np.array(extractor.extract(name)[1])[None] for name in net.output_names()}}
 """
-PIXELS, IMAGES = "pixels", "images"
+PIXELS, IMAGES = "pixels", INPUT
 LONGEST = 2**14  # side of an image: a longer one is a mistake, and takes all memory
 SECONDS = 300  # that a trial may take
 WHOLE = {"boxes": "nms=false", "labels": "argmax=none"}  # an output that ncnn has no layers for -> what goes without

@@ -17,6 +17,7 @@ from tasks.formats.onnx_layers import name_nodes
 from tasks.formats.onnx_quantization import quantize
 from tasks.formats.onnx_reading import check_self_contained, list_operators
 from tasks.formats.ports import Port
+from tasks.formats.settings import INPUT
 from tasks.formats.tensorrt import check_tensorrt, write_trtexec
 from tasks.formats.trained_rounding import fix_scales, is_rounded
 
@@ -28,7 +29,6 @@ import onnxruntime
 session = onnxruntime.InferenceSession("{file}")
 outputs = dict(zip([port.name for port in session.get_outputs()], session.run(None, {{"{input}": values}})))
 """
-INPUT = "images"
 OPSETS = (18, 23)  # of ONNX's operators, first and last
 LARGEST_CONSTANT = 2**14  # values of a constant that the exporter may compute: larger ones cost more than they save
 QUIET = 3  # onnxruntime's level of errors

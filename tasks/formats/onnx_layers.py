@@ -5,7 +5,8 @@ from collections import Counter
 
 import onnx
 
-NETWORK = ("backbone", "head")  # the layers of a graph that are not before or after the network
+from tasks.formats.settings import NETWORK
+
 SCOPES = "pkg.torch.onnx.name_scopes"  # torch's exporter: the layers that a node is in, and its own name at the end
 
 

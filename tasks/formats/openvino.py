@@ -16,6 +16,7 @@ from tasks.formats.conversion import Conversion, Quantization
 from tasks.formats.graph import Graph
 from tasks.formats.operators import Operator
 from tasks.formats.ports import Port
+from tasks.formats.settings import INPUT, NETWORK
 from tasks.formats.trained_rounding import fake_scales, is_rounded
 
 EXAMPLE = """import openvino
@@ -23,8 +24,6 @@ EXAMPLE = """import openvino
 model = openvino.Core().compile_model("{file}", "CPU")
 found = model(values)
 outputs = {{port.any_name: found[port] for port in model.outputs}}"""
-INPUT = "images"
-NETWORK = ("backbone", "head")  # the modules of a graph that can be quantised; what is around them stays in float
 WEIGHED = {"Convolution": 1, "GroupConvolution": 2, "MatMul": 0}  # the first sides of a weight that are its channels
 MOST_BYTES = 2**26  # of the description of a graph; its weights are in another file
 HEAVY = ("Convolution", "FullyConnected", "MatMul")  # what the CPU's own graph makes of these

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from heads.lraspp import POOL_KERNEL, POOL_STRIDE, GlobalPool, WindowPool
 from tasks.models.folding import fold_norms
+from tasks.models.replacing import replace_layers
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -86,12 +87,13 @@ def rewrite(model: nn.Module, example: Tensor, *, parts: bool) -> None:
             model(example)
     for hook in hooks:
         hook.remove()
-    for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
-            if child in pooled:
-                setattr(parent, name, choose_pool(*pooled[child]))
-            elif parts and type(child) in PARTS:
-                setattr(parent, name, PARTS[type(child)]())
+
+    def choose(layer: nn.Module) -> nn.Module | None:
+        if layer in pooled:
+            return choose_pool(*pooled[layer])
+        return PARTS[type(layer)]() if parts and type(layer) in PARTS else None
+
+    replace_layers(model, choose)
 
 
 def choose_pool(height: int, width: int) -> nn.Module:

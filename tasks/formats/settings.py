@@ -17,6 +17,8 @@ System = Literal[  # the oldest that a Core ML program runs on: those that have 
     "tvOS15", "tvOS16", "tvOS17", "tvOS18", "tvOS26",
 ]
 # fmt: on
+INPUT = "images"  # what a file calls its input
+NETWORK = ("backbone", "head")  # the modules of a graph that are neither before nor behind the network
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,11 +47,11 @@ class Format:
         title: for people.
         suffix: of its files.
         parts: suffixes of further files that belong to one, beside it.
-        packages: that it needs, as they are imported; the extra that installs them bears its name.
+        packages: that converting needs, as they are imported; the extra that installs them bears its name.
+        runtime: packages that running a file in Python needs, as they are imported.
         precisions: that it has.
         runs: whether its files run on this kind of machine.
         batch: how many images it takes at once: "free", where that can be left open; "fixed"; or "one".
-        learnt: whether it can hold scales that a network learnt in training (`quantize=int8`).
         advises: whether its code can say how other tools go on from a file.
         whole: whether decoding and suppression, or the best class of each pixel, can be in the file.
         options: those of tasks.export that are this format's own.
@@ -61,19 +61,14 @@ class Format:
     title: str
     suffix: str
     packages: tuple[str, ...]
+    runtime: tuple[str, ...]
     precisions: tuple[Precision, ...]
     parts: tuple[str, ...] = ()
     runs: bool = True
     batch: Literal["free", "fixed", "one"] = "fixed"
-    learnt: bool = False
     advises: bool = False
     whole: bool = True
     options: tuple[str, ...] = ()
-
-    @property
-    def distributions(self) -> tuple[str, ...]:
-        """Names of the packages as they are installed."""
-        return tuple(package.replace("_", "-") for package in self.packages)
 
     @property
     def code(self) -> Code:
@@ -115,6 +110,11 @@ class Format:
         return [path, *(path.with_name(stem + suffix) for suffix in self.parts)]
 
 
+def to_distributions(packages: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of packages as they are installed."""
+    return tuple(package.replace("_", "-") for package in packages)
+
+
 FORMATS = {
     row.name: row
     for row in (
@@ -123,9 +123,9 @@ FORMATS = {
             "ONNX",
             ".onnx",
             packages=("onnx", "onnxscript", "onnxruntime"),
+            runtime=("onnxruntime",),
             precisions=("fp32", "fp16", "int8"),
             batch="free",
-            learnt=True,
             advises=True,
             options=("opset",),
         ),
@@ -135,23 +135,24 @@ FORMATS = {
             ".xml",
             parts=(".bin",),
             packages=("openvino", "nncf"),
+            runtime=("openvino",),
             precisions=("fp32", "fp16", "int8"),
             batch="free",
-            learnt=True,
         ),
         Format(
             "executorch",
             "ExecuTorch (XNNPACK)",
             ".pte",
             packages=("executorch", "torchao"),
+            runtime=("executorch", "torch"),
             precisions=("fp32", "fp16", "int8"),
-            learnt=True,
         ),
         Format(
             "litert",
             "LiteRT",
             ".tflite",
             packages=("litert_torch", "ai_edge_litert", "ai_edge_quantizer"),
+            runtime=("ai_edge_litert",),
             precisions=("fp32", "fp16", "int8"),
         ),
         Format(
@@ -159,6 +160,7 @@ FORMATS = {
             "Core ML",
             ".mlpackage",
             packages=("coremltools",),
+            runtime=("coremltools",),
             precisions=("fp32", "fp16"),
             runs=False,
             batch="one",
@@ -170,6 +172,7 @@ FORMATS = {
             ".ncnn.param",
             parts=(".ncnn.bin",),
             packages=("ncnn", "pnnx"),
+            runtime=("ncnn",),
             precisions=("fp32", "fp16"),
             whole=False,
             batch="one",

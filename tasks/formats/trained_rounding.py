@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization
 
 from tasks.formats.graph import Graph
-from tasks.models.quantization import LEVELS, WEIGHT_LIMIT, RoundedActivation, RoundedConv, weight_scales
+from tasks.models.quantization import LEVELS, WEIGHT_LIMIT, RoundedActivation, RoundedConv, weight_scales, weight_steps
+from tasks.models.replacing import replace_layers
 
 OPERATORS = torch.ops.quantized_decomposed  # which exporters to ONNX and ExecuTorch know
 SIGNED_SHIFT = 128  # between uint8 and int8
@@ -39,8 +40,7 @@ class FixedConv(nn.Module):
         super().__init__()
         self.conv, self.before, self.after = layer.conv, layer.before, layer.after
         scales = weight_scales(layer.conv.weight)
-        steps = layer.conv.weight.detach() / scales.reshape(-1, 1, 1, 1)
-        self.register_buffer("steps", steps.round().clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT).to(torch.int8))
+        self.register_buffer("steps", weight_steps(layer.conv.weight))
         self.register_buffer("scales", scales)
         self.register_buffer("zeros", torch.zeros_like(scales, dtype=torch.int64))
 
@@ -85,9 +85,29 @@ class FakeWeight(nn.Module):
         return torch.fake_quantize_per_channel_affine(weight, self.scales, self.zeros, 0, -WEIGHT_LIMIT, WEIGHT_LIMIT)
 
 
+class PairedWeight(FakeWeight):
+    """Rounds the weight of a `RoundedConv` by a quantisation and a dequantisation, which stay in the graph."""
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """Round a weight (C, ...)."""
+        grid = (self.scales, self.zeros, 0, -WEIGHT_LIMIT, WEIGHT_LIMIT, torch.int8)
+        y: Tensor = OPERATORS.dequantize_per_channel(OPERATORS.quantize_per_channel(weight, *grid), *grid)
+        return y
+
+
 def fake_conv(layer: RoundedConv) -> nn.Module:
     """Return `RoundedConv` by torch's fake quantisation."""
-    register_parametrization(layer.conv, "weight", FakeWeight(layer.conv.weight))
+    return parametrize(layer, FakeWeight)
+
+
+def pair_conv(layer: RoundedConv) -> nn.Module:
+    """Return `RoundedConv` with a weight that passes through integers."""
+    return parametrize(layer, PairedWeight)
+
+
+def parametrize(layer: RoundedConv, rounding: type[FakeWeight]) -> nn.Module:
+    """Return `RoundedConv` with another rounding of its weight."""
+    register_parametrization(layer.conv, "weight", rounding(layer.conv.weight))
     return nn.Sequential(OrderedDict(before=layer.before, conv=layer.conv, after=layer.after))
 
 
@@ -106,6 +126,11 @@ def fix_scales(graph: Graph, *, signed: bool) -> Graph:
     return replace_rounded(graph, lambda layer: FixedActivation(layer, signed=signed), FixedConv)
 
 
+def pair_scales(graph: Graph) -> Graph:
+    """Return a copy of a graph whose weights and activations pass through int8 of fixed scales, as LiteRT wants it."""
+    return replace_rounded(graph, lambda layer: FixedActivation(layer, signed=True), pair_conv)
+
+
 def fake_scales(graph: Graph) -> Graph:
     """Return a copy of a graph whose network rounds as it learnt to, by torch's own operators and fixed scales."""
     return replace_rounded(graph, FakeActivation, fake_conv)
@@ -120,8 +145,5 @@ def replace_rounded(
     other = copy.deepcopy(graph)
     new: dict[type[nn.Module], Callable[..., nn.Module]] = {RoundedActivation: activation, RoundedConv: conv}
     for kind in new:  # activations first, for some are in convolutions
-        for parent in list(other.modules()):
-            for name, child in list(parent.named_children()):
-                if type(child) is kind:
-                    setattr(parent, name, new[kind](child))
+        replace_layers(other, lambda layer, kind=kind: new[kind](layer) if type(layer) is kind else None)  # type: ignore[misc]
     return other

@@ -5,6 +5,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.utils.hooks import RemovableHandle
 
+from tasks.models.replacing import replace_layers
+
 
 def fold_norms(model: nn.Module, example: Tensor) -> None:
     """Fold each batch norm behind a convolution into it, in place; what is left of a norm is its activation.
@@ -14,11 +16,9 @@ def fold_norms(model: nn.Module, example: Tensor) -> None:
         example: that it takes, for a run that shows what stands behind what.
     """
     norms = find_norms(model, example)
-    for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
-            if child in norms:
-                fold(*norms[child])
-                setattr(parent, name, what_follows(child))
+    for pair in norms.values():
+        fold(*pair)
+    replace_layers(model, lambda layer: what_follows(layer) if layer in norms else None)
 
 
 def find_norms(model: nn.Module, example: Tensor) -> dict[nn.Module, tuple[nn.Conv2d, nn.BatchNorm2d]]:

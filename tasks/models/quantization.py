@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.models.folding import fold_norms
+from tasks.models.replacing import replace_layers
 
 LEVELS = 255  # steps of an activation, 0 to 255
 WEIGHT_LIMIT = 127  # of a weight, which keeps 0 in the middle
@@ -54,6 +55,12 @@ class RoundedActivation(nn.Module):
 def weight_scales(weight: Tensor) -> Tensor:
     """Return the scale of each output channel of a weight (C, ...): (C,)."""
     return (weight.detach().abs().flatten(1).amax(1) / WEIGHT_LIMIT).clamp(min=SMALLEST_SCALE)
+
+
+def weight_steps(weight: Tensor) -> Tensor:
+    """Return the integers (C, ...) int8 that a weight is rounded to, in steps of its scales."""
+    steps = weight.detach() / weight_scales(weight).reshape(-1, *[1] * (weight.ndim - 1))
+    return steps.round().clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT).to(torch.int8)
 
 
 def round_weight(weight: Tensor) -> Tensor:
@@ -122,13 +129,14 @@ def quantize(model: nn.Module) -> None:
     trace = Trace(model, torch.zeros(EXAMPLE))
     rectified = {id(x) for layer, x in trace.takes.items() if isinstance(layer, RECTIFIERS)}
     rounded = {id(y) for y in trace.gives.values()}
-    for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
-            if child not in trace.takes:
-                continue
-            if isinstance(child, nn.Conv2d):
-                before, after = id(trace.takes[child]) not in rounded, id(trace.gives[child]) not in rectified
-                setattr(parent, name, RoundedConv(child, before=before, after=after))
-            else:
-                setattr(parent, name, nn.Sequential(child, RoundedActivation()))
+
+    def choose(layer: nn.Module) -> nn.Module | None:
+        if layer not in trace.takes:
+            return None
+        if not isinstance(layer, nn.Conv2d):
+            return nn.Sequential(layer, RoundedActivation())
+        before, after = id(trace.takes[layer]) not in rounded, id(trace.gives[layer]) not in rectified
+        return RoundedConv(layer, before=before, after=after)
+
+    replace_layers(model, choose)
     model.train(training)

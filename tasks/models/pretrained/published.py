@@ -127,7 +127,7 @@ def fetch_torchvision(source: WeightsEnum) -> dict[str, Tensor]:
     Raises:
         InputError: naming the address, the folder and what to do.
     """
-    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(source.url).name
+    path = locate(source)
     try:
         state = source.get_state_dict(progress=True, check_hash=True, map_location="cpu", weights_only=True)
     except Exception as error:  # no network, a wrong checksum, a damaged file in the cache, a folder not writable
@@ -139,6 +139,11 @@ def fetch_torchvision(source: WeightsEnum) -> dict[str, Tensor]:
     if not is_published(path):  # a download is checked before it gets there
         logger.warning("%s: its checksum is not the one in its name, so this is not the published file", path)
     return state
+
+
+def locate(source: WeightsEnum) -> Path:
+    """Return where torchvision keeps one of its files."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(source.url).name
 
 
 def is_published(path: Path) -> bool:

@@ -28,6 +28,7 @@ from tasks.export.golden import write_numbers
 from tasks.formats.contract import Contract, ExportedFile
 from tasks.formats.ports import Port
 from tasks.formats.settings import GraphSettings
+from tasks.formats.table import FORMATS
 from tests.support.starts import describe_run
 
 RAW: dict[str, dict[str, Any]] = {"ssdlite": {"nms": False}, "lraspp": {"argmax": "none"}}  # files that do not decode
@@ -51,7 +52,9 @@ def make_contract(
     changed = found.postprocessing and replace(found.postprocessing, **(postprocessing or {}))
     description = replace(found, postprocessing=changed, thresholds=thresholds)
     graph = GraphSettings(size=size, **{**RAW[task.split("_")[0]], **settings})
-    return Contract(description, graph, files or {}, list_facts(description, graph, checkpoint={}, packages=()))
+    return Contract(
+        description, graph, files or {}, list_facts(description, graph, checkpoint={}, kind=FORMATS["onnx"])
+    )
 
 
 def number_classes(count: int) -> ClassTable:

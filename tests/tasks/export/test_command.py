@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ from PIL import Image
 
 from data.errors import InputError
 from tasks.evaluate.command import evaluate
-from tasks.export.command import export
+from tasks.export.command import check_targets, export, list_orders
 from tasks.export.golden import FOLDER
 from tasks.formats.contract import open_exported
+from tasks.task import find_task
+from tests.support.graphs import make_graph
 from tests.support.runs import load_config
 
 
@@ -65,6 +68,16 @@ def test_the_readme_runs_the_file_without_bneck(exported, tmp_path):
     assert done.returncode == 0, done.stderr
     _, session = open_exported(path)
     assert done.stdout.splitlines() == [f"{port.name} {port.shape}" for port in session.outputs]
+
+
+def test_what_runs_a_file_is_told_apart_from_what_converted_it(exported):
+    _, path = exported
+    versions = json.loads((path.parent / "model.json").read_text())["versions"]
+    assert sorted(versions["run"]) == ["numpy", "onnxruntime", "opencv-python-headless", "pillow"]
+    assert {"onnx", "onnxscript", "torch"} <= versions["convert"].keys()
+    assert not versions["run"].keys() & versions["convert"].keys()
+    needed = re.search("That needs `pip install (.*?)`", (path.parent / "README.md").read_text())
+    assert f"onnxruntime=={versions['run']['onnxruntime']}" in needed[1].split()
 
 
 def test_the_readme_tells_how_tensorrt_goes_on(exported):
@@ -131,3 +144,17 @@ def test_a_file_that_computes_something_else_ends_with_1(tmp_path, trained, monk
         export_run(trained("lraspp"), tmp_path / "out", "images=2", "size=[64,96]")
     assert ended.value.code == 1
     assert json.loads((tmp_path / "out/parity.json").read_text())["first_that_diverges"] == "preprocessing"
+
+
+def test_boards_are_asked_of_every_network_that_is_exported(tmp_path):
+    config = load_config(
+        "export", "checkpoint=coco", "format=[onnx,ncnn,litert]", "target=coral", f"out={tmp_path / 'out'}"
+    )
+    subject = SimpleNamespace(
+        task=find_task("ssdlite"), size=(64, 96), build_graph=lambda settings: make_graph("ssdlite", nms=settings.nms)
+    )
+    check_targets(config, subject, list_orders(config, subject))
+    whole, raw = json.loads((tmp_path / "out/targets.json").read_text())
+    assert (whole["files"], raw["files"]) == (["onnx", "litert"], ["ncnn"])
+    cures = [[cure for finding in row["findings"] for cure in finding["cures"]] for row in (whole, raw)]
+    assert ["nms=false" in cure for cure in cures] == [True, False]

@@ -12,6 +12,7 @@ from tasks.export.golden import complete, write_golden, write_tensors
 from tasks.formats.contract import Contract
 from tasks.formats.graph import Graph
 from tasks.formats.settings import GraphSettings
+from tasks.formats.table import FORMATS
 from tasks.inference.loading import load_model
 from tasks.task import find_task
 from tests.support.peers import show_images
@@ -38,7 +39,7 @@ def write(task: str, folder: Path) -> tuple[Graph, Contract]:
     settings, parts = GraphSettings(size=SIZE, **RAW[task]), find_task(model.description.arch.head).parts
     graph = parts.build_graph(model, complete(settings))
     write_golden(folder, graph, show_images(SIZE).permute(0, 2, 3, 1)[:1].contiguous().numpy())
-    facts = list_facts(model.description, settings, checkpoint={}, packages=())
+    facts = list_facts(model.description, settings, checkpoint={}, kind=FORMATS["onnx"])
     return graph, Contract(model.description, settings, {}, facts)
 
 

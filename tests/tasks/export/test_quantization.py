@@ -5,7 +5,7 @@ import pytest
 from data.errors import InputError
 from tasks.export.quantization import Bounds, Trial, list_counts, search
 from tasks.export.sensitivity import Layer
-from tasks.formats.operators import Operator, integer_share
+from tasks.formats.operators import Operator, find_types, integer_share
 
 LAYERS = [Layer(f"layer {rank}", 100_000, 10.0 + rank) for rank in range(10)]
 
@@ -42,7 +42,7 @@ def test_layers_are_left_in_float_until_the_metric_holds():
     assert [sorted(exclude) for exclude in files.tried] == [[], ["layer 0"], ["layer 0", "layer 1"]]
     assert found["metric"] == pytest.approx({"name": "mAP", "before": 0.5, "after": 0.49, "drop_points": 1.0})
     assert found["integer_share_of_multiply_adds"] == pytest.approx(0.8)
-    assert [layer["computes_in"] for layer in found["layers"]] == ["float"] * 2 + ["int8"] * 8
+    assert [layer["computes_in"] for layer in found["layers"]] == ["float32"] * 2 + ["int8"] * 8
 
 
 def test_what_cannot_be_met_fails_with_the_table():
@@ -71,3 +71,28 @@ def test_the_share_counts_multiply_adds():
     operators = [Operator("", "Conv", "int8", (), 30), Operator("", "Conv", "float32", (), 10)]
     assert integer_share(operators) == 0.75
     assert integer_share([]) == 0
+
+
+def test_a_layer_computes_in_what_its_own_operator_says():
+    operators = [
+        Operator("backbone.stem.conv/Conv", "Conv", "float32", (), 30),
+        Operator("__module.head.0/aten::_convolution/Convolution", "Convolution", "int8", (), 30),
+        Operator("head.1", "CONV_2D", "float32", (), 30),
+    ]
+    layers = {"backbone.stem.conv": 30, "head.0": 30, "head.1": 30}
+    assert find_types(layers, operators, floats=[]) == {
+        "backbone.stem.conv": "float32",
+        "head.0": "int8",
+        "head.1": "float32",
+    }
+
+
+def test_operators_without_names_are_told_by_their_multiply_adds():
+    operators = [
+        Operator(f"3.{n}", "XNNConv2d", *rest) for n, rest in enumerate([("int8", (), 30), ("float32", (), 30)])
+    ]
+    layers = {"a": 30, "b": 30}
+    assert find_types(layers, operators, floats=["a"]) == {"a": "float32", "b": "int8"}
+    assert find_types(layers, operators, floats=[]) == {"a": "", "b": ""}  # one is in float that should not be
+    assert find_types({"a": 30}, operators[:1], floats=["a"]) == {"a": "int8"}
+    assert find_types({"a": 40}, operators, floats=[]) == {"a": ""}

@@ -61,7 +61,7 @@ def write_onnx(task: str, folder: Path) -> bool:
     kind.code.convert(find_task(description.arch.head).parts.build_graph(model, settings), path, Conversion())
     session = kind.code.open_session(path, threads=1)
     file = describe_file(path, kind, precision="fp32", input=session.input, outputs=session.outputs)
-    facts = list_facts(description, settings, checkpoint={"name": "m.safetensors"}, packages=kind.packages)
+    facts = list_facts(description, settings, checkpoint={"name": "m.safetensors"}, kind=kind)
     Contract(description, settings, {path.name: file}, facts).write(folder)
     return True
 

@@ -10,6 +10,7 @@ import torch
 from tasks.export.facts import list_facts
 from tasks.formats.ports import Port
 from tasks.formats.settings import GraphSettings
+from tasks.formats.table import FORMATS
 from tasks.segmentation.exported import ExportedSegmenter
 from tests.support.pictured_models import CLASSES
 from tests.support.runs import describe, small_run
@@ -57,7 +58,7 @@ def test_a_label_map_is_spread_over_the_image(
     settings = GraphSettings(size=SIZE, argmax=argmax)
     description = describe(small_run(task, tmp_path), CLASSES)
     labels = draw_map(*SIZE) if argmax == "full" else draw_map(5, 7)
-    facts = list_facts(description, settings, checkpoint={}, packages=())
+    facts = list_facts(description, settings, checkpoint={}, kind=FORMATS["onnx"])
     contract = {**facts, "graph": {"argmax": argmax}}
     found, pixels = scripts.evaluate(SCRIPT, [labels.ravel().tolist(), list(labels.shape), *image[::-1], contract])
     segmenter = ExportedSegmenter(description, settings, Given(labels))
