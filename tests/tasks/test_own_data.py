@@ -89,6 +89,7 @@ def test_values_that_are_not_allowed_are_refused_by_name(tmp_path: Path) -> None
             train(load_config("train", *options, f"dataset.val_share={share}"))
 
 
+@pytest.mark.slow
 def test_masks_of_values_beyond_eight_bits_are_learned_and_written(tmp_path: Path) -> None:
     for split in ("train", "val"):
         for kind in ("images", "masks"):

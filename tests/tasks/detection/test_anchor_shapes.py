@@ -121,6 +121,7 @@ def test_shapes_that_do_not_fit_the_layout_are_refused(shapes):
         Arch("ssdlite", "small", 3, shapes=shapes)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("blank_figures")
 def test_a_run_keeps_its_fitted_shapes_in_its_configuration_and_its_checkpoint(tmp_path, caplog):
     caplog.set_level(logging.INFO)

@@ -84,6 +84,7 @@ def test_the_metric_counts_what_the_warning_says() -> None:
         assert bool(check(Crowded((count, 0)))) == (recall < 1)
 
 
+@pytest.mark.slow
 def test_training_evaluation_and_the_doctor_warn(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     warning = "hold more than 1 objects, up to"
     limit = "postprocessing.max_detections=1"

@@ -129,6 +129,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path, 
         export_run(trained("ssdlite"), tmp_path / "out", "format=litert")
 
 
+@pytest.mark.slow
 def test_a_file_that_computes_something_else_ends_with_1(tmp_path, trained, monkeypatch):
     from tasks.formats import onnx
 

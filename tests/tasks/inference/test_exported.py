@@ -10,7 +10,10 @@ IMAGES = torch.from_numpy(random_images(3)).permute(0, 3, 1, 2)
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"nms": False, "input": "float"}, pytest.param({"batch": None}, marks=pytest.mark.slow)],
+    [
+        {},
+        *(pytest.param(other, marks=pytest.mark.slow) for other in ({"nms": False, "input": "float"}, {"batch": None})),
+    ],
     ids=str,
 )
 @torch.no_grad()
@@ -24,7 +27,9 @@ def test_an_exported_detector_finds_what_its_checkpoint_finds(settings, tmp_path
         assert one.labels.tolist() == other.labels.tolist()
 
 
-@pytest.mark.parametrize("settings", [{}, {"argmax": "none", "input": "float"}], ids=str)
+@pytest.mark.parametrize(
+    "settings", [{}, pytest.param({"argmax": "none", "input": "float"}, marks=pytest.mark.slow)], ids=str
+)
 @torch.no_grad()
 def test_an_exported_segmenter_classifies_as_its_checkpoint_does(settings, tmp_path):
     model = small_model("lraspp")

@@ -45,6 +45,7 @@ def test_a_finished_run_is_whole_and_holds_no_file_that_it_hides(trained: Callab
     assert not list(run.rglob(".*"))
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_the_newest_checkpoint_that_is_whole(run: Path, caplog: pytest.LogCaptureFixture) -> None:
     flip(run / "checkpoints/last.ckpt")
     (run / "checkpoints/.bneck-part-01234567.ckpt").write_bytes(b"half")

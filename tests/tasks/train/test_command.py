@@ -38,7 +38,13 @@ def run(request: pytest.FixtureRequest, trained: Callable[[str], Trained]) -> tu
     return run.task, run.folder, run.metrics
 
 
-@pytest.mark.parametrize("file", ["checkpoints/best.ckpt", "checkpoints/last.ckpt", "model.safetensors"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        *(pytest.param(f"checkpoints/{name}.ckpt", marks=pytest.mark.slow) for name in ("best", "last")),
+        "model.safetensors",
+    ],
+)
 def test_evaluating_what_was_trained_gives_the_same_metric(
     run: tuple[str, Path, dict[str, Any]], file: str, tmp_path: Path
 ) -> None:
@@ -123,7 +129,10 @@ EVERYTHING = (
 )
 
 
-@pytest.mark.parametrize(("task", "options"), [("ssdlite", ()), ("lraspp", ()), ("lraspp", EVERYTHING)])
+@pytest.mark.parametrize(
+    ("task", "options"),
+    [("ssdlite", ()), *(pytest.param("lraspp", options, marks=pytest.mark.slow) for options in ((), EVERYTHING))],
+)
 def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
     task: str,
     options: tuple[str, ...],

@@ -84,6 +84,7 @@ def test_a_student_starts_as_it_would_without_a_teacher_and_holds_nothing_of_it(
     assert optimized == {id(p) for p in [*trained, *module.teacher.projection.parameters()]}
 
 
+@pytest.mark.slow
 def test_the_teachers_loss_joins_the_labels_under_its_weight_and_leaves_the_teacher_alone(
     features: tuple[str, str], tmp_path: Path
 ) -> None:

@@ -85,6 +85,7 @@ def test_the_images_named_are_those_of_the_batch(tmp_path: Path, monkeypatch: py
     assert [Path(name).name for name in named] == [names[number] for number in taken[5]]
 
 
+@pytest.mark.slow
 def test_fewer_bad_steps_in_a_row_than_the_patience_are_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -90,6 +90,7 @@ def final_states(folder: Path) -> tuple[dict[str, Tensor], dict[str, Tensor], di
     return averaged, {name: raw[name] for name in averaged}, content["bneck"]
 
 
+@pytest.mark.slow
 def test_frozen_rows_stay_and_the_others_learn(source: Path, tmp_path: Path) -> None:
     train(small_run("ssdlite", tmp_path / "run", *OPTIONS, f"weights={source}", "freeze=3"))
     published = torch.load(source, weights_only=True)

@@ -38,6 +38,7 @@ def test_the_first_checkpoint_comes_after_a_minute_and_the_next_every_so_many(mo
     assert list_saves(Interval(None, 3), monkeypatch, seconds=1, steps=10) == [3, 6, 9]
 
 
+@pytest.mark.slow
 def test_a_run_writes_them_between_steps_and_at_the_end_of_epochs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blank_figures: None
 ) -> None:

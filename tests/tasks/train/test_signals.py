@@ -65,7 +65,7 @@ def same_weights(one: Path, two: Path) -> bool:
     ("kind", "hook", "call", "position"),
     [
         ("SIGTERM", "on_train_batch_end", 1, (0, 1, 1)),
-        ("SIGUSR1", "on_validation_batch_end", 3, (1, 2, 3)),
+        pytest.param("SIGUSR1", "on_validation_batch_end", 3, (1, 2, 3), marks=pytest.mark.slow),
         pytest.param("SIGINT", "on_train_batch_end", 2, (0, 2, 1), marks=pytest.mark.slow),  # before the evaluation
         pytest.param("SIGHUP", "on_train_epoch_end", 2, (2, 0, 4), marks=pytest.mark.slow),
         pytest.param("SIGTERM", "on_train_epoch_end", 3, (3, 0, 6), marks=pytest.mark.slow),  # before the final one
