@@ -3,8 +3,8 @@
 Usage:
     python -m benchmarks.segmentation_loss
 
-The peer resizes with `F.interpolate` and takes `F.cross_entropy`; ours does the same, and then Dice too. Peaks are those
-of fresh processes that compute one of them twice, less what they held before. The numbers land in
+The peer resizes with `F.interpolate` and takes `F.cross_entropy`; ours does the same, and then Dice too. Peaks are of
+fresh processes that draw a batch and compute one of them twice, less what they held before. The numbers land in
 benchmarks/results/segmentation_loss.json.
 """
 
@@ -80,8 +80,7 @@ def measure_peak(run: str, case: str) -> float:
 
 
 def print_peak(run: str, case: Case) -> None:
-    """Print the MiB that this process takes more to compute a loss twice."""
-    draw(case)
+    """Print the MiB that this process takes to draw a batch and compute a loss twice."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for _ in range(2):
         RUNS[run](case)

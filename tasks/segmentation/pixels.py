@@ -5,7 +5,7 @@ rows is resized, turned into the few numbers that losses take, and forgotten; th
 the resizing's products are as precise as `torch.set_float32_matmul_precision` says.
 """
 
-from typing import Any
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -64,28 +64,45 @@ def put_rows_first(values: Tensor) -> Tensor:
     return values.transpose(0, 1).unsqueeze(2)
 
 
+class Context(Protocol):
+    """What autograd keeps of a function for its backward pass.
+
+    Attributes:
+        upsampling: how the logits are resized.
+        pixels: the size of the images, and every how many-th row and column counts.
+        saved_tensors: that were saved.
+    """
+
+    upsampling: Upsampling
+    pixels: tuple[Size, int]
+    saved_tensors: tuple[Tensor, ...]
+
+    def save_for_backward(self, *tensors: Tensor) -> None:
+        """Save tensors."""
+
+
 class OwnScores(Function):
     """Of each pixel the logarithm of its own class's score, and that of the sum which scores are divided by."""
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, labels: Tensor, upsampling: Upsampling) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Context, logits: Tensor, labels: Tensor, upsampling: Upsampling) -> tuple[Tensor, Tensor]:
         """Turn logits (N, K, h, w) float and labels (H, N, 1, W) int64 into two of the labels' shape."""
         ctx.save_for_backward(logits, labels)
-        ctx.upsampling = upsampling
+        ctx.upsampling, ctx.pixels = upsampling, ((labels.shape[0], labels.shape[3]), 1)
         own, divisors = logits.new_empty(labels.shape), logits.new_empty(labels.shape)
-        for rows, strip in Strips(logits, upsampling, cut=cut_of(labels)):
+        for rows, strip in Strips(logits, upsampling, cut=ctx.pixels[0]):
             torch.gather(strip.log_softmax(2), 2, labels[rows], out=own[rows])
             torch.sub(strip.gather(2, labels[rows]), own[rows], out=divisors[rows])
         return own, divisors
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, own: Tensor, divisors: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Context, own: Tensor, divisors: Tensor) -> tuple[Tensor, None, None]:
         """Turn the gradients of both into that of the logits."""
         logits, labels = ctx.saved_tensors
         shares = divisors - own
         with torch.autocast(logits.device.type, enabled=False):
-            strips = Strips(logits, ctx.upsampling, cut=cut_of(labels))
+            strips = Strips(logits, ctx.upsampling, cut=ctx.pixels[0])
             total = strips.start_gradient()
             for rows, strip in strips:
                 gradient = strip.softmax(2).mul_(shares[rows]).scatter_add_(2, labels[rows], own[rows])
@@ -97,7 +114,9 @@ class ScoreSums(Function):
     """Of each class the sum of its scores, each pixel's weighed."""
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, weights: Tensor, upsampling: Upsampling, pixels: tuple[Size, int]) -> Tensor:
+    def forward(
+        ctx: Context, logits: Tensor, weights: Tensor, upsampling: Upsampling, pixels: tuple[Size, int]
+    ) -> Tensor:
         """Turn logits (N, K, h, w) float and weights (H', N, 1, W') float into (K,).
 
         `pixels` says which of them: the size of the images, and every how many-th row and column.
@@ -109,7 +128,7 @@ class ScoreSums(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, sums: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Context, sums: Tensor) -> tuple[Tensor, None, None, None]:
         """Turn the sums' gradient (K,) into that of the logits."""
         logits, weights = ctx.saved_tensors
         with torch.autocast(logits.device.type, enabled=False):
@@ -120,8 +139,3 @@ class ScoreSums(Function):
                 mean = (scores * pull).sum(2, keepdim=True)
                 strips.add_gradient(total, rows, (pull - mean).mul_(scores).mul_(weights[rows]))
             return strips.finish_gradient(total), None, None, None
-
-
-def cut_of(labels: Tensor) -> Size:
-    """Return (height, width) of the images that labels (H, N, 1, W) are of."""
-    return labels.shape[0], labels.shape[3]
