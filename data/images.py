@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from data.bounded.content import read_beginning
+from data.decoding import decode_plain
 from data.errors import InputError
 from data.findings import fault
 from data.image_headers import SUFFIXES, Header, describe_size, find_orientation, open_image, read_header
@@ -77,7 +78,9 @@ def load_image(
             raise fault("size of an image", path, f"size is {describe_size(found)}", wanted)
         _reduce(image, least_side)
         with _large if header.raw[0] * header.raw[1] > LARGE else nullcontext():
-            return _to_rgb(image, upright=upright)
+            plain = least_side is None and not (upright and header.turned)
+            pixels = decode_plain(image) if plain else None
+            return _to_rgb(image, upright=upright) if pixels is None else pixels
 
 
 def decode_image(content: bytes, *, name: str, most_pixels: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from pathlib import Path
 from data.bounded.content import hash_file
 
 CODE = Path(__file__).parent
-PACKAGES = ("msgspec", "numpy", "pillow")  # that labels and images are read by, too
+PACKAGES = ("msgspec", "numpy", "pillow", "torchvision")  # that labels and images are read by, too
 
 
 def find_folder(kind: str) -> Path:

@@ -7,53 +7,30 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from data.samples import IGNORE
+from tasks.segmentation.pixels import Pixels
 from tasks.segmentation.settings import LossSettings
 
 BLOCK = 4096  # pixels summed one by one
+DICE_STEP = 2  # see `LossSettings`
 
 
-def flatten_pixels(logits: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-    """Lay the pixels of a batch out in one row each, P = N * H * W; what all losses are computed from.
-
-    Args:
-        logits: (N, K, H, W), any float type.
-        masks: (N, H, W) int64, class indices or IGNORE.
-
-    Returns:
-        Logarithms of the scores (P, K) float32, and the targets (P,) int64.
-    """
-    rows = logits.float().permute(0, 2, 3, 1).reshape(-1, logits.shape[1])  # (P, K); no copy if channels come last
-    return rows.log_softmax(1), masks.flatten()
-
-
-def thin_out(log_scores: Tensor, targets: Tensor, *, size: torch.Size) -> tuple[Tensor, Tensor]:
-    """Keep every second pixel of every second row of images of `size` (N, H, W); rows as in `flatten_pixels`."""
-    scores = log_scores.reshape(*size, -1)[:, ::2, ::2]
-    return scores.reshape(-1, scores.shape[-1]), targets.reshape(size)[:, ::2, ::2].flatten()
-
-
-def cross_entropy_loss(
-    log_scores: Tensor, targets: Tensor, *, ohem: float = 1.0, label_smoothing: float = 0.0
-) -> Tensor:
+def cross_entropy_loss(pixels: Pixels, *, ohem: float = 1.0, label_smoothing: float = 0.0) -> Tensor:
     """Average the cross-entropy over all pixels that are not ignored, or over the hardest; 0 where every one is.
 
     Args:
-        log_scores: (P, K), from `flatten_pixels`.
-        targets: (P,), likewise.
+        pixels: of a batch.
         ohem: see `LossSettings`.
         label_smoothing: see `LossSettings`.
 
     Returns:
         A scalar, float32.
     """
-    loss = F.nll_loss(log_scores, targets, ignore_index=IGNORE, reduction="none")  # (P,), 0 where ignored
+    log_scores = pixels.own
     if label_smoothing:
-        even = -log_scores.mean(1) * (targets != IGNORE)
-        loss = (1 - label_smoothing) * loss + label_smoothing * even
-    counted = (targets != IGNORE).sum()
+        log_scores = (1 - label_smoothing) * log_scores + label_smoothing * pixels.average_log_scores()
+    loss = -(log_scores * pixels.counted).flatten()  # (P,), 0 where ignored
+    counted = pixels.counted.sum()
     if ohem == 1:
         return loss.sum() / counted.clamp(min=1)
     # How many count, only the device knows: take as many as could, and weigh those past the quota with 0.
@@ -63,23 +40,24 @@ def cross_entropy_loss(
     return (hardest * chosen).sum() / quota
 
 
-def dice_loss(log_scores: Tensor, targets: Tensor) -> Tensor:
+def dice_loss(pixels: Pixels, *, step: int = 1) -> Tensor:
     """Average 1 - the soft Dice coefficient over the classes that the targets hold; 0 where every pixel is ignored.
 
     As V-Net's (arXiv:1606.04797), without the squares in the denominator.
 
     Args:
-        log_scores: (P, K), from `flatten_pixels`.
-        targets: (P,), likewise.
+        pixels: of a batch.
+        step: of the pixels that count: 2 for every second of every second row.
 
     Returns:
         A scalar, float32.
     """
-    counted = (targets != IGNORE).float()  # (P,)
-    labels, scores = torch.where(targets == IGNORE, 0, targets), log_scores.exp()
-    own = scores.gather(1, labels[:, None]).squeeze(1) * counted  # (P,)
-    both, sizes = (sum_by_class(values, labels, scores.shape[1]) for values in (own, counted))  # (K,) each
-    dice = 2 * both / (counted @ scores + sizes.clamp(min=1))
+    own, counted, labels = (
+        values[:, ::step, ::step].flatten() for values in (pixels.own.exp(), pixels.counted, pixels.labels)
+    )
+    scores = pixels.sum_scores(step=step)  # (K,)
+    both, sizes = (sum_by_class(values, labels, len(scores)) for values in (own * counted, counted.to(own.dtype)))
+    dice = 2 * both / (scores + sizes.clamp(min=1))
     return average_present(1 - dice, present=sizes > 0)
 
 
@@ -90,22 +68,21 @@ def sum_by_class(values: Tensor, labels: Tensor, k: int) -> Tensor:
     return sums.flatten().index_add(0, blocks * k + labels, values).view_as(sums).sum(0)
 
 
-def lovasz_loss(log_scores: Tensor, targets: Tensor) -> Tensor:
+def lovasz_loss(pixels: Pixels) -> Tensor:
     """Average the Lovasz extension of 1 - IoU over the classes that the targets hold (arXiv:1705.08790).
 
     Of scores that are all 0 or 1 it is 1 - IoU itself. 0 where every pixel is ignored.
 
     Args:
-        log_scores: (P, K), from `flatten_pixels`.
-        targets: (P,), likewise.
+        pixels: of a batch.
 
     Returns:
         A scalar, float32.
     """
-    scores = log_scores.exp().t()  # (K, P)
-    truth = targets == torch.arange(len(scores), device=targets.device)[:, None]  # (K, P)
+    scores, labels, counted = pixels.all_scores(), pixels.labels.flatten(), pixels.counted.flatten()  # (K, P), (P,)
+    truth = (labels == torch.arange(len(scores), device=labels.device)[:, None]) & counted  # (K, P)
     # Ignored pixels have no error: they come last and add nothing.
-    errors, order = ((truth.float() - scores).abs() * (targets != IGNORE)).sort(dim=1, descending=True)  # (K, P)
+    errors, order = ((truth.to(scores.dtype) - scores).abs() * counted).sort(dim=1, descending=True)  # (K, P)
     hits = truth.gather(1, order)
     sizes = truth.sum(1, dtype=torch.int32)  # (K,); int32 throughout: the rows are long
     # Calling one pixel after the other wrong raises 1 - IoU step by step. The steps in closed form: the difference of
@@ -122,21 +99,19 @@ def average_present(values: Tensor, *, present: Tensor) -> Tensor:
     return (values * present).sum() / present.sum().clamp(min=1)
 
 
-def segmentation_loss(logits: Tensor, masks: Tensor, *, settings: LossSettings) -> dict[str, Tensor]:
+def segmentation_loss(pixels: Pixels, *, settings: LossSettings) -> dict[str, Tensor]:
     """Compute the losses of a batch that the settings ask for; training minimises their sum.
 
     Args:
-        logits: (N, K, H, W), any float type.
-        masks: (N, H, W) int64, class indices or IGNORE.
+        pixels: of the batch.
         settings: what counts how much.
 
     Returns:
         Weighted scalars, float32, by name.
     """
-    pixels = flatten_pixels(logits, masks)
-    losses = {"pixels": cross_entropy_loss(*pixels, ohem=settings.ohem, label_smoothing=settings.label_smoothing)}
+    losses = {"pixels": cross_entropy_loss(pixels, ohem=settings.ohem, label_smoothing=settings.label_smoothing)}
     if settings.dice:
-        losses["dice"] = settings.dice * dice_loss(*thin_out(*pixels, size=masks.shape))
+        losses["dice"] = settings.dice * dice_loss(pixels, step=DICE_STEP)
     if settings.lovasz:
-        losses["lovasz"] = settings.lovasz * lovasz_loss(*pixels)
+        losses["lovasz"] = settings.lovasz * lovasz_loss(pixels)
     return losses

@@ -14,8 +14,9 @@ from tasks.evaluation_settings import TTA
 from tasks.optimization import Optimization
 from tasks.optimizers import build_optimizer
 from tasks.segmentation.distillation import distillation_loss
-from tasks.segmentation.losses import cross_entropy_loss, flatten_pixels, segmentation_loss
+from tasks.segmentation.losses import cross_entropy_loss, segmentation_loss
 from tasks.segmentation.metrics import SegmentationMetric, SegmentationMetrics
+from tasks.segmentation.pixels import Pixels
 from tasks.segmentation.segmenter import Segmenter
 from tasks.segmentation.settings import LossSettings
 from tasks.segmentation.tta import average_scores
@@ -72,14 +73,15 @@ class SegmentationModule(L.LightningModule):
         masks = batch.masks.long()
         x = self.model.prepare(batch.images)
         features = self.model.backbone(x)
-        logits = self.model.finish(self.model.head(features), padded=x, images=batch.images)
+        upsampling, logits = self.model.upsampling(x), self.model.head(features)
         with torch.autocast(self.device.type, enabled=False):
-            losses = segmentation_loss(logits, masks, settings=self.loss)
+            losses = segmentation_loss(Pixels(logits, masks, upsampling), settings=self.loss)
         if self.auxiliary is not None:
-            guess = self.model.finish(self.auxiliary(features), padded=x, images=batch.images)
+            guess = self.auxiliary(features)
             with torch.autocast(self.device.type, enabled=False):
-                losses["auxiliary"] = self.loss.aux_weight * cross_entropy_loss(*flatten_pixels(guess, masks))
+                losses["auxiliary"] = self.loss.aux_weight * cross_entropy_loss(Pixels(guess, masks, upsampling))
         if self.teacher is not None:
+            logits = upsampling.resize(logits, cut=(masks.shape[1], masks.shape[2]))
             losses["distill"] = self._distill(self.teacher, batch.images, logits, masks=masks, features=features)
         total = torch.stack(list(losses.values())).sum()
         parts = {f"train/loss_{name}": loss for name, loss in losses.items()} if len(losses) > 1 else {}

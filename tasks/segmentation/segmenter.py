@@ -2,12 +2,13 @@
 
 from torch import Tensor, nn
 
-from heads.lraspp import LRASPP, resize
+from heads.lraspp import LRASPP
 from heads.raspp import RASPP
 from tasks.models.description import Description
 from tasks.models.network import build_model
 from tasks.models.normalization import normalize
 from tasks.segmentation.postprocess import pad_to_grid, postprocess
+from tasks.segmentation.upsampling import Upsampling
 
 
 class Segmenter(nn.Module):
@@ -43,15 +44,14 @@ class Segmenter(nn.Module):
         x = normalize(images, self.description.preprocessing)
         return pad_to_grid(x, stride=self.description.arch.output_stride) if self.head.align_corners else x
 
-    def finish(self, logits: Tensor, *, padded: Tensor, images: Tensor) -> Tensor:
-        """Resize a head's logits (N, K, h, w) to its padded input, and cut them to the images: (N, K, H, W) float32."""
-        size, (height, width) = (padded.shape[-2], padded.shape[-1]), images.shape[-2:]
-        return resize(logits.float(), size, align_corners=self.head.align_corners)[..., :height, :width]
+    def upsampling(self, padded: Tensor) -> Upsampling:
+        """Return how a head's logits are resized to a padded input (N, 3, H', W')."""
+        return Upsampling((padded.shape[2], padded.shape[3]), self.head.align_corners)
 
     def raw(self, images: Tensor) -> Tensor:
         """Predict logits (N, K, H, W) float32 from images (N, 3, H, W) uint8."""
         x = self.prepare(images)
-        return self.finish(self.head(self.backbone(x)), padded=x, images=images)
+        return self.upsampling(x).resize(self.head(self.backbone(x)), cut=(images.shape[2], images.shape[3]))
 
     def forward(self, images: Tensor, *, size: tuple[int, int] | None = None) -> Tensor:
         """Classify each pixel of images (N, 3, H, W) uint8: class indices int64, (N, *size), by default (N, H, W)."""
