@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from data.board import Board
 from data.cache import SHARED_MEMORY
+from data.class_transforms import ClassificationItem
 from data.config import PATIENCE
 from data.errors import InputError
 from data.readers import Reader as DataSet
@@ -46,6 +47,14 @@ class DetectionBatch(NamedTuple):
     crowd: Tensor  # (N, G) bool
     image_ids: Tensor  # (N,) int64, in the data set's own files
     sizes: Tensor  # (N, 2) int64, height and width in pixels of the images before they were resized
+
+
+class ClassificationBatch(NamedTuple):
+    """N images of one size, with the classes that they show."""
+
+    images: Tensor  # (N, 3, H, W) uint8, or float32 where the resize does not round; channels last in memory
+    targets: Tensor  # (N, K) bool
+    names: tuple[str, ...]  # N, of the samples
 
 
 class SegmentationBatch(NamedTuple):
@@ -142,6 +151,13 @@ def collate_detection(items: Sequence[DetectionItem]) -> DetectionBatch:
         crowd[row, :count] = torch.from_numpy(item.crowd)
     image_ids, sizes = torch.tensor([item.image_id for item in items]), torch.tensor([item.size for item in items])
     return DetectionBatch(stack_images([item.image for item in items]), boxes, labels, crowd, image_ids, sizes)
+
+
+def collate_classification(items: Sequence[ClassificationItem]) -> ClassificationBatch:
+    """Stack images of one size and their classes."""
+    targets = torch.from_numpy(np.stack([item.target for item in items]))  # (N, K)
+    names = tuple(item.name for item in items)
+    return ClassificationBatch(stack_images([item.image for item in items]), targets, names)
 
 
 def collate_segmentation(items: Sequence[SegmentationItem]) -> SegmentationBatch:
