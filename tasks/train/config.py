@@ -176,4 +176,4 @@ class TrainConfig:
     def optimization(self, steps: int) -> Optimization:
         """Return how weights are changed over so many steps."""
         rates = {name: getattr(self.recipe, name) for name in ("lr", "schedule", "warmup")}
-        return Optimization(**vars(self.optimizer), **rates, steps=steps)
+        return Optimization(**vars(self.optimizer), **rates, steps=steps, epochs=self.trainer.max_epochs)

@@ -45,8 +45,8 @@ def open_data(config: TrainConfig) -> "tuple[Reader, Reader]":
     report = once(refuse)
     reader = open_split(task, dataset, "train", report=report)
     if config.overfit is not None:
-        first = reader.subset(range(min(config.overfit, len(reader))))
-        return first, first
+        few = reader.subset(task.parts.choose_few(reader, config.overfit))
+        return few, few
     val_reader = open_split(task, dataset, "val", classes=reader.classes, report=report)
     check_apart(dataset, reader, val_reader, report=report)
     check_labels(reader, val_reader)
@@ -69,7 +69,8 @@ def announce_synthetic(dataset: DatasetConfig) -> None:
     if dataset.name == "synthetic":
         logger.info(
             "data: the synthetic street scenes in %s; for COCO: dataset=coco dataset.root=DIR, "
-            "for Cityscapes: task=lraspp dataset=cityscapes dataset.root=DIR",
+            "for Cityscapes: task=lraspp dataset=cityscapes dataset.root=DIR, "
+            "for a folder per class: task=classify dataset=folder dataset.root=DIR",
             dataset.root,
         )
 

@@ -138,7 +138,7 @@ def test_no_gradient_outlives_the_step_that_used_it():
     assert all(parameter.grad is None for parameter in layer.parameters())
 
 
-@pytest.mark.parametrize(("field", "value", "choices"), [("name", "adam", "rmsprop"), ("schedule", "step", "cosine")])
+@pytest.mark.parametrize(("field", "value", "choices"), [("name", "adam", "rmsprop"), ("schedule", "stairs", "cosine")])
 def test_unknown_names_are_refused(field, value, choices):
     with pytest.raises(ValueError, match=rf"{field}: unknown '{value}'; choose from .*{choices}"):
         replace(SETTINGS, **{field: value})
