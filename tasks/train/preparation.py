@@ -139,9 +139,8 @@ def build_module(start: Start, val_reader: "Reader", *, steps: int) -> "Module":
         teacher=load_teacher(config.distill, description, size=config.recipe.input_size),
         reader=val_reader,
     )
-    if start.weights is not None:
-        load_weights(module.model, start.weights, description)
-    freeze_model(module.model, config.freeze)
+    new = [] if start.weights is None else load_weights(module.model, start.weights, description)
+    freeze_model(module.model, config.freeze, new=new)
     if config.trainer.compile:
         for part in module.model.children():  # each by itself, as a training step calls them
             part.compile()  # in place: the names of the weights stay
