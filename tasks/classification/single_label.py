@@ -26,10 +26,10 @@ class SingleLabelMetric(ClassificationMetric):
 
     def update(self, scores: Tensor, targets: Tensor) -> None:
         """Take the scores (N, K) of a batch, and its targets (N, K) bool, of one class each."""
-        best = scores.topk(min(TOP, scores.shape[1]), dim=1)
+        best = scores.sort(dim=1, descending=True, stable=True)  # of equal scores the first class, as elsewhere
         truth = targets.long().argmax(1)
-        self._labels.append(best.indices.cpu().numpy())
-        self._scores.append(best.values.double().cpu().numpy())
+        self._labels.append(best.indices[:, :TOP].cpu().numpy())
+        self._scores.append(best.values[:, :TOP].double().cpu().numpy())
         self._truth.append(truth.cpu().numpy())
         self._own.append(scores.gather(1, truth[:, None])[:, 0].double().cpu().numpy())
 
