@@ -57,8 +57,8 @@ evaluate = SegmentationEvaluation
 
 
 def usual_threshold(arch: Arch) -> float:
-    """Return 0: pixels have no scores that are shown."""
-    return 0.0
+    """Return one half, by which nothing is decided: pixels have no scores that are shown."""
+    return 0.5
 
 
 def augment(options: SegmentationOptions, *, size: Size, rule: str) -> SegmentationTransform:
