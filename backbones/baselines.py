@@ -61,6 +61,7 @@ NAMED = {
     "mobilenetv4_hybrid_large": {0.75: "mobilenetv4_hybrid_large_075", 1.0: "mobilenetv4_hybrid_large"},
 }
 BASELINES = (*INVERTED, *NAMED)
+V4 = tuple(name for name in NAMED if name.startswith("mobilenetv4"))
 
 # tap -> timm's name of the layer. As for MobileNetV3, C4 is the expansion of the first block of the last stage, where
 # there is one, and the skip is what the depthwise convolution of the last block at stride 8 gives, before

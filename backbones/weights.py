@@ -70,7 +70,7 @@ def name_dli14(net: MobileNetV3) -> Names:
     return names | pair("last", "conv.0", "conv.1")
 
 
-# publisher -> names of the backbone's layers; of the classifier's two, which are `heads.classifier.Classifier`'s.
+# publisher -> names of the backbone's layers; of the classifier's two, which are `heads.classifier.ClassifierHead`'s.
 NAMINGS: dict[str, Callable[[MobileNetV3], Names]] = {
     "torchvision": name_torchvision,
     "timm": name_timm,

@@ -30,12 +30,13 @@ class DatasetConfig:
         val: name of the split to evaluate on.
         val_share: share of the images of `train` that evaluation takes instead of `val`; None: `val` is there.
         annotations: files of the labels, relative to `root`, by role ("train", "val"), None where the format says
-            where they are ("coco"); of several splits a list with a file for each.
+            where they are ("coco", "csv"); of several splits a list with a file for each.
         workers: processes that load data; None for as many as there are cores, at most 8.
         crop: (height, width) that segmenters train on by default.
         names: of the classes, in the order of their indices; None: those of the files. Not for "coco".
         palette: of masks: the value or the colour of each class, by name; None: see `data.formats.mask_classes`.
         ignore: of masks: the value or the colour of pixels that loss and metric ignore.
+        multilabel: whether an image may have several labels, or none ("csv").
         scenes: number of scenes to draw, by split ("synthetic").
         least_side: pixels that both sides of a training image keep where its JPEG file is decoded at a part of its
             size; None: it is decoded whole. For boxes.
@@ -60,6 +61,7 @@ class DatasetConfig:
     names: Sequence[str] | None = None
     palette: Palette | None = None
     ignore: Code | None = IGNORE
+    multilabel: bool = False
     scenes: dict[str, int] | None = None
     least_side: int | None = None
     cache: str = "none"

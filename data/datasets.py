@@ -1,4 +1,4 @@
-"""From a data set's configuration to its reader: which formats there are, of boxes and of masks."""
+"""From a data set's configuration to its reader: which formats there are, of boxes, masks and labels of images."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,14 +12,19 @@ from data.config import DatasetConfig
 from data.errors import InputError
 from data.findings import Report, refuse
 from data.formats.cityscapes import read_cityscapes
+from data.formats.class_folders import read_folders
 from data.formats.coco import read_coco
+from data.formats.imagenet import read_imagenet
+from data.formats.label_csv import read_table
 from data.formats.masks import read_masks
 from data.formats.voc import read_voc
 from data.formats.yolo import read_yolo
+from data.image_labels import LabelDataset
 from data.joining import check_shared
-from data.labels import Labels, MaskFiles
+from data.labels import LabeledImages, Labels, MaskFiles
 from data.masks import MaskDataset
 from data.splits import Part, Role
+from data.synthetic.objects import write_objects
 from data.synthetic.writing import write_synthetic
 
 
@@ -90,6 +95,28 @@ def read_synthetic_files(config: DatasetConfig, part: Part, classes: ClassTable 
     return read_cityscapes(draw_synthetic(config) / "cityscapes", part)
 
 
+def read_folder_images(config: DatasetConfig, part: Part, report: Report) -> LabeledImages:
+    """Find one folder a class."""
+    return read_folders(find_root(config), part, names=config.names, report=report)
+
+
+def read_imagenet_images(config: DatasetConfig, part: Part, report: Report) -> LabeledImages:
+    """Find ImageNet's tree."""
+    return read_imagenet(find_root(config), part, report=report)
+
+
+def read_csv_images(config: DatasetConfig, part: Part, report: Report) -> LabeledImages:
+    """Read a table of files and labels."""
+    return read_table(find_root(config), part, names=config.names, multilabel=config.multilabel, report=report)
+
+
+def read_synthetic_images(config: DatasetConfig, part: Part, report: Report) -> LabeledImages:
+    """Find the objects of the synthetic set."""
+    if config.least_side is not None:
+        raise InputError(f"dataset.least_side: {config.least_side}; expected null, as small images are decoded whole")
+    return read_folders(write_objects(draw_synthetic(config)), part, names=None, report=report)
+
+
 BOX_FORMATS: dict[str, Callable[[DatasetConfig, Part, Report], Labels]] = {
     "coco": read_coco_labels,
     "synthetic": read_synthetic_labels,
@@ -100,6 +127,12 @@ MASK_FORMATS: dict[str, Callable[[DatasetConfig, Part, ClassTable | None], MaskF
     "cityscapes": read_cityscapes_files,
     "masks": read_mask_files,
     "synthetic": read_synthetic_files,
+}
+LABEL_FORMATS: dict[str, Callable[[DatasetConfig, Part, Report], LabeledImages]] = {
+    "csv": read_csv_images,
+    "folder": read_folder_images,
+    "imagenet": read_imagenet_images,
+    "synthetic": read_synthetic_images,
 }
 
 
@@ -172,3 +205,48 @@ def open_masks(
         readers.append(MaskDataset(files, most_pixels=config.max_pixels, report=report))
     check_shared(splits, readers, report=report)
     return MaskDataset.join(readers)
+
+
+def select_images(images: LabeledImages, part: Part, *, multilabel: bool) -> np.ndarray:
+    """Tell for each image whether it belongs to a part of its split: (N,) bool.
+
+    The share is that of each class, so that one with few images is in both parts; of images with several labels it is
+    that of them all.
+
+    Raises:
+        InputError: naming the class that has too few images.
+    """
+    if part.share is None or multilabel:
+        return np.array(part.select(images.names), dtype=bool)
+    keep = np.zeros(len(images.names), dtype=bool)
+    for label, name in enumerate(images.classes.names):
+        own = images.rows[images.labels == label]
+        if not len(own):
+            continue
+        try:
+            keep[own] = part.select([images.names[row] for row in own])
+        except InputError as error:
+            raise InputError(f"{error} of the class {name!r}") from error
+    return keep
+
+
+def open_labels(
+    config: DatasetConfig, role: Role, *, classes: ClassTable | None = None, report: Report = refuse
+) -> LabelDataset:
+    """Open the images of a data set with their labels; as `open_boxes`, for one of `LABEL_FORMATS`."""
+    readers: list[LabelDataset] = []
+    parts = config.parts(role)
+    for part in parts:
+        images = LABEL_FORMATS[config.name](config, part, report)
+        reader = LabelDataset(
+            images.take(select_images(images, part, multilabel=config.multilabel)),
+            classes=classes,
+            multilabel=config.multilabel,
+            most_pixels=config.max_pixels,
+            report=report,
+        )
+        readers.append(reader)
+        classes = reader.classes
+    splits = [part.split for part in parts]
+    check_shared(splits, readers, report=report)
+    return LabelDataset.join(readers, splits)

@@ -1,9 +1,10 @@
-"""What the files say of one split, whatever their format: classes, images, and boxes in packed arrays or masks."""
+"""What the files say of one split, whatever their format: classes, images, their labels, boxes or masks."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -142,6 +143,58 @@ class Labels:
         classes.require(self.classes, source=str(self.source), by_id=self.numbered)
         order = np.array([classes.names.index(name) for name in self.classes.names], dtype=np.int64)  # (K,)
         return replace(self, classes=classes, boxes=replace(self.boxes, labels=order[self.boxes.labels]))
+
+
+@dataclass(frozen=True)
+class LabeledImages:
+    """The images of one split, and the classes that each shows.
+
+    Attributes:
+        source: the file, or the folder of files, that the labels were read from.
+        folder: that the names of the images are relative to.
+        classes: the K classes.
+        names: N strings, unique.
+        rows: (M,) int64, positions of the images that M labels are of; sorted.
+        labels: (M,) int64, class indices 0 to K - 1.
+    """
+
+    source: Path
+    folder: Path
+    classes: ClassTable
+    names: list[str]
+    rows: np.ndarray
+    labels: np.ndarray
+
+    @classmethod
+    def create(cls, source: Path, folder: Path, classes: ClassTable, images: list[tuple[str, list[int]]]) -> Self:
+        """Pack images, each a name and the class indices that it shows."""
+        counts = [len(labels) for _, labels in images]
+        return cls(
+            source,
+            folder,
+            classes,
+            [name for name, _ in images],
+            np.repeat(np.arange(len(images)), counts),
+            np.array([label for _, labels in images for label in labels], dtype=np.int64),
+        )
+
+    def take(self, keep: np.ndarray) -> "LabeledImages":
+        """Return the images that a mask (N,) selects."""
+        if keep.all():
+            return self
+        own, places = keep[self.rows], np.cumsum(keep) - 1  # (N,) new positions
+        names = list(compress(self.names, keep.tolist()))
+        return replace(self, names=names, rows=places[self.rows[own]], labels=self.labels[own])
+
+    def take_classes(self, classes: ClassTable) -> "LabeledImages":
+        """Return the same labels as indices of another table, which knows all their classes by name.
+
+        Raises:
+            InputError: naming the classes that it does not know.
+        """
+        classes.require(self.classes, source=str(self.source), by_id=False)
+        order = np.array([classes.names.index(name) for name in self.classes.names], dtype=np.int64)  # (K,)
+        return replace(self, classes=classes, labels=order[self.labels])
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from data.board import Board
 from data.cache import SHARED_MEMORY
+from data.class_transforms import ClassificationItem
 from data.config import PATIENCE
 from data.deferred import Change, change_images, mirror_boxes, mirror_masks
 from data.errors import InputError
@@ -57,6 +58,14 @@ class DetectionBatch(NamedTuple):
         boxes = mirror_boxes(self.boxes, self.mirrored[:, None] & (self.labels >= 0), width=self.images.shape[-1])
         images = change_images(self.images, self.mirrored, self.colors)
         return self._replace(images=images, boxes=boxes, mirrored=None, colors=None)
+
+
+class ClassificationBatch(NamedTuple):
+    """N images of one size, with the classes that they show."""
+
+    images: Tensor  # (N, 3, H, W) uint8, or float32 where the resize does not round; channels last in memory
+    targets: Tensor  # (N, K) bool
+    names: tuple[str, ...]  # N, of the samples
 
 
 class SegmentationBatch(NamedTuple):
@@ -172,6 +181,13 @@ def collate_detection(items: Sequence[DetectionItem]) -> DetectionBatch:
     image_ids, sizes = torch.tensor([item.image_id for item in items]), torch.tensor([item.size for item in items])
     images, changes = stack_images([item.image for item in items]), stack_changes([item.change for item in items])
     return DetectionBatch(images, boxes, labels, crowd, image_ids, sizes, *changes)
+
+
+def collate_classification(items: Sequence[ClassificationItem]) -> ClassificationBatch:
+    """Stack images of one size and their classes."""
+    targets = torch.from_numpy(np.stack([item.target for item in items]))  # (N, K)
+    names = tuple(item.name for item in items)
+    return ClassificationBatch(stack_images([item.image for item in items]), targets, names)
 
 
 def collate_segmentation(items: Sequence[SegmentationItem]) -> SegmentationBatch:

@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from data.classes import ClassTable
-from data.samples import DetectionSample, SegmentationSample
+from data.samples import ClassificationSample, DetectionSample, SegmentationSample
 from data.sizes import Size
 
 
@@ -17,7 +17,7 @@ class Tally:
     """How much there is of each class.
 
     Attributes:
-        unit: what is counted: "boxes" or "pixels".
+        unit: what is counted: "boxes", "labels" or "pixels".
         shown: what the amounts are, in words: "share of the pixels of up to 24 masks".
         amounts: (K,) of each class.
         form: that an amount is written in, such as "{:.1%}".
@@ -59,7 +59,7 @@ class Reader(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> DetectionSample | SegmentationSample: ...
+    def __getitem__(self, index: int) -> ClassificationSample | DetectionSample | SegmentationSample: ...
 
     def read_pixels(self, index: int) -> tuple[np.ndarray, ...]:
         """Read the arrays of one sample, (H, W, 3) or (H, W) uint8, from their files."""
@@ -143,3 +143,21 @@ class MaskReader(Reader, Protocol):
 
     def read_mask(self, index: int) -> np.ndarray:
         """Read a mask (H, W) uint8, class indices or IGNORE."""
+
+
+class LabelReader(Reader, Protocol):
+    """N images with the classes that they show."""
+
+    def __getitem__(self, index: int) -> ClassificationSample: ...
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether an image may show several classes, or none."""
+
+    @property
+    def names(self) -> np.ndarray:
+        """(N,) strings, unique, the images' files relative to the folder of their split."""
+
+    @property
+    def presence(self) -> np.ndarray:
+        """(N, K) bool: which image shows which class."""

@@ -15,6 +15,26 @@ def space_evenly(count: int, most: int) -> list[int]:
 
 
 @dataclass
+class ClassificationSample:
+    """One image with the classes that it shows.
+
+    Attributes:
+        image: (H, W, 3) uint8, RGB.
+        target: (K,) bool; of several labels an image any number holds, else one.
+        name: of the image's file, relative to the folder of its split; unique in the split.
+    """
+
+    image: "np.ndarray"
+    target: "np.ndarray"
+    name: str
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the image in pixels."""
+        return self.image.shape[0], self.image.shape[1]
+
+
+@dataclass
 class DetectionSample:
     """One image with its boxes.
 

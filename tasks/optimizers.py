@@ -71,5 +71,6 @@ def build_optimizer(model: nn.Module, settings: Optimization) -> dict[str, Any]:
         schedule=settings.schedule,
         warmup_steps=round(settings.warmup * settings.steps),
         steps=settings.steps,
+        epochs=settings.epochs,
     )
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from data.findings import Report
+from tasks.classification.options import ClassificationOptions
 from tasks.detection.options import DetectionOptions
 from tasks.evaluation_settings import EvaluationSettings
 from tasks.segmentation.options import SegmentationOptions
@@ -18,16 +19,21 @@ if TYPE_CHECKING:  # what these need is imported late
     import numpy as np
     from torch import Tensor, nn
 
+    from data.class_transforms import ClassificationItem
     from data.classes import ClassTable
     from data.config import DatasetConfig
-    from data.loading import DetectionBatch, SegmentationBatch
-    from data.readers import BoxReader, MaskReader
-    from data.samples import DetectionSample, SegmentationSample
+    from data.loading import ClassificationBatch, DetectionBatch, SegmentationBatch
+    from data.readers import BoxReader, LabelReader, MaskReader
+    from data.samples import ClassificationSample, DetectionSample, SegmentationSample
     from data.sizes import Size
     from data.splits import Role
     from data.streams.sources import Frame
     from data.streams.tiling import Tile
     from data.transforms import DetectionItem, SegmentationItem
+    from tasks.classification.classifier import Classifier
+    from tasks.classification.exported import ExportedClassifier
+    from tasks.classification.module import ClassificationModule
+    from tasks.classification.prediction import ClassPrediction
     from tasks.detection.detector import Detector
     from tasks.detection.exported import ExportedDetector
     from tasks.detection.module import DetectionModule
@@ -45,18 +51,18 @@ if TYPE_CHECKING:  # what these need is imported late
     from tasks.segmentation.prediction import MaskPrediction
     from tasks.segmentation.segmenter import Segmenter
 
-    Model = Detector | Segmenter
-    Exported = ExportedDetector | ExportedSegmenter
+    Model = Classifier | Detector | Segmenter
+    Exported = ExportedClassifier | ExportedDetector | ExportedSegmenter
     Usable = Model | Exported
-    Module = DetectionModule | SegmentationModule
-    Reader = BoxReader | MaskReader
-    Sample = DetectionSample | SegmentationSample
-    Item = DetectionItem | SegmentationItem
-    Batch = DetectionBatch | SegmentationBatch
-    Prediction = BoxPrediction | MaskPrediction
+    Module = ClassificationModule | DetectionModule | SegmentationModule
+    Reader = BoxReader | LabelReader | MaskReader
+    Sample = ClassificationSample | DetectionSample | SegmentationSample
+    Item = ClassificationItem | DetectionItem | SegmentationItem
+    Batch = ClassificationBatch | DetectionBatch | SegmentationBatch
+    Prediction = BoxPrediction | ClassPrediction | MaskPrediction
     Transform = Callable[[Sample, int], Item]
 
-Options = DetectionOptions | SegmentationOptions
+Options = ClassificationOptions | DetectionOptions | SegmentationOptions
 
 
 class Writer(Protocol):
@@ -104,6 +110,9 @@ class Parts(Protocol):
     def build(self, description: "Description") -> "Model":
         """Build a model, freshly initialised."""
 
+    def usual_threshold(self, arch: "Arch") -> float:
+        """Return the lowest score that is shown, where neither caller nor checkpoint says."""
+
     def build_graph(self, model: "Model", settings: "GraphSettings") -> "Graph":
         """Build the static graph that a model is exported as."""
 
@@ -129,6 +138,9 @@ class Parts(Protocol):
 
     def resize_whole(self, size: "Size", *, rule: str) -> "Transform":
         """Return what happens to training samples when a few are to be overfitted."""
+
+    def choose_few(self, reader: "Reader", count: int) -> Sequence[int]:
+        """Return which images are to be overfitted, at most so many."""
 
     def collate(self, items: "Sequence[Item]") -> "Batch":
         """Make a batch."""

@@ -58,6 +58,11 @@ class Recipe:
         return find_task(self.own.model.head)
 
     @property
+    def metric(self) -> str:
+        """The number that the model is judged by."""
+        return self.task.judge_by(self.own.model.arch(1).scores)
+
+    @property
     def input_size(self) -> Size:
         """(height, width) in pixels of the network's input in training."""
         return to_size(self.size, "size")

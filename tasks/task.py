@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import cast
 
 from data.errors import InputError
+from tasks.classification.options import ClassificationOptions
 from tasks.detection.options import DetectionOptions
 from tasks.parts import Parts
 from tasks.segmentation.options import SegmentationOptions
@@ -21,9 +22,11 @@ class Task:
 
     Attributes:
         kind: its name, and that of its folder in tasks/.
+        recipe: its default one, a name in conf/task/.
         options: the part of a training recipe that is this task's own.
         formats: the data sets that it learns from, names in conf/dataset/.
         metric: the number that a model is judged by.
+        label_metric: the same of a model whose images may have several labels; None where there is no such model.
         learned: value of the metric from which a few images count as overfitted.
         big: the metrics that a report shows first.
         per_class: the entry of metrics.json with a number a class, and that number's name.
@@ -35,14 +38,17 @@ class Task:
         looks_whole: whether an image that is cut into tiles goes through the model whole too.
         export_options: those of tasks.export that are this task's own.
         raw_output: the same, set so that the raw predictions of the network are exported.
-        usual_classes: how many the best-known data set has: COCO, Cityscapes.
+        device_augmentation: whether mirror images and colours can be left to the device, see `data.deferred`.
+        usual_classes: how many the best-known data set has: COCO, Cityscapes, ImageNet.
         usual_image: (height, width) in pixels of its images.
     """
 
     kind: str
-    options: type[DetectionOptions] | type[SegmentationOptions]
+    recipe: str
+    options: type[ClassificationOptions] | type[DetectionOptions] | type[SegmentationOptions]
     formats: tuple[str, ...]
     metric: str
+    label_metric: str | None
     learned: float
     big: tuple[str, ...]
     per_class: tuple[str, str]
@@ -54,6 +60,7 @@ class Task:
     looks_whole: bool
     export_options: tuple[str, ...]
     raw_output: tuple[tuple[str, object], ...]
+    device_augmentation: bool
     usual_classes: int
     usual_image: tuple[int, int]
 
@@ -62,12 +69,18 @@ class Task:
         """The task's code."""
         return cast(Parts, import_module(f"tasks.{self.kind}.parts"))
 
+    def judge_by(self, scores: str) -> str:
+        """Return the metric of a model whose logits are read by "softmax" or "sigmoid"."""
+        return self.label_metric if self.label_metric is not None and scores == "sigmoid" else self.metric
+
 
 DETECTION = Task(
     kind="detection",
+    recipe="ssdlite",
     options=DetectionOptions,
     formats=("coco", "synthetic", "voc", "yolo"),
     metric="mAP",
+    label_metric=None,
     learned=0.7,
     big=("mAP", "AP50", "AP75"),
     per_class=("per_class", "AP"),
@@ -79,14 +92,17 @@ DETECTION = Task(
     looks_whole=True,
     export_options=("nms", "candidates"),
     raw_output=(("nms", False),),
+    device_augmentation=True,
     usual_classes=80,
     usual_image=(480, 640),
 )
 SEGMENTATION = Task(
     kind="segmentation",
+    recipe="lraspp",
     options=SegmentationOptions,
     formats=("cityscapes", "masks", "synthetic"),
     metric="mIoU",
+    label_metric=None,
     learned=0.8,
     big=("mIoU", "pixel_accuracy", "boundary F1"),
     per_class=("iou", "IoU"),
@@ -98,10 +114,33 @@ SEGMENTATION = Task(
     looks_whole=False,
     export_options=("argmax", "scores"),
     raw_output=(("argmax", "none"),),
+    device_augmentation=True,
     usual_classes=19,
     usual_image=(1024, 2048),
 )
-TASKS = {"ssdlite": DETECTION, "lraspp": SEGMENTATION, "raspp": SEGMENTATION}  # by head
+CLASSIFICATION = Task(
+    kind="classification",
+    recipe="classify",
+    options=ClassificationOptions,
+    formats=("csv", "folder", "imagenet", "synthetic"),
+    metric="top1",
+    label_metric="macro_AP",
+    learned=0.9,
+    big=("top1", "top5", "macro_AP", "macro_F1"),
+    per_class=("per_class", "F1"),
+    finds="classes",
+    scores=True,
+    averages=False,
+    distills=("weight", "temperature"),
+    one_size=True,
+    looks_whole=True,
+    export_options=(),
+    raw_output=(),
+    device_augmentation=False,
+    usual_classes=1000,
+    usual_image=(500, 375),
+)
+TASKS = {"ssdlite": DETECTION, "lraspp": SEGMENTATION, "raspp": SEGMENTATION, "classifier": CLASSIFICATION}  # by head
 KINDS = {task.kind: task for task in TASKS.values()}
 
 
@@ -123,7 +162,7 @@ def check_serves(task: Task, dataset: str) -> None:
         InputError: naming the data sets that do, and a task that this one serves.
     """
     if dataset not in task.formats:
-        fitting = [head for head, other in TASKS.items() if dataset in other.formats]
-        hint = f", or task={fitting[0]}" if fitting else ""
+        fitting = next((other.recipe for other in KINDS.values() if dataset in other.formats), None)
+        hint = f", or task={fitting}" if fitting else ""
         choices = ", ".join(task.formats)
         raise InputError(f"dataset={dataset} is not for {task.kind}; choose from {choices}{hint}")

@@ -191,6 +191,7 @@ PLACES = {  # that write files in other ways, and why
     "tasks/demo/app.py": "into memory",
     "tasks/demo/inference.py": "into memory",
     "tasks/train/saving.py": "logs, which grow",
+    "tasks/classification/results.py": "complete after every image",
     "tasks/detection/results.py": "complete after every image",
     "data/streams/videos.py": "complete after every image",
     "data/disk_cache.py": "a cache, known by its own hash: it need not have reached the disk",

@@ -100,10 +100,10 @@ def _write_split(root: Path, split: str, *, count: int, size: tuple[int, int], s
         scene = draw_scene(seed, split, number=number, size=size)
         picture = cv2.cvtColor(scene.image, cv2.COLOR_RGB2BGR)
         name, stem = f"{number:06d}.jpg", f"{CITY}_000000_{number:06d}"
-        _write_image(pictures / name, picture)
-        _write_image(photos / f"{stem}_leftImg8bit.png", picture)
-        _write_image(masks / f"{stem}_gtFine_labelIds.png", scene.labels)
-        _write_image(masks / f"{stem}_gtFine_instanceIds.png", _instance_ids(scene))
+        write_image(pictures / name, picture)
+        write_image(photos / f"{stem}_leftImg8bit.png", picture)
+        write_image(masks / f"{stem}_gtFine_labelIds.png", scene.labels)
+        write_image(masks / f"{stem}_gtFine_instanceIds.png", _instance_ids(scene))
         images.append({"id": number, "file_name": name, "height": size[0], "width": size[1]})
         annotations += _coco_annotations(scene, image_id=number, first=len(annotations) + 1)
     categories = [{"id": i, "name": name, "supercategory": SUPERCATEGORIES.get(name, "vehicle")}
@@ -146,7 +146,7 @@ def _instance_ids(scene: Scene) -> np.ndarray:
     return table[scene.index]
 
 
-def _write_image(path: Path, image: np.ndarray) -> None:
+def write_image(path: Path, image: np.ndarray) -> None:
     """Write a JPEG or PNG file; OpenCV's own PNG settings are its fastest."""
     if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if path.suffix == ".jpg" else []):
         raise OSError(f"{path}: could not be written")

@@ -190,7 +190,7 @@ def compare_metrics(runs: Sequence[Run]) -> list[ComparisonRow]:
     found = [{e["name"]: e["value"] for part in list_metrics(run) for e in part} for run in runs]
     names = dict.fromkeys(name for numbers in found for name in numbers)
     rows = [ComparisonRow(name, [numbers.get(name) for numbers in found], "metric", +1) for name in names]
-    headline = KINDS[str(runs[0].task)].metric
+    headline = runs[0].metric
     logged = [run.series.get(f"val/{headline}") for run in runs]
     if any(logged):
         values = [float(points[1].max()) if points else None for points in logged]

@@ -16,7 +16,6 @@ from tasks.demo.traffic import MOST_BYTES, Traffic, read_body
 from tasks.models.architecture import name_network
 from tasks.models.description import Description
 from tasks.page.files import read_files
-from tasks.predict.predictor import DRAWN_SCORE
 from tasks.task import find_task
 
 PAGE = Path(__file__).parent / "page"
@@ -68,10 +67,12 @@ def build_app(inference: Inference, *, checkpoint: str, host: str) -> web.Applic
 def describe_model(description: Description) -> dict[str, Any]:
     """Return what the page says of a model, and its classes with their colours and thresholds."""
     arch, table, size = description.arch, description.classes, description.preprocessing.size
-    thresholds = description.thresholds or (DRAWN_SCORE,) * len(table)
+    task = find_task(arch.head)
+    thresholds = description.thresholds or (task.parts.usual_threshold(arch),) * len(table)
     classes = zip(table.names, table.colors, thresholds, strict=True)
     return {
-        "task": find_task(arch.head).kind,
+        "task": task.kind,
+        "scores": arch.scores,
         "name": name_network(arch.head, arch.backbone),
         "input": list(size) if isinstance(size, tuple) else size,
         "chosen": description.thresholds is not None,

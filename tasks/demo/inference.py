@@ -13,6 +13,7 @@ from data.errors import InputError
 from data.image_headers import describe_size
 from data.images import decode_image
 from tasks.predict.predictor import Predictor
+from tasks.task import find_task
 
 LOWEST = 0.05  # score of a detection that the page may show, unless the checkpoint's thresholds are lower
 MOST_PIXELS = 25_000_000  # of an image: a segmenter's memory grows with them
@@ -33,7 +34,9 @@ class Inference:
 
     def __init__(self, predictor: Predictor) -> None:
         self.predictor = predictor
-        self.lowest = min(LOWEST, *(predictor.description.thresholds or (LOWEST,)))
+        known = predictor.description
+        usual = find_task(known.arch.head).parts.usual_threshold(known.arch)
+        self.lowest = min(LOWEST, *(known.thresholds or (usual,)))
         predictor.threshold = self.lowest
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inference")
 

@@ -8,9 +8,10 @@ import numpy as np
 from tasks.detection.errors import Errors, find_errors, measure_gains
 from tasks.detection.evaluation_matching import Matches, match_detections
 from tasks.detection.metrics import DetectionMetrics
-from tasks.detection.thresholds import NAMES, ScoreCurve, choose_thresholds, draw_score_curves, fill_unmeasured
+from tasks.detection.thresholds import draw_score_curves
 from tasks.evaluation_settings import ThresholdRule
 from tasks.files import to_number
+from tasks.score_curves import NAMES, ScoreCurve, choose_thresholds, fill_unmeasured
 
 GRID = np.linspace(0, 1, 101)  # scores that the curves are written at
 DIGITS = 4  # of the curves
@@ -68,7 +69,7 @@ class Analysis:
         for name, curve, chosen, used in rows:
             at = curve.measure(np.array([used]))[:, 0]
             classes[name] = {
-                "boxes": curve.boxes,
+                "boxes": curve.objects,
                 **self.metrics.parts[name],
                 "threshold": chosen,
                 **dict(zip(NAMES, map(to_number, at), strict=True)),

@@ -1,6 +1,6 @@
 """A detector's part in every command, under the names that each task has for it; see `tasks.parts.Parts`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ from tasks.detection.postprocess import Detections
 from tasks.detection.report import DetectionEvaluation
 from tasks.detection.results import BoxTally, CsvResults, JsonResults
 from tasks.distillation.teacher import Teacher
+from tasks.models.architecture import Arch
 from tasks.models.description import Description
 from tasks.optimization import Optimization
 
@@ -59,10 +60,20 @@ evaluate = DetectionEvaluation
 assemble = BoxAssembly
 
 
+def usual_threshold(arch: Arch) -> float:
+    """Return the lowest score of a box that is shown, where neither caller nor checkpoint says."""
+    return 0.5
+
+
 def augment(options: DetectionOptions, *, size: Size, rule: str, deferred: bool) -> DetectionTransform:
     """Return what happens to a training sample before it enters a network of this input size."""
     settings = options.augmentation
     return DetectionTransform(size, crop=settings.crop, color=settings.color, rule=rule, deferred=deferred)
+
+
+def choose_few(reader: BoxReader, count: int) -> Sequence[int]:
+    """Return the first images, at most so many: which are to be overfitted."""
+    return range(min(count, len(reader)))
 
 
 def build_module(

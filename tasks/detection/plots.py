@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 
 from tasks.detection.analysis import Analysis
 from tasks.detection.metrics import DetectionMetrics
-from tasks.detection.thresholds import NAMES
 from tasks.drawing.figures import ACCENT, INK, literal, new_figure, save_figure, style_axes
+from tasks.score_curves import NAMES
 
 MOST_NAMED = 10  # classes; more are drawn as one pale bundle around their mean
 PALE = "#a9bcd6"
@@ -57,7 +57,7 @@ def plot_thresholds(analysis: Analysis, path: Path) -> None:
         path: the image file to write.
     """
     rows = zip(analysis.matches.names, analysis.curves, analysis.thresholds, strict=True)
-    drawn = [row for row in rows if row[1].boxes]
+    drawn = [row for row in rows if row[1].objects]
     named = len(drawn) <= MOST_NAMED
     figure = new_figure(14, 4.6)
     for axes, part, title in zip(figure.subplots(1, 3), (2, 0, 1), ("F1", "Precision", "Recall"), strict=True):

@@ -39,6 +39,23 @@ class TorchvisionSegmenter(nn.Module):
         return self.net(normalize(images, self.preprocessing))["out"].float()
 
 
+class TorchvisionClassifier(nn.Module):
+    """One of torchvision's classifiers: images (N, 3, H, W) uint8 -> logits (N, K) float32.
+
+    Args:
+        net: the network.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+        self.preprocessing = Preprocessing(None, *IMAGENET)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Predict."""
+        return self.net(normalize(images, self.preprocessing)).float()
+
+
 class TimmFeatures(nn.Module):
     """The last feature map of an image model of timm: images (N, 3, H, W) uint8 -> (N, C, h, w).
 
@@ -83,6 +100,23 @@ def load_torchvision(name: str, path: Path) -> tuple[nn.Module, int]:
     net = torchvision.models.get_model(name, weights=None, weights_backbone=None, num_classes=count)
     load_state(net, state, source=f"distill.weights: {path}: not of torchvision's {name}")
     return TorchvisionSegmenter(net), count
+
+
+def load_torchvision_classifier(name: str, path: Path) -> tuple[nn.Module, int]:
+    """Build one of torchvision's classifiers with the weights of a file; as `load_torchvision`."""
+    known = torchvision.models.list_models(module=torchvision.models)
+    if name not in known:
+        raise InputError(f"distill.teacher: unknown torchvision:{name}; choose from {known}")
+    state = read_state(path)
+    with torch.device("meta"):
+        layers = dict(torchvision.models.get_model(name, weights=None).named_modules())
+    last = [key for key, layer in layers.items() if isinstance(layer, nn.Linear | nn.Conv2d)][-1]
+    if f"{last}.weight" not in state:
+        raise InputError(f"distill.weights: {path}: no {last}.weight; expected weights of torchvision's {name}")
+    count = len(state[f"{last}.weight"])
+    net = torchvision.models.get_model(name, weights=None, num_classes=count)
+    load_state(net, state, source=f"distill.weights: {path}: not of torchvision's {name}")
+    return TorchvisionClassifier(net), count
 
 
 def guess_classes(count: int, classes: ClassTable) -> ClassTable:

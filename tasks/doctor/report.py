@@ -100,8 +100,14 @@ def build_image_table(splits: dict[str, dict[str, Any]]) -> Table:
 
 
 def build_label_table(splits: dict[str, dict[str, Any]]) -> Table:
-    """Return a table of boxes by size, or of labelled and ignored pixels, one row a split."""
-    if next(iter(splits.values()))["labels"]["unit"] == "pixels":
+    """Return a table of boxes by size, of labels, or of labelled and ignored pixels, one row a split."""
+    unit = next(iter(splits.values()))["labels"]["unit"]
+    if unit == "labels":
+        table = _new_table("split", "labels")
+        for role, split in splits.items():
+            table.add_row(role, f"{split['labels']['total']:,}")
+        return table
+    if unit == "pixels":
         table = _new_table("split", "pixels", "ignored")
         for role, split in splits.items():
             table.add_row(role, f"{split['labels']['total']:,}", f"{split['ignored']:.1%}")

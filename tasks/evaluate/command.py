@@ -11,6 +11,7 @@ from data.bounded.json_values import read_json
 from data.errors import InputError
 from data.findings import refuse
 from data.loading import check_shared_memory
+from data.sizes import to_size
 from data.watchdog import name_deaths
 from tasks.cli.folders import check_new, owning
 from tasks.evaluate.config import EvaluateConfig
@@ -50,7 +51,7 @@ def evaluate(config: EvaluateConfig) -> Metrics:
     check_accelerator(config.accelerator, "accelerator")
     out = config.out
     check_new(out)
-    model = load(config.checkpoint)
+    model = load(config.checkpoint, size=None if config.size is None else to_size(config.size, "size"))
     description = model.description
     check_settings(config, description)
     task, dataset = find_task(description.arch.head), config.choose_dataset(description.dataset)

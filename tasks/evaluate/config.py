@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.config import DatasetConfig
+from data.sizes import Size, to_size
 from tasks.accelerators import Accelerator
 from tasks.dataset_choice import choose_dataset
 from tasks.evaluation_settings import TTA, EvaluationSettings, ThresholdRule
@@ -19,6 +20,7 @@ class EvaluateConfig:
         dataset: changes to the data set of the checkpoint, or another one.
         out: folder of the results.
         batch_size: images at once, of one size.
+        size: of the network's input, in pixels: (height, width), or both sides in one; None for the checkpoint's.
         accelerator: Lightning's name of the device.
         tta: test-time augmentation of models that classify pixels.
         threshold: how the thresholds of a detector's classes are chosen.
@@ -34,6 +36,7 @@ class EvaluateConfig:
     dataset: Partial[DatasetConfig]
     out: Path
     batch_size: int
+    size: Size | int | None
     accelerator: Accelerator
     tta: TTA = spread()
     threshold: ThresholdRule
@@ -44,6 +47,8 @@ class EvaluateConfig:
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise ValueError(f"batch_size: {self.batch_size}; expected an integer from 1")
+        if self.size is not None:
+            to_size(self.size, "size")
 
     @property
     def settings(self) -> EvaluationSettings:

@@ -10,7 +10,8 @@ from data.classes import ClassTable
 from data.findings import Finding, Level, Report
 
 FEW_IMAGES = 10  # that hold a class: fewer teach it hardly
-IMBALANCE = {"boxes": 20.0, "pixels": 100.0}  # of the most frequent class for one of the rarest, mentioned from there
+# Of the most frequent class for one of the rarest, mentioned from there.
+IMBALANCE = {"boxes": 20.0, "labels": 20.0, "pixels": 100.0}
 MOST_NAMED = 8  # classes in a finding
 MARKS = re.compile(r"[\s_-]")  # that tools put into names, or leave out
 
@@ -20,8 +21,8 @@ class Counts:
     """What the labels of one split hold.
 
     Attributes:
-        unit: what is counted: "boxes" or "pixels".
-        amounts: (K,) boxes or pixels of each class.
+        unit: what is counted: "boxes", "labels" or "pixels".
+        amounts: (K,) boxes, labels or pixels of each class.
         images: (K,) images that hold each class.
         empty: names of the images that hold none.
         total: number of images.
@@ -116,7 +117,7 @@ def check_empty(counts: Counts, report: Report, *, split: str) -> None:
     if not counts.empty:
         return
     level: Level = "warning" if len(counts.empty) > counts.total / 2 else "note"
-    what = "boxes" if counts.unit == "boxes" else "labelled pixels"
+    what = "labelled pixels" if counts.unit == "pixels" else counts.unit
     found = f"{len(counts.empty)} of {counts.total} images have no {what} (first: {counts.empty[0]})"
     cure = "fine if they show none of the classes; label the others, or their objects are learned as background"
     if counts.unit == "pixels":

@@ -193,7 +193,8 @@ class ExportConfig:
         given = {name: value for name, value in own.items() if value is not None}
         for name in given:
             if name not in task.export_options:
-                raise InputError(f"{name}: not an option of {task.kind}; choose from {', '.join(task.export_options)}")
+                choices = f"choose from {', '.join(task.export_options)}" if task.export_options else "leave it out"
+                raise InputError(f"{name}: not an option of {task.kind}; {choices}")
         if not kind.whole:
             raw = dict(task.raw_output)
             wanted = {name: value for name, value in given.items() if value not in (raw.get(name), False)}

@@ -60,7 +60,7 @@ def prepare_judge(config: ExportConfig, subject: Subject) -> Judge:
         raise InputError("precision=int8: needs the data set, for calibration and metric; leave source out")
     calibration = subject.calibrate(subject.train, count=config.calibration.images, seed=config.calibration.seed)
     before = score(subject.model, subject.reader, workers=subject.workers, timeout=subject.timeout)
-    logger.info("the checkpoint: %s %.4f on %d images", subject.task.metric, before, len(subject.reader))
+    logger.info("the checkpoint: %s %.4f on %d images", subject.metric, before, len(subject.reader))
     raw = GraphSettings(size=subject.size, **dict(subject.task.raw_output))  # type: ignore[arg-type]
     layers = measure_layers(subject.build_graph(raw), np.stack(calibration[: config.images]))
     return Judge(subject.reader, before, layers, calibration)
@@ -102,7 +102,7 @@ def quantize(
     found = search(
         trial,
         judge.layers,
-        metric=subject.task.metric,
+        metric=subject.metric,
         before=judge.before,
         bounds=bounds,
         path=path,

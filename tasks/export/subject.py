@@ -54,6 +54,11 @@ class Subject:
         """Of the model."""
         return self.model.description
 
+    @property
+    def metric(self) -> str:
+        """The number that the model is judged by."""
+        return self.task.judge_by(self.description.arch.scores)
+
     def build_graph(self, settings: GraphSettings) -> Graph:
         """Build the static graph that is exported."""
         return self.task.parts.build_graph(self.model, settings)

@@ -1,11 +1,13 @@
 """The one way from a file, or from a description and weights, to a model in use."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from data.errors import InputError
+from data.sizes import Size
 from tasks.formats.contract import CONTRACT, open_exported, read_contract
 from tasks.formats.table import find_format
 from tasks.models.checkpoint import load_checkpoint
@@ -27,13 +29,14 @@ def load_model(path: Path) -> "Model":
     return assemble(*load_checkpoint(path))
 
 
-def load(path: Path, *, threads: int | None = None) -> "Usable":
+def load(path: Path, *, threads: int | None = None, size: Size | None = None) -> "Usable":
     """Load a model.
 
     Args:
         path: of a `.ckpt` or `.safetensors` file of this project or of torchvision's SSDLite or LR-ASPP; "coco" and
             "voc" are the published weights of these two; or of a file that `tasks.export` wrote.
         threads: of an exported file's runtime; None for as many as it takes.
+        size: (height, width) in pixels of its input; None for its own.
 
     Returns:
         A detector or a segmenter, in evaluation mode, on the CPU.
@@ -42,7 +45,12 @@ def load(path: Path, *, threads: int | None = None) -> "Usable":
         InputError: if the file is missing, is no checkpoint of these kinds, or does not hold what it says.
     """
     if find_format(path) is None:
-        return load_model(path)
+        description, weights = load_checkpoint(path)
+        if size is not None:
+            description = replace(description, preprocessing=replace(description.preprocessing, size=size))
+        return assemble(description, weights)
+    if size is not None:
+        raise InputError(f"size: {list(size)}; {path} is an exported file, whose size cannot change; leave it out")
     contract, session = open_exported(path, threads=threads)
     parts = find_task(contract.description.arch.head).parts
     try:

@@ -25,4 +25,4 @@ def score(model: "Usable", reader: "Reader", *, workers: int, timeout: float = P
         loader = build_eval_loader(reader, description, batch_size=BATCH, workers=workers, timeout=timeout)
         trainer = make_trainer(accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False)
         (metrics,) = trainer.validate(module, loader, verbose=False)
-    return float(metrics[f"val/{task.metric}"])
+    return float(metrics[f"val/{task.judge_by(description.arch.scores)}"])

@@ -34,7 +34,7 @@ class Arch:
         se: squeeze-and-excite "after_act" or "before_act" of the depthwise convolution (MobileNetV3).
         anchors: of SSDLite: key of `heads.anchor_layouts.LAYOUTS`.
         shapes: of these anchors, (scale, ratio) in the layout's order, level by level; None for the layout's own.
-        scores: of SSDLite: how its class logits are read: "softmax" or "sigmoid".
+        scores: of SSDLite and the classifier: how class logits are read: "softmax" or "sigmoid".
         filters: of LR-ASPP and R-ASPP: width of the branches.
         aspp: of LR-ASPP: "tensorflow" or "torchvision" (MobileNetV3): skip, gate, resizing, and which rows are dilated.
         quantized: whether norms are folded and convolutions round to 8 bits, see `tasks.models.quantization`.
@@ -109,7 +109,6 @@ class Arch:
         """Refuse what only MobileNetV3 has."""
         owner = f" with backbone {self.backbone}"
         allowed: dict[str, tuple[object, ...] | None] = {
-            "head": tuple(head for head in HEADS if head != "classifier"),
             "width": list_widths(self.backbone),
             "halving": list_halvings(self.backbone),
             "minimalistic": (False,),

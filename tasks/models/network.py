@@ -12,14 +12,15 @@ from backbones.taps import Tap
 from backbones.zoo import TimmBackbone
 from data.errors import InputError
 from heads.anchor_layouts import LAYOUTS, AnchorLayout, Shape
-from heads.classifier import Classifier
+from heads.classifier import ClassifierHead
 from heads.lraspp import LRASPP
 from heads.raspp import RASPP
 from heads.ssdlite import RawDetections, SSDLite
 from tasks.models.architecture import Arch
 from tasks.models.quantization import quantize
 
-HIDDEN = {"large": 1280, "small": 1024}  # of the classifier
+HIDDEN = {"large": 1280, "small": 1024}  # of the classifier; of the others, C5 itself is that layer
+V4_HIDDEN = 1280  # whatever the width (arXiv:2404.10518, tables 11 to 15)
 
 
 class Model(nn.Module):
@@ -72,11 +73,15 @@ def build_raspp(arch: Arch, taps: Mapping[str, Tap]) -> RASPP:
     return RASPP(taps, num_classes=arch.num_classes, filters=arch.filters, bn_momentum=arch.bn_momentum)
 
 
-def build_classifier(arch: Arch, taps: Mapping[str, Tap]) -> Classifier:
+def build_classifier(arch: Arch, taps: Mapping[str, Tap]) -> ClassifierHead:
     """Return the ImageNet classifier of `arch`."""
-    hidden = make_divisible(HIDDEN[arch.backbone] * max(1.0, arch.width))
-    act = nn.ReLU if arch.minimalistic else nn.Hardswish
-    return Classifier(taps, num_classes=arch.num_classes, hidden=hidden, act=act)
+    hidden = None
+    if arch.backbone in HIDDEN:
+        hidden = make_divisible(HIDDEN[arch.backbone] * max(1.0, arch.width))
+    elif arch.backbone in baselines.V4:
+        hidden = V4_HIDDEN
+    act = nn.Hardswish if arch.backbone in HIDDEN and not arch.minimalistic else nn.ReLU
+    return ClassifierHead(taps, num_classes=arch.num_classes, hidden=hidden, act=act)
 
 
 BuildHead = Callable[[Arch, Mapping[str, Tap]], nn.Module]
@@ -84,7 +89,7 @@ BUILDERS: dict[str, tuple[tuple[str, ...], BuildHead]] = {
     "ssdlite": (SSDLite.TAPS, build_ssdlite),
     "lraspp": (LRASPP.TAPS, build_lraspp),
     "raspp": (RASPP.TAPS, build_raspp),
-    "classifier": (Classifier.TAPS, build_classifier),
+    "classifier": (ClassifierHead.TAPS, build_classifier),
 }
 
 

@@ -27,7 +27,7 @@ class PredictConfig:
     overlap: float
     every: int
     batch_size: int
-    results: Literal["coco", "csv", "png", "none"] | None
+    results: Literal["coco", "csv", "scores", "png", "none"] | None
     pictures: Literal["jpg", "png", "none"]
     videos: Literal["mp4", "frames", "none"]
     accelerator: Accelerator

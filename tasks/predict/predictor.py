@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-DRAWN_SCORE = 0.5  # lowest score of a detection, where neither caller nor checkpoint says
 MOST_WHOLE = 25_000_000  # pixels of an image for a network that does not shrink it: it takes 100 bytes each and more
 MOST_IN_FLIGHT = 2**27  # pixels of all images that are read and not done: 400 MB
 MOST_PIXELS = 2**22  # in one batch: the scores of a segmenter are many times as large
@@ -64,7 +63,8 @@ class Predictor:
 
     Args:
         checkpoint: path of a `.ckpt` or `.safetensors`, or "coco", "voc".
-        threshold: lowest score of a detection, for all classes; by default the checkpoint's own of each class, or .5.
+        threshold: lowest score of a detection or a class, for all classes; by default the checkpoint's own of each
+            class, or .5; of a classifier of one class an image 0, so that each image has one.
         classes: names of those that are kept; all by default.
         tile: N or (height, width), pixels: images larger than this are predicted in tiles of it.
         overlap: share of a tile's side that neighbours have in common, at least.
@@ -224,7 +224,7 @@ class Predictor:
 
     def _choose_threshold(self, threshold: float | None) -> float | tuple[float, ...]:
         if threshold is None:
-            return self.description.thresholds or DRAWN_SCORE
+            return self.description.thresholds or self.task.parts.usual_threshold(self.description.arch)
         if not self.task.scores:
             raise InputError(
                 f"threshold: {threshold}; {self.description.arch.head} gives {self.task.finds}; leave it out"

@@ -8,7 +8,6 @@ import numpy as np
 from tasks.drawing.curves import HEADLINES, smooth
 from tasks.report.charts import COLORS, Line, draw_lines
 from tasks.runs.reading import Run
-from tasks.task import KINDS
 
 Chart = dict[str, Any]
 
@@ -108,7 +107,7 @@ def bundle(lines: list[Line], scores: np.ndarray) -> list[Line]:
 def draw_together(runs: Sequence[Run], names: Sequence[str]) -> list[Chart]:
     """Draw the validation metric and the smoothed training loss of several runs over the steps."""
     charts, steps = [], find_steps(runs)
-    for metric in (f"val/{KINDS[task].metric}" for task in dict.fromkeys(run.task for run in runs) if task):
+    for metric in (f"val/{name}" for name in dict.fromkeys(run.metric for run in runs) if name):
         lines = []
         for index, (run, name) in enumerate(zip(runs, names, strict=True)):
             x, y = run.series.get(metric, (np.zeros(0), np.zeros(0)))

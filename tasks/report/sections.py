@@ -25,17 +25,24 @@ MEANINGS = {
     "mIoU": "intersection over union, mean over the classes",
     "mIoU_category": "the same over groups of classes",
     "pixel_accuracy": "share of the pixels that are right",
-    "class_accuracy": "share of a class's pixels that are right, mean over the classes",
+    "class_accuracy": "share of a class's pixels or images that are right, mean over the classes",
     "boundary F1": "how well the outlines agree",
     "IoU": "intersection over union",
-    "accuracy": "share of the class's pixels that are right",
+    "accuracy": "share of the class's pixels or images that are right",
     "boundary_F1": "how well the outlines of the class agree",
     "share": "of all labelled pixels",
     "boxes": "in the ground truth",
-    "AP": "average precision, mean over IoU .50 to .95",
+    "images": "in the ground truth",
+    "top1": "share of the images whose best class is right",
+    "top5": "share of the images whose class is among the best five",
+    "macro_AP": "average precision, mean over the classes",
+    "macro_F1": "F1, mean over the classes",
+    "micro_F1": "F1 of all labels together",
+    "calibration_error": "mean distance between a score and how often it is right",
+    "AP": "average precision, of boxes mean over IoU .50 to .95",
     "threshold": "the recommended lowest score, by best F1 unless another rule was given",
-    "precision": "share of the detections from the threshold on that are right",
-    "recall": "share of the boxes that are found from the threshold on",
+    "precision": "share of the detections or images from the threshold on that are right",
+    "recall": "share of the boxes or images that are found from the threshold on",
     "F1": "harmonic mean of precision and recall",
 }
 ERRORS = {
@@ -80,7 +87,7 @@ def class_cell(value: float | None, column: str) -> dict[str, Any]:
     """Return a cell: its text, its value for sorting, and the share of it that a bar fills."""
     if value is None:
         return {"text": NONE, "value": None, "bar": None}
-    if isinstance(value, int) and column == "boxes":
+    if isinstance(value, int) and column in ("boxes", "images"):
         return {"text": count(value), "value": value, "bar": None}
     if column == "share":
         return {"text": f"{100 * value:.1f} %", "value": value, "bar": value}

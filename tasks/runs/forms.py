@@ -14,7 +14,7 @@ from tasks.parsing import parse
 Number = float | None
 Word = bool | int | float | str | None
 Plain = Word | Sequence[Word | Sequence[Word]] | Mapping[str, Word]  # an option
-Kind = Literal["detection", "segmentation"]
+Kind = Literal["classification", "detection", "segmentation"]
 
 
 @dataclass(frozen=True)

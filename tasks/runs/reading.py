@@ -67,10 +67,15 @@ class Run:
     def task(self) -> str | None:
         """Return the kind of task, "detection"; None where nothing says which."""
         for kind, task in KINDS.items():
-            if task.metric in self.metrics:
+            if {task.metric, task.label_metric} & self.metrics.keys():
                 return kind
         head = self.arch.get("head")
         return self.analysis.get("task") or (TASKS[head].kind if head in TASKS else None)
+
+    @property
+    def metric(self) -> str | None:
+        """Return the name of the metric that the model is judged by; None where nothing says which."""
+        return KINDS[self.task].judge_by(str(self.arch.get("scores"))) if self.task else None
 
     @property
     def network(self) -> str:

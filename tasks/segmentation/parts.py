@@ -1,6 +1,6 @@
 """A segmenter's part in every command, under the names that each task has for it; see `tasks.parts.Parts`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +56,11 @@ collate = collate_segmentation
 evaluate = SegmentationEvaluation
 
 
+def usual_threshold(arch: Arch) -> float:
+    """Return one half, by which nothing is decided: pixels have no scores that are shown."""
+    return 0.5
+
+
 def augment(options: SegmentationOptions, *, size: Size, rule: str, deferred: bool) -> SegmentationTransform:
     """Return what happens to a training sample before it enters a network as a crop of this size."""
     settings = options.augmentation
@@ -71,6 +76,11 @@ def follow_data(description: Description, reader: MaskReader) -> Arch:
 
 def announce(description: Description, reader: MaskReader) -> None:
     """Say nothing: there is nothing of the architecture that data could fail to fit."""
+
+
+def choose_few(reader: MaskReader, count: int) -> Sequence[int]:
+    """Return the first images, at most so many: which are to be overfitted."""
+    return range(min(count, len(reader)))
 
 
 def build_module(

@@ -154,6 +154,8 @@ class TrainConfig:
                 raise ValueError(f"logger: unknown {name!r}; choose from {choices}, or several: logger=[csv,wandb]")
         if "none" in self.loggers and len(set(self.loggers)) > 1:
             raise ValueError(f"logger: {list(self.loggers)}; expected none alone, or no none")
+        if self.trainer.augment == "device" and not self.recipe.task.device_augmentation:
+            raise ValueError(f"trainer.augment=device: not for {self.recipe.task.kind}; expected auto or loader")
         if self.weights is None and self.freeze != "none":
             raise ValueError(f"freeze={self.freeze}: no weights given, it would freeze random ones; give weights=")
         if self.quantize is not None:
@@ -180,4 +182,4 @@ class TrainConfig:
     def optimization(self, steps: int) -> Optimization:
         """Return how weights are changed over so many steps."""
         rates = {name: getattr(self.recipe, name) for name in ("lr", "schedule", "warmup")}
-        return Optimization(**vars(self.optimizer), **rates, steps=steps)
+        return Optimization(**vars(self.optimizer), **rates, steps=steps, epochs=self.trainer.max_epochs)

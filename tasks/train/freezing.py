@@ -1,6 +1,7 @@
 """Parts of a model that fine-tuning leaves as they are."""
 
 import re
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from torch import nn
@@ -51,11 +52,24 @@ def list_frozen(model: "Model", freeze: str) -> list[nn.Module]:
     return [layer for row in rows[: int(freeze) + 1] for layer in row]
 
 
-def freeze_model(model: "Model", freeze: str) -> None:
+def freeze_model(model: "Model", freeze: str, *, new: Collection[str] = ()) -> None:
     """Take the frozen parts out of training: no gradient, no weight decay; `FreezeBatchNorm` does the rest.
 
+    Args:
+        model: whole.
+        freeze: see `list_frozen`.
+        new: names of tensors that no weights were loaded for.
+
     Raises:
-        InputError: as `list_frozen`.
+        InputError: as `list_frozen`, or if something new would be frozen.
     """
-    for part in list_frozen(model, freeze):
+    parts = list_frozen(model, freeze)
+    frozen = {id(parameter) for part in parts for parameter in part.parameters()}
+    random = [name for name, parameter in model.named_parameters() if name in new and id(parameter) in frozen]
+    if random:
+        raise InputError(
+            f"freeze={freeze}: {random[0]} is new, as the weights' tail is not halved, and would be frozen as it is; "
+            "expected the number of a row before it, or none"
+        )
+    for part in parts:
         part.requires_grad_(False)

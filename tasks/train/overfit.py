@@ -51,11 +51,11 @@ def judge(metrics: Metrics, config: TrainConfig, out: Path) -> None:
     Raises:
         InputError: if not, with what to look at.
     """
-    task, count = config.recipe.task, config.overfit
-    value, least = metrics[task.metric] or 0.0, task.learned
+    metric, least, count = config.recipe.metric, config.recipe.task.learned, config.overfit
+    value = metrics[metric] or 0.0
     if value < least:
-        found = f"overfit={count}: not learned: {task.metric} {value:.3f} on the {count} images that it was trained on"
+        found = f"overfit={count}: not learned: {metric} {value:.3f} on the {count} images that it was trained on"
         raise InputError(f"{found}; expected {least} or more. In {out}, {ADVICE}")
     logger.info(
-        "overfit=%d: learned: %s %.3f on the images that it was trained on; train on all now", count, task.metric, value
+        "overfit=%d: learned: %s %.3f on the images that it was trained on; train on all now", count, metric, value
     )

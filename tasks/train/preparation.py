@@ -47,8 +47,8 @@ def open_data(config: TrainConfig) -> "tuple[Reader, Reader]":
     report = once(refuse)
     reader = open_split(task, dataset, "train", report=report)
     if config.overfit is not None:
-        first = reader.subset(range(min(config.overfit, len(reader))))
-        return first, first
+        few = reader.subset(task.parts.choose_few(reader, config.overfit))
+        return few, few
     val_reader = open_split(task, dataset, "val", classes=reader.classes, report=report)
     check_apart(dataset, reader, val_reader, report=report)
     check_labels(reader, val_reader)
@@ -71,7 +71,7 @@ def build_loader(reader: "Reader", config: TrainConfig) -> DataLoader:
         config.dataset,
         seed=config.seed,
         augmented=config.overfit is None,
-        deferred=augments_on_device(config.trainer),
+        deferred=config.recipe.task.device_augmentation and augments_on_device(config.trainer),
     )
 
 
@@ -80,7 +80,8 @@ def announce_synthetic(dataset: DatasetConfig) -> None:
     if dataset.name == "synthetic":
         logger.info(
             "data: the synthetic street scenes in %s; for COCO: dataset=coco dataset.root=DIR, "
-            "for Cityscapes: task=lraspp dataset=cityscapes dataset.root=DIR",
+            "for Cityscapes: task=lraspp dataset=cityscapes dataset.root=DIR, "
+            "for a folder per class: task=classify dataset=folder dataset.root=DIR",
             dataset.root,
         )
 
@@ -149,9 +150,8 @@ def build_module(start: Start, val_reader: "Reader", *, steps: int) -> "Module":
         teacher=load_teacher(config.distill, description, size=config.recipe.input_size),
         reader=val_reader,
     )
-    if start.weights is not None:
-        load_weights(module.model, start.weights, description)
-    freeze_model(module.model, config.freeze)
+    new = [] if start.weights is None else load_weights(module.model, start.weights, description)
+    freeze_model(module.model, config.freeze, new=new)
     if config.trainer.compile:
         for part in module.model.children():  # each by itself, as a training step calls them
             part.compile()  # in place: the names of the weights stay

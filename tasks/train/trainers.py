@@ -87,7 +87,7 @@ def build_trainer(
 def build_callbacks(config: TrainConfig, checkpoints: Path, *, description: Description) -> list[L.Callback]:
     """Build what happens around the steps; `LogImages` stands before `AveragedWeights`, whose weights it shows."""
     settings, task = config.trainer, config.recipe.task
-    metric = f"val/{task.metric}"
+    metric = f"val/{config.recipe.metric}"
     callbacks: list[L.Callback] = [
         Describe(description),
         Progress(metric, bar=settings.progress_bar),

@@ -7,7 +7,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from data.datasets import BOX_FORMATS, MASK_FORMATS
+from data.datasets import BOX_FORMATS, LABEL_FORMATS, MASK_FORMATS
 from data.errors import InputError
 from data.formats.cityscapes import CITYSCAPES_CLASSES
 from tasks.models.network import build_model
@@ -30,8 +30,9 @@ def overrides_of_groups() -> list[tuple[str, ...]]:
         (f"{name}={option}",) for name in ("backbone", "optimizer", "trainer", "experiment") for option in group(name)
     ]
     pairs = [(f"task={task}", f"dataset={dataset}") for task in group("task") for dataset in group("dataset")]
-    formats = {True: BOX_FORMATS, False: MASK_FORMATS}  # whether the task finds boxes
-    servable = [(t, d) for t, d in pairs if d.removeprefix("dataset=") in formats["ssdlite" in t]]
+    formats = {"ssdlite": BOX_FORMATS, "classify": LABEL_FORMATS}  # the others are for masks
+    own = {task: formats.get(task.removeprefix("task=").split("_")[0], MASK_FORMATS) for task, _ in pairs}
+    servable = [(t, d) for t, d in pairs if d.removeprefix("dataset=") in own[t]]
     return choices + servable
 
 

@@ -11,15 +11,17 @@ import pytest
 import torch
 
 from data import disk_cache
+from data.class_transforms import ClassificationTransform
 from data.config import DatasetConfig
-from data.datasets import open_boxes, open_masks
+from data.datasets import open_boxes, open_labels, open_masks
 from data.disk_cache import DIGEST, PARTS, DiskCache, keep_on_disk
-from data.loading import Transformed, build_loader, collate_detection, collate_segmentation
+from data.loading import Transformed, build_loader, collate_classification, collate_detection, collate_segmentation
 from data.synthetic.writing import write_synthetic
 from data.transforms import DetectionTransform, SegmentationTransform
 from data.user_cache import find_folder
 
 KINDS = {
+    "classification": (open_labels, ClassificationTransform, collate_classification),
     "detection": (open_boxes, DetectionTransform, collate_detection),
     "segmentation": (open_masks, SegmentationTransform, collate_segmentation),
 }
@@ -41,10 +43,10 @@ def kind(request):
 
 @pytest.fixture
 def reader(tmp_path, kind):
-    """Return a reader of six scenes."""
+    """Return a reader of six scenes, or of six of their objects."""
     write_synthetic(tmp_path / "set", train=6, val=1)
     config = DatasetConfig("synthetic", str(tmp_path / "set"), "train", "val", scenes={"train": 6, "val": 1})
-    return KINDS[kind][0](config, "train")
+    return KINDS[kind][0](config, "train").subset(range(6))
 
 
 @pytest.fixture
@@ -243,6 +245,7 @@ def test_nothing_is_written_into_the_data_set(reader, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "set").rglob("*")} == there
 
 
+@pytest.mark.parametrize("kind", ["detection", "segmentation"], indirect=True)  # images of one size
 def test_the_bound_is_kept_and_what_is_beyond_is_decoded_each_time(reader, reads, folder, caplog):
     size = sum(array.nbytes for array in pixels(reader[0])) + DIGEST
     with caplog.at_level(logging.WARNING):
@@ -260,6 +263,7 @@ def test_the_bound_is_kept_and_what_is_beyond_is_decoded_each_time(reader, reads
     assert entries(folder) == []  # none has room for a whole one
 
 
+@pytest.mark.parametrize("kind", ["detection", "segmentation"], indirect=True)  # images of one size
 def test_what_no_run_has_used_for_long_makes_room_and_what_is_in_use_does_not(reader, folder, monkeypatch):
     monkeypatch.setattr(disk_cache, "PARTS", 1)
     size = sum(array.nbytes for array in pixels(reader[0])) + DIGEST

@@ -6,6 +6,8 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from backbones.weights import strip
+
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -45,9 +47,9 @@ def settle(module: Network, run: Callable[[], object]) -> Network:
 
 
 def copy_by_order(source: nn.Module, target: Network) -> Network:
-    """Copy one module's tensors to another's, in order; shapes must agree."""
+    """Copy one module's tensors to another's, in order; shapes must agree, but linear layers fit 1x1 convolutions."""
     pairs = zip(source.state_dict().values(), target.state_dict().items(), strict=True)
     state = {name: (value, old) for value, (name, old) in pairs}
-    assert all(value.shape == old.shape for value, old in state.values())
-    target.load_state_dict({name: value for name, (value, _) in state.items()})
+    assert all(strip(value.shape) == strip(old.shape) for value, old in state.values())
+    target.load_state_dict({name: value.reshape(old.shape) for name, (value, old) in state.items()})
     return target.eval()

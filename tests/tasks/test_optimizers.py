@@ -56,6 +56,13 @@ def test_the_warm_up_rises_linearly_to_the_highest_rate():
     assert factors[4] == pytest.approx((1 + math.cos(math.pi / 10)) / 2)
 
 
+def test_the_papers_rate_falls_by_one_per_cent_every_three_epochs():
+    factors = [
+        lr_factor(step, schedule="step", warmup_steps=0, steps=120, epochs=12) for step in (0, 29, 30, 59, 60, 119)
+    ]
+    assert factors == pytest.approx([1, 1, 0.99, 0.99, 0.99**2, 0.99**3])
+
+
 @pytest.mark.parametrize(
     ("schedule", "expected"),
     [("cosine", [1, (1 + 0.5**0.5) / 2, 0.5, 0, 0]), ("poly", [1, 0.75**0.9, 0.5**0.9, 0, 0])],
@@ -138,7 +145,7 @@ def test_no_gradient_outlives_the_step_that_used_it():
     assert all(parameter.grad is None for parameter in layer.parameters())
 
 
-@pytest.mark.parametrize(("field", "value", "choices"), [("name", "adam", "rmsprop"), ("schedule", "step", "cosine")])
+@pytest.mark.parametrize(("field", "value", "choices"), [("name", "adam", "rmsprop"), ("schedule", "stairs", "cosine")])
 def test_unknown_names_are_refused(field, value, choices):
     with pytest.raises(ValueError, match=rf"{field}: unknown '{value}'; choose from .*{choices}"):
         replace(SETTINGS, **{field: value})

@@ -8,8 +8,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from data.datasets import BOX_FORMATS, MASK_FORMATS
+from data.datasets import BOX_FORMATS, LABEL_FORMATS, MASK_FORMATS
 from data.errors import InputError
+from tasks.classification.module import ClassificationModule
 from tasks.detection.module import DetectionModule
 from tasks.distillation.settings import Distillation
 from tasks.models.architecture import HEADS
@@ -17,11 +18,12 @@ from tasks.parsing import flatten, to_plain
 from tasks.parts import Parts
 from tasks.predict.config import PredictConfig
 from tasks.segmentation.module import SegmentationModule
-from tasks.task import DETECTION, KINDS, SEGMENTATION, TASKS, Task, check_serves, find_task
+from tasks.task import CLASSIFICATION, DETECTION, KINDS, SEGMENTATION, TASKS, Task, check_serves, find_task
 from tests.support.runs import CONF, load_config
 
 FUNCTIONS = sorted(name for name, value in vars(Parts).items() if isfunction(value) and not name.startswith("_"))
 RECIPES = sorted(path.stem for path in (CONF / "task").glob("*.yaml"))
+ROWS = DETECTION, SEGMENTATION, CLASSIFICATION
 every_task = pytest.mark.parametrize("task", KINDS.values(), ids=KINDS)
 
 
@@ -51,13 +53,16 @@ def test_a_task_has_the_name_of_its_folder_and_of_its_key(task: Task) -> None:
     assert KINDS[task.kind] is task
 
 
-@pytest.mark.parametrize(("task", "table"), [(DETECTION, BOX_FORMATS), (SEGMENTATION, MASK_FORMATS)])
+@pytest.mark.parametrize(("task", "table"), zip(ROWS, (BOX_FORMATS, MASK_FORMATS, LABEL_FORMATS), strict=True))
 def test_a_task_learns_from_every_data_set_of_its_kind(task: Task, table: dict[str, object]) -> None:
     assert task.formats == tuple(sorted(table))
     assert all((CONF / "dataset" / f"{name}.yaml").is_file() for name in task.formats)
 
 
-@pytest.mark.parametrize(("task", "module"), [(DETECTION, DetectionModule), (SEGMENTATION, SegmentationModule)])
+@pytest.mark.parametrize(
+    ("task", "module"),
+    zip(ROWS, (DetectionModule, SegmentationModule, ClassificationModule), strict=True),
+)
 def test_a_model_is_judged_by_what_its_module_logs_first(task: Task, module: type) -> None:
     assert task.metric == module.headline  # type: ignore[attr-defined]
     assert task.metric == task.big[0]
@@ -68,12 +73,17 @@ def test_what_distillation_does_in_a_task_are_settings_of_it(task: Task) -> None
     assert set(task.distills) <= {field.name for field in fields(Distillation)}
 
 
-def test_every_head_but_the_classifier_has_a_task() -> None:
-    assert set(TASKS) == set(HEADS) - {"classifier"}
+def test_every_head_has_a_task() -> None:
+    assert set(TASKS) == set(HEADS)
+
+
+@every_task
+def test_a_task_names_a_recipe_of_its_own(task: Task) -> None:
+    assert load_config("train", f"task={task.recipe}").recipe.task is task
 
 
 def test_an_unknown_head_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match=r"^model\.head: unknown 'yolo'; choose from \['lraspp', 'raspp', 'ss"):
+    with pytest.raises(InputError, match=r"^model\.head: unknown 'yolo'; choose from \['classifier', 'lraspp', "):
         find_task("yolo")
 
 
@@ -82,7 +92,9 @@ def test_an_unknown_head_is_refused_with_the_known_ones() -> None:
     [
         (DETECTION, "masks", "coco, synthetic, voc, yolo, or task=lraspp"),
         (SEGMENTATION, "coco", "cityscapes, masks, synthetic, or task=ssdlite"),
-        (DETECTION, "imagenet", "coco, synthetic, voc, yolo"),
+        (DETECTION, "imagenet", "coco, synthetic, voc, yolo, or task=classify"),
+        (CLASSIFICATION, "yolo", "csv, folder, imagenet, synthetic, or task=ssdlite"),
+        (DETECTION, "pets", "coco, synthetic, voc, yolo"),
     ],
 )
 def test_a_data_set_that_a_task_does_not_learn_from_is_refused(task: Task, dataset: str, choices: str) -> None:

@@ -53,8 +53,9 @@ def check_shown(model: Path, file: ExportedFile) -> None:
         raise InputError(f"{model}: input=float; a page needs input=uint8")
     if file.input.shape[0] not in (1, None):
         raise InputError(f"{model}: batch={file.input.shape[0]}; a page needs batch=1, or any number")
-    if "labels" not in [port.name for port in file.outputs]:
-        raise InputError(f"{model}: nms=false or argmax=none; a page needs boxes or labels in the file")
+    names = {port.name for port in file.outputs}
+    if "labels" not in names and names != {"scores"}:
+        raise InputError(f"{model}: nms=false or argmax=none; a page needs boxes, labels or scores in the file")
     odd = [port for port in file.outputs if port.dtype not in SHOWN]
     if odd:
         raise InputError(f"{model}: {odd[0].name} is {odd[0].dtype}; a page reads {', '.join(SHOWN)}")

@@ -11,6 +11,7 @@ from data.classes import ClassTable
 from data.errors import InputError
 from tasks.models.architecture import Arch
 from tasks.models.description import Description, read_description
+from tasks.models.pretrained.halved_tail import BACKBONE, keep_fitting, log_carried, may_carry
 from tasks.models.pretrained.identification import Weights, read_state
 from tasks.models.pretrained.published import SOURCES, fetch, with_classes
 from tasks.models.pretrained.state_files import read_state_file
@@ -31,7 +32,7 @@ CLASS_LAYERS = {
     "ssdlite": (re.compile(r"head\.class_predictors\.\d+\.1\."), True),
     **dict.fromkeys(("lraspp", "raspp", "classifier"), (re.compile(r"head\.classify(_skip)?\."), False)),
 }
-BACKBONE = "backbone."
+RENEWED = ("classifier",)  # heads whose class layer begins anew where nobody says what their classes are
 
 
 def read_weights(source: str, arch: Arch) -> Weights:
@@ -94,6 +95,8 @@ def check_fields(weights: Weights, arch: Arch) -> None:
         InputError: naming each field that differs, both values, and the options that would fit.
     """
     fields = BACKBONE_FIELDS + (HEAD_FIELDS[arch.head] if weights.head == arch.head else ())
+    if may_carry(weights.arch, arch, head=weights.head):
+        fields = tuple(field for field in fields if field != "halving")
     values = {field: (getattr(weights.arch, field), getattr(arch, field)) for field in fields}
     wrong = {field: both for field, both in values.items() if both[0] != both[1]}
     if not wrong:
@@ -115,22 +118,26 @@ def check_count(weights: Weights, arch: Arch) -> None:
         InputError: naming both numbers.
     """
     found, wanted = weights.arch.num_classes, arch.num_classes
-    if weights.head == arch.head and weights.classes is None and found != wanted:
+    if weights.head == arch.head and arch.head not in RENEWED and weights.classes is None and found != wanted:
         raise InputError(
             f"weights={weights.source}: {found} classes without names, {wanted} here; expected the same number, in the "
             "same order, or a checkpoint that names them"
         )
 
 
-def load_weights(model: nn.Module, weights: Weights, description: Description) -> None:
+def load_weights(model: nn.Module, weights: Weights, description: Description) -> list[str]:
     """Load weights into a fresh model, in place, and say what they leave as it is.
 
-    Rows of classes that the weights do not know keep their values; so does the whole head where it is another one.
+    Rows of classes that the weights do not know keep their values; so does the whole head where it is another one, and
+    what is halved of the backbone where it is whole in the weights.
 
     Args:
         model: of the description.
         weights: which `adopt` has checked.
         description: that `adopt` returned.
+
+    Returns:
+        The names of the backbone's tensors that are new.
 
     Raises:
         InputError: naming the first tensors that are missing, of another shape or of no place.
@@ -143,18 +150,29 @@ def load_weights(model: nn.Module, weights: Weights, description: Description) -
     else:
         logger.info("weights=%s: the backbone is loaded, the %s is new", weights.source, description.arch.head)
     wrong = [name for name in fresh if name not in tensors or tensors[name].shape != fresh[name].shape]
+    new: list[str] = []
+    if may_carry(weights.arch, description.arch, head=weights.head):
+        tensors, wrong = keep_fitting(tensors, fresh), []
+        log_carried(weights.source, description.arch, tensors, fresh)
+        new = [name for name in fresh if name not in tensors]
     if wrong:
         raise InputError(f"weights={weights.source}: missing or of another shape: {', '.join(wrong[:5])}")
     unknown = [name for name in weights.tensors if whole and name not in fresh]
     if unknown:
         raise InputError(f"weights={weights.source}: not of this model: {', '.join(unknown[:5])}")
     model.load_state_dict(tensors, strict=False)
+    return new
 
 
 def match_classes(
     weights: Weights, tensors: dict[str, Tensor], *, fresh: dict[str, Tensor], classes: ClassTable
 ) -> dict[str, Tensor]:
     """Return the tensors with one row a class, the rows in the order of `classes`, and log what became of each."""
+    pattern, background = CLASS_LAYERS[weights.arch.head]
+    if weights.classes is None and weights.arch.num_classes != len(classes):
+        count = weights.arch.num_classes
+        logger.info("weights=%s: %d classes without names: the layer of the classes is new", weights.source, count)
+        return {name: fresh[name] for name in tensors if pattern.match(name)}
     if weights.classes is None:
         logger.info("weights=%s: %d classes without names, taken in their order", weights.source, len(classes))
         return {}
@@ -162,7 +180,6 @@ def match_classes(
     if theirs.names == classes.names:
         return {}
     logger.info("weights=%s: other classes\n%s", weights.source, compare_classes(theirs, classes))
-    pattern, background = CLASS_LAYERS[weights.arch.head]
     places = {name: place + background for place, name in enumerate(theirs.names)}
     pairs = [(k + background, places[name]) for k, name in enumerate(classes.names) if name in places]
     pairs += [(0, 0)] * background

@@ -12,7 +12,7 @@ export class Controls {
   constructor(model, changed) {
     this.model = model;
     this.changed = changed;
-    this.detects = model.task === "detection";
+    this.scored = model.task !== "segmentation";
     this.found = new Set();
     this.lowest = Math.floor(model.lowest * 100) / 100;
     this.opacity = OPACITY;
@@ -63,7 +63,7 @@ export class Controls {
     row.value = item.querySelector(".dial output");
     row.slider.min = this.lowest;
     row.slider.setAttribute("aria-label", `Threshold of ${name}`);
-    item.querySelector(".dial").hidden = !this.detects || this.model.classes.length === 1;
+    item.querySelector(".dial").hidden = !this.scored || this.model.classes.length === 1;
     row.tick.addEventListener("change", () => this.changed());
     row.slider.addEventListener("input", () => this.showValues());
     byId("classes").append(item);
@@ -72,17 +72,17 @@ export class Controls {
 
   setUpDial() {
     const dial = byId("dial");
-    byId("dial-label").textContent = this.detects ? "Threshold" : "Opacity";
-    dial.min = this.detects ? this.lowest : 0;
+    byId("dial-label").textContent = this.scored ? "Threshold" : "Opacity";
+    dial.min = this.scored ? this.lowest : 0;
     dial.addEventListener("input", () => {
-      if (this.detects) for (const row of this.rows) row.slider.value = dial.value;
+      if (this.scored) for (const row of this.rows) row.slider.value = dial.value;
       this.showValues();
     });
   }
 
   reset() {
     this.model.classes.forEach(({ threshold }, index) => { this.rows[index].slider.value = threshold; });
-    if (!this.detects) byId("dial").value = OPACITY;
+    if (!this.scored) byId("dial").value = OPACITY;
     this.showClasses(true);
   }
 
@@ -95,18 +95,18 @@ export class Controls {
     for (const row of this.rows) row.value.value = Number(row.slider.value).toFixed(2);
     const dial = byId("dial");
     const values = new Set(this.thresholds);
-    const uneven = this.detects && values.size > 1;
-    if (this.detects) dial.value = uneven ? [...values].reduce((a, b) => a + b) / values.size : [...values][0];
+    const uneven = this.scored && values.size > 1;
+    if (this.scored) dial.value = uneven ? [...values].reduce((a, b) => a + b) / values.size : [...values][0];
     else this.opacity = Number(dial.value);
     byId("dial-value").value = uneven ? "by class" : Number(dial.value).toFixed(2);
-    byId("dial-note").textContent = this.detects ? this.describeThresholds() : "";
+    byId("dial-note").textContent = this.scored ? this.describeThresholds() : "";
     this.changed();
   }
 
   describeThresholds() {
     const own = this.thresholds.every((value, index) => Math.abs(value - this.model.classes[index].threshold) < 0.006);
     if (own) return this.model.chosen ? "As the checkpoint says." : "";
-    return `Reset restores ${this.model.chosen ? "the checkpoint's" : "0.50"}.`;
+    return `Reset restores ${this.model.chosen ? "the checkpoint's" : this.model.classes[0].threshold.toFixed(2)}.`;
   }
 
   hideRows() {

@@ -6,8 +6,9 @@ const FAINT = 0.25; // of the boxes beside the one that is pointed at
 /**
  * Draw on a whole canvas.
  *
- * item: source (anything that drawImage takes), width, height; detections or overlay (a canvas of the mask's colours).
- * look: colors and names of the classes, visible (the detections to draw), opacity, mirrored, pointed (a detection or null).
+ * item: source (anything that drawImage takes), width, height; detections, scores or overlay (a canvas of the mask's
+ *   colours).
+ * look: colors and names of the classes, visible (the detections or classes to draw), opacity, mirrored, pointed (a detection or null).
  * unit: pixels of the canvas that one pixel of text and lines takes.
  */
 export function draw(canvas, item, look, unit) {
@@ -23,6 +24,7 @@ export function draw(canvas, item, look, unit) {
   }
   context.restore();
   if (item.detections) drawBoxes(context, frame, look, unit);
+  if (item.scores) drawClasses(context, frame, look, unit);
 }
 
 /** Return a canvas of a mask in the colours of the classes that are shown; clear where they are not. */
@@ -75,6 +77,19 @@ function drawBoxes(context, frame, look, unit) {
     }
   }
   context.globalAlpha = 1;
+}
+
+// The classes of an image stand below each other in its corner, the best first, as many as there is room for.
+function drawClasses(context, frame, look, unit) {
+  const size = Math.round(TEXT * unit);
+  context.font = `600 ${size}px system-ui, sans-serif`;
+  context.textBaseline = "middle";
+  const height = size * 1.45;
+  look.visible.slice(0, Math.floor(frame.height / height)).forEach((found, index) => {
+    const text = `${look.names[found.label]} ${found.score.toFixed(2)}`;
+    const tag = { x: 0, y: index * height, width: context.measureText(text).width + size * 0.7, height };
+    drawTag(context, { found, text, tag }, look, unit);
+  });
 }
 
 function toCanvas([left, top, right, bottom], { scale, width, mirrored }) {

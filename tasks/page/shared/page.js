@@ -16,7 +16,7 @@ let current = new AbortController(); // of the picture or the camera that is sho
  * Start the page on an engine, which has:
  *
  * privacy: a sentence about where pictures go.
- * describeModel(): name, task ("detection" or "segmentation"), checkpoint (of the file), input (the size that it sees),
+ * describeModel(): name, task ("detection", "segmentation" or "classification"), scores (how logits are read), checkpoint (of the file), input (the size that it sees),
  *   classes (name, color, threshold), chosen (whether somebody chose these thresholds), lowest (the lowest score that is
  *   found), samples (images that are at hand: name, thumbnail, and load(signal), which gives the file).
  * look(blob, name, signal, show): what is found in an image file, as the viewer's item; before, `show` may be called with

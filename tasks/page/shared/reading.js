@@ -15,7 +15,13 @@ function describeInput(size) {
 
 /** Return a sentence about what is drawn. */
 export function summarize(item, look) {
+  if (item.scores) return summarizeClasses(look);
   return item.detections ? summarizeBoxes(look) : summarizeMask(item, look);
+}
+
+function summarizeClasses({ visible, names }) {
+  if (!visible.length) return "No class at this threshold";
+  return enumerate(visible.map(({ label, score }) => `${names[label]} ${score.toFixed(2)}`));
 }
 
 function summarizeBoxes({ visible, names }) {

@@ -19,9 +19,16 @@ export async function savePicture(item, look) {
 export async function saveJson(item, look, model, thresholds) {
   const { names, colors, shown, visible } = look;
   const about = { image: item.name, width: item.width, height: item.height, checkpoint: model.checkpoint };
+  const limits = Object.fromEntries(names.map((name, index) => [name, thresholds[index]]).filter((_, index) => shown[index]));
+  if (item.scores) {
+    const scores = Object.fromEntries(names.map((name, index) => [name, item.scores[index]]));
+    const classes = visible.map(({ label }) => names[label]);
+    save(toJson({ ...about, thresholds: limits, classes, scores }), item.name, "json");
+    return;
+  }
   const found = item.detections
     ? {
-        thresholds: Object.fromEntries(names.map((name, index) => [name, thresholds[index]]).filter((_, index) => shown[index])),
+        thresholds: limits,
         detections: visible.map(({ label, score, box }) => ({ class: names[label], score, box })),
       }
     : {
@@ -29,7 +36,11 @@ export async function saveJson(item, look, model, thresholds) {
         pixels: Object.fromEntries(names.map((name, index) => [name, item.pixels[index]])),
         mask: await encodeLabels(item.labels, item.width, item.height, colors),
       };
-  save(new Blob([JSON.stringify({ ...about, ...found }, null, 1)], { type: "application/json" }), item.name, "json");
+  save(toJson({ ...about, ...found }), item.name, "json");
+}
+
+function toJson(values) {
+  return new Blob([JSON.stringify(values, null, 1)], { type: "application/json" });
 }
 
 function save(blob, name, suffix) {

@@ -5,14 +5,15 @@ import { colorLabels, draw, findAt } from "./drawing.js";
 import { listFacts, listShares, showTable, summarize } from "./reading.js";
 
 const LARGEST_SCALE = 4; // of small images on the screen
+const NOTABLE = 0.01; // score of a class that is listed
 const NARROW = 500; // pixels on the screen: pictures as narrow as on a phone get smaller tags
 const ROOM = 0.68; // share of the window's height for the picture
 
 export class Viewer {
   /**
    * An item, as the viewer shows it: name, source (what drawImage takes), width, height; where a camera gave it, rate in
-   * frames a second; once predicted, seconds and either detections (of each label, score, box) or labels (a Uint8Array) and
-   * pixels (how many of each class).
+   * frames a second; once predicted, seconds and either detections (of each label, score, box), or labels (a Uint8Array) and
+   * pixels (how many of each class), or scores (of each class).
    */
   item = null;
   pointed = null;
@@ -42,7 +43,8 @@ export class Viewer {
   /** Return what of the item is drawn, and how. */
   get look() {
     const { shown, thresholds, opacity } = this.controls;
-    const visible = (this.item.detections ?? []).filter(({ label, score }) => shown[label] && score >= thresholds[label]);
+    const found = this.item.detections ?? rank(this.item.scores ?? [], this.model.scores === "softmax");
+    const visible = found.filter(({ label, score }) => shown[label] && score >= thresholds[label]);
     const { names, colors, mirrored, pointed } = this;
     return { names, colors, shown, visible, opacity, mirrored, pointed };
   }
@@ -97,6 +99,10 @@ export class Viewer {
       const present = names.map((_, index) => index).filter((index) => item.pixels[index] > 0);
       return [listShares(item), present];
     }
+    if (item.scores) {
+      const present = names.map((_, index) => index).filter((index) => item.scores[index] >= NOTABLE);
+      return [item.scores.map((score) => (score >= NOTABLE ? `${Math.round(100 * score)} %` : "")), present];
+    }
     const counts = names.map(() => 0);
     const { thresholds } = this.controls;
     for (const { label, score } of item.detections ?? []) counts[label] += score >= thresholds[label];
@@ -115,6 +121,7 @@ export class Viewer {
     const across = event.offsetX / canvas.clientWidth;
     const x = (this.mirrored ? 1 - across : across) * item.width;
     const y = (event.offsetY / canvas.clientHeight) * item.height;
+    if (item.scores) return;
     if (item.detections) return this.point(findAt(this.look.visible, x, y), "");
     const label = item.labels?.[Math.floor(y) * item.width + Math.floor(x)];
     this.point(null, this.names[label] ?? "", event);
@@ -130,4 +137,10 @@ export class Viewer {
     this.pointed = found;
     this.redraw();
   }
+}
+
+/** Return the classes of an image by their scores, best first; of one class an image, the best alone. */
+function rank(scores, single) {
+  const ranked = scores.map((score, label) => ({ label, score })).sort((a, b) => b.score - a.score);
+  return single ? ranked.slice(0, 1) : ranked;
 }

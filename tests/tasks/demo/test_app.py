@@ -144,7 +144,7 @@ class Slow:
 
 
 DESCRIPTION = {
-    "arch": SimpleNamespace(head="ssdlite", backbone="small"),
+    "arch": SimpleNamespace(head="ssdlite", backbone="small", scores="softmax"),
     "classes": CLASSES,
     "thresholds": None,
     "preprocessing": SimpleNamespace(size=(64, 96)),

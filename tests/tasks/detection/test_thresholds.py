@@ -4,8 +4,9 @@ import pytest
 from data.errors import InputError
 from tasks.detection.confusion import confusion_matrix
 from tasks.detection.evaluation_matching import match_detections
-from tasks.detection.thresholds import ScoreCurve, choose_thresholds, draw_score_curves, fill_unmeasured
+from tasks.detection.thresholds import draw_score_curves
 from tasks.evaluation_settings import ThresholdRule
+from tasks.score_curves import ScoreCurve, choose_thresholds, fill_unmeasured
 from tests.support.runs import load_config
 from tests.tasks.detection.test_metrics import IDS, coco, found, random_case
 
@@ -82,7 +83,7 @@ def test_curves_count_equal_scores_at_once_and_leave_crowds_out():
     same = [(1, 3, x, 0, 10, 10, 0.5) for x in (0, 50, 110)]  # right, false, on a crowd
     curve = draw_score_curves(match_detections(coco(boxes), found(*same, (1, 3, 0, 50, 10, 10, 0.4))))[0]
     assert (curve.scores.tolist(), curve.right.tolist(), curve.false.tolist()) == ([0.5, 0.4], [1, 1], [1, 2])
-    assert curve.boxes == 1
+    assert curve.objects == 1
 
 
 @pytest.mark.parametrize("seed", range(4))

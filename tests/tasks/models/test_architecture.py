@@ -101,7 +101,6 @@ def test_every_head_runs_on_every_baseline(backbone, head):
         ("padding", "same"),
         ("se", "before_act"),
         ("aspp", "torchvision"),
-        ("head", "classifier"),
     ],
 )
 def test_what_a_baseline_lacks_is_refused_by_name(field, value):

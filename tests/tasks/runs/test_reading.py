@@ -15,7 +15,7 @@ from tests.support.folders import CONFIG, save_picture, write_run
     ("name", "values", "message"),
     [
         ("metrics", {"mAP": 1, "per_class": [1]}, r"metrics\.json: per_class: \[1\]; expected"),
-        ("analysis", {"task": "x"}, r"analysis\.json: task: unknown 'x'; choose from detection, segmentation"),
+        ("analysis", {"task": "x"}, r"analysis\.json: task: unknown 'x'; choose from classification, detection"),
         ("analysis", {"curves": {"scores": "ab"}}, r"analysis\.json: curves.scores"),
         ("analysis", {"errors": {"missed": 3}}, r"analysis\.json: errors.missed"),
         ("model", {"params": 0, "madds": 1}, "params, madds: 0, 1; expected integers from 1"),

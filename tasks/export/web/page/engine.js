@@ -16,7 +16,9 @@ let turn = Promise.resolve(); // of the picture before: the model takes one at a
 export async function describeModel() {
   const contract = await (await fetchFile("model.json")).json();
   const file = Object.keys(contract.files)[0];
-  const thresholds = contract.classes.map(({ threshold }) => threshold ?? USUAL);
+  const { scores } = contract.model.arch;
+  const usual = contract.task === "classification" && scores === "softmax" ? 0 : USUAL; // its best class is always shown
+  const thresholds = contract.classes.map(({ threshold }) => threshold ?? usual);
   const chosen = contract.classes.some(({ threshold }) => threshold !== null);
   lowest = Math.min(LOWEST, ...thresholds);
   const content = await (await fetchFile(file)).arrayBuffer();
@@ -25,6 +27,7 @@ export async function describeModel() {
   return {
     name: contract.name,
     task: contract.task,
+    scores,
     checkpoint: file,
     input: contract.preprocessing.size,
     classes: contract.classes.map(({ name, color }, index) => ({ name, color, threshold: thresholds[index] })),

@@ -30,8 +30,14 @@ async function find(image) {
   const start = performance.now();
   const [height, width] = contract.preprocessing.size;
   const outputs = await run(resize(image, width, height, contract.preprocessing.resize));
-  const found = outputs.boxes ? scaleBoxes(outputs, image, { width, height }) : spreadLabels(outputs.labels, image, contract);
+  const found = read(outputs, image);
   return { width: image.width, height: image.height, seconds: (performance.now() - start) / 1000, ...found };
+}
+
+function read(outputs, image) {
+  const [height, width] = contract.preprocessing.size;
+  if (outputs.boxes) return scaleBoxes(outputs, image, { width, height });
+  return outputs.labels ? spreadLabels(outputs.labels, image, contract) : { scores: Array.from(outputs.scores.data) };
 }
 
 function run(pixels) {

@@ -23,6 +23,7 @@ detectors = pytest.mark.parametrize(
     "site", [("ssdlite", rule) for rule in ("area", "bilinear", "antialias")], indirect=True
 )
 detector = pytest.mark.parametrize("site", [("ssdlite", "area")], indirect=True)
+classifier = pytest.mark.parametrize("site", [("classify", "area")], indirect=True)
 segmenter = pytest.mark.parametrize("site", [("lraspp", "area")], indirect=True)
 
 
@@ -52,6 +53,16 @@ def test_the_boxes_are_onnxruntimes_whatever_the_resize_rule(page: Any, site: Si
     boxes, scores = ([found[name] for found in saved["detections"]] for name in ("box", "score"))
     np.testing.assert_allclose(boxes, expected.boxes, atol=2e-3)  # of 144 pixels
     np.testing.assert_allclose(scores, expected.scores, atol=2e-5)
+
+
+@classifier
+def test_the_scores_are_onnxruntimes(page: Any, site: SimpleNamespace) -> None:
+    choose(page, encode(draw_image()))
+    (expected,) = Predictor(site.model, accelerator="cpu")(draw_image())
+    see(page, "#summary", re.compile(rf"{expected.names[0]} \d\.\d\d"))
+    saved = save_json(page)
+    assert saved["classes"] == expected.names
+    np.testing.assert_allclose([saved["scores"][name] for name in CLASSES.names], expected.scores, atol=2e-5)
 
 
 @detector

@@ -21,7 +21,6 @@ from tests.support.starts import PLAIN, build_detector, build_segmenter, describ
 @pytest.mark.parametrize(
     ("name", "build", "options", "message"),
     [
-        ("a", mobilenet_v3_large, ["task=ssdlite"], "model.halving: 'none' in.*'detection' here.*model.halving=none"),
         (
             "a",
             mobilenet_v3_small,
@@ -40,12 +39,6 @@ from tests.support.starts import PLAIN, build_detector, build_segmenter, describ
             lambda: timm.create_model("mobilenetv3_small_075"),
             [*PLAIN, "backbone=small"],
             "model.width: 0.75 in.*1.0 here.*model.width=0.75",
-        ),
-        (
-            "mobilenetv2_100",
-            lambda: timm.create_model("mobilenetv2_100"),
-            ["task=ssdlite", "backbone=mobilenetv2", "model.halving=detection"],
-            "model.halving: 'none' in.*'detection' here.*model.halving=none",
         ),
         ("a", build_detector, ["task=ssdlite"], "model.anchors: 'torchvision' in.*'tensorflow' here"),
         (

@@ -1,0 +1,1 @@
+"""The classifier: a class, or several, for each image."""
