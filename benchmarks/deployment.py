@@ -111,14 +111,15 @@ def learn_all(checkpoint: Path, work: Path, options: Sequence[str]) -> None:
         if failed:
             raise SystemExit(failed)
     own = [option for option in notes["options"] if option != ROOT]
-    rows = notes.setdefault("learnt", {"options": list(options), "rows": []})["rows"]
+    if "learnt" not in notes:
+        metric = evaluate(learnt / WEIGHTS, work / "learnt_evaluated", own)
+        notes["learnt"] = {"options": list(options), "checkpoint": metric, "rows": []}
+    rows = notes["learnt"]["rows"]
     done = {row["format"] for row in rows}
     for kind in FORMATS.values():
         if "int8" in kind.precisions and kind.name not in done:
             rows.append(export_one(kind.name, "int8", learnt / WEIGHTS, work / "of_learnt", own))
             write_json(work / NOTES, notes)
-    notes["learnt"]["checkpoint"] = evaluate(learnt / WEIGHTS, work / "learnt_evaluated", own)
-    write_json(work / NOTES, notes)
 
 
 def time_all(name: str, checkpoint: Path, work: Path) -> None:
