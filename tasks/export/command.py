@@ -23,6 +23,7 @@ from tasks.formats.trained_rounding import is_rounded
 from tasks.targets.check import apply_rules, format_findings, to_dict
 from tasks.targets.layers import read_layers
 from tasks.targets.network import Network
+from tasks.task import KINDS
 
 logger = logging.getLogger(__name__)
 
@@ -106,11 +107,12 @@ def list_orders(config: ExportConfig, subject: Subject) -> list[Order]:
 def check_targets(config: ExportConfig, subject: Subject, orders: Sequence[Order]) -> None:
     """Say what the documents of boards have against each network that is exported, and write targets.json."""
     rows = []
+    foreign = {option for task in KINDS.values() for option in task.export_options} - {*subject.task.export_options}
     for settings in dict.fromkeys(order.settings for order in orders):
         files = [order.label for order in orders if order.settings == settings]
         network = Network(read_layers(subject.build_graph(settings)), settings, config.precision)
         for name in config.targets:
-            findings = apply_rules(name, network)
+            findings = apply_rules(name, network, foreign=foreign)
             logger.info("%s: %s", ", ".join(files), format_findings(name, findings))
             rows.append({"files": files} | to_dict(name, findings))
     config.out.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Checks a network against what the tools of an accelerator are documented to take: a table, not a compiler's word."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from tasks.formats.graph import Graph
@@ -22,7 +22,7 @@ class Finding:
     Attributes:
         rule: the rule.
         layers: names of the layers, or settings, that it concerns.
-        cures: options that cure it; those that the network has already are left out.
+        cures: options that cure it; those that the network has already, or its task has not, are left out.
     """
 
     rule: Rule
@@ -58,20 +58,27 @@ def check_target(name: str, graph: Graph, *, precision: Precision) -> list[Findi
     return apply_rules(name, Network(read_layers(graph), graph.settings, precision))
 
 
-def apply_rules(name: str, network: Network) -> list[Finding]:
-    """Return what the rules of a target find in a network."""
+def apply_rules(name: str, network: Network, *, foreign: Collection[str] = ()) -> list[Finding]:
+    """Return what the rules of a target find in a network.
+
+    Args:
+        name: key of `TARGETS`.
+        network: as it is exported.
+        foreign: names of options that its task does not have, and that cure nothing in it.
+    """
     found = [(rule, rule.finds(network)) for rule in RULES if rule.target == name]
     return [
-        Finding(rule, tuple(layers), tuple(cure for cure in rule.cures if not has(network.settings, cure)))
+        Finding(rule, tuple(layers), tuple(cure for cure in rule.cures if helps(cure, network.settings, foreign)))
         for rule, layers in found
         if layers
     ]
 
 
-def has(settings: GraphSettings, cure: str) -> bool:
-    """Tell whether an option is set as a cure asks for."""
+def helps(cure: str, settings: GraphSettings, foreign: Collection[str]) -> bool:
+    """Tell whether the network's task has the option that a cure sets, and it is not set to that already."""
     option, value = cure.split("=")
-    return hasattr(settings, option) and str(getattr(settings, option)).lower() == value
+    is_set = hasattr(settings, option) and str(getattr(settings, option)).lower() == value
+    return option not in foreign and not is_set
 
 
 def to_dict(name: str, findings: Sequence[Finding]) -> dict[str, object]:

@@ -159,3 +159,14 @@ def test_boards_are_asked_of_every_network_that_is_exported(tmp_path):
     assert (whole["files"], raw["files"]) == (["onnx", "litert"], ["ncnn"])
     cures = [[cure for finding in row["findings"] for cure in finding["cures"]] for row in (whole, raw)]
     assert ["nms=false" in cure for cure in cures] == [True, False]
+
+
+def test_no_cure_is_an_option_of_another_task(tmp_path):
+    config = load_config("export", "checkpoint=voc", "format=onnx", "target=coral", "scores=true", f"out={tmp_path}")
+    subject = SimpleNamespace(
+        task=find_task("lraspp"), size=(64, 64), build_graph=lambda settings: make_graph("lraspp", scores=True)
+    )
+    check_targets(config, subject, list_orders(config, subject))
+    (row,) = json.loads((tmp_path / "targets.json").read_text())
+    cures = {finding["about"]: finding["cures"] for finding in row["findings"]}
+    assert cures["softmax"] == ["scores=false"]
