@@ -23,6 +23,7 @@ def test_the_document_shows_the_committed_tables(number: int) -> None:
     assert text in (ROOT / "docs/fidelity.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", TABLES)
 def test_the_committed_tables_are_counted_again(number: int, paper_table: Callable[[int], dict]) -> None:
     counted, committed = paper_table(number), load(number)

@@ -1,6 +1,7 @@
 """Each format is opened in one place, which knows its bounds; nobody goes past it."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,7 @@ ONE_PLACE = {
 }
 
 
+@cache
 def find_calls(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     return {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}

@@ -54,6 +54,7 @@ def test_a_match_is_seen_at_a_glance(capsys: pytest.CaptureFixture[str]) -> None
     assert line.endswith("| 72.0 | 1.507 | 1.51 | = | 7.787 | 7.74 | +0.6 % |")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "v3", "v2"), [(3, "V3-Large 1.0", "V2 1.0"), (6, "V3-Large", "V2")])
 def test_without_timm_the_other_rows_are_there(
     number: int, v3: str, v2: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -127,6 +128,7 @@ def test_a_baseline_without_timm_is_refused_saying_what_to_install(monkeypatch: 
         run("task=ssdlite", "backbone=mobilenetv2", "accelerator=cpu")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "expected"),
     [

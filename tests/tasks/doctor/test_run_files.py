@@ -29,6 +29,7 @@ def run(trained: Callable[[str], Trained], tmp_path: Path) -> Path:
     return Path(shutil.copytree(trained("lraspp").plain, tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_the_files_of_a_run_are_looked_at_in_place_of_data(run: Path, examine, monkeypatch: pytest.MonkeyPatch) -> None:
     printed: list[str] = []
     monkeypatch.setattr("rich.console.Console.print", lambda _, text, **__: printed.append(str(text)))

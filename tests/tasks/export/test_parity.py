@@ -52,6 +52,7 @@ def test_stages_follow_each_other_as_they_are_computed():
     assert names == ["preprocessing", *rows[:2], "skip", *rows[2:], "C5", "logits", "enlarged", "labels", "scores"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "settings", "last"),
     [

@@ -56,6 +56,7 @@ def test_an_error_and_the_end_come_at_the_step_whose_batch_is_missing() -> None:
         next(batches)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("blank_figures")
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_run_with_batches_taken_ahead_is_the_same_bit_for_bit_cut_or_not(
