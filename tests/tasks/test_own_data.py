@@ -65,6 +65,7 @@ def write_painted(root: Path, count: int) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_masks_of_colours_in_one_split_without_names_are_trained_on(tmp_path: Path) -> None:
     root = write_painted(tmp_path / "data", 8)
     options = [*quick("lraspp", "masks", root, tmp_path / "run"), "dataset.val_share=0.4"]

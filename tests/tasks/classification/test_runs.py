@@ -44,6 +44,7 @@ def test_evaluating_the_checkpoint_gives_the_same_metrics(run, tmp_path):
     assert again == pytest.approx(before, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_it_may_be_evaluated_at_another_size(run, tmp_path):
     options = (f"checkpoint={run / 'model.safetensors'}", f"out={tmp_path / 'e'}", "accelerator=cpu", "size=[96,80]")
     evaluate(load_config("evaluate", *options))
@@ -82,6 +83,7 @@ def run_tags(out, root, *more):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_an_image_may_have_several_labels(tmp_path):
     root, out = write_tags(tmp_path / "tags"), tmp_path / "run"
     metrics = train(run_tags(out, root, "model.scores=sigmoid", "loss.label_smoothing=0"))

@@ -52,6 +52,7 @@ def test_no_browser_is_opened_without_a_screen(monkeypatch: pytest.MonkeyPatch) 
     assert has_browser()
 
 
+@pytest.mark.slow
 def test_the_command_says_its_address_and_ends_at_an_interrupt_with_one_line(models: dict[str, Path]) -> None:
     options = [f"checkpoint={models['ssdlite']}", "port=0", "open=false", "accelerator=cpu", "host=0.0.0.0"]
     command = [sys.executable, "-m", "tasks.demo", *options]

@@ -23,9 +23,7 @@ def test_every_calibration_image_is_seen_once_whatever_the_batch(batch, runs, tm
         raise Taken
 
     judge = Judge(reader=None, before=0.5, layers=[], calibration=list(images))
-    subject = SimpleNamespace(
-        description=small_model("ssdlite").description, task=SimpleNamespace(metric="mAP"), workers=0, timeout=1
-    )
+    subject = SimpleNamespace(description=small_model("ssdlite").description, metric="mAP", workers=0, timeout=1)
     config = SimpleNamespace(opset=18, deployment_target="iOS16", max_drop=1.0, max_latency=None)
     graph = make_graph("ssdlite", batch=batch)
     with pytest.raises(Taken):

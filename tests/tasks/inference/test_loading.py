@@ -116,6 +116,7 @@ def test_weights_that_do_not_fit_are_refused_by_name(
         load(tmp_path / "spoiled.safetensors")
 
 
+@pytest.mark.slow
 def test_models_are_used_without_lightning(checkpoints: dict[str, Path]) -> None:
     program = [sys.executable, "-c", WITHOUT_TRAINER, *(str(checkpoints[task]) for task in TASKS)]
     ended = subprocess.run(program, capture_output=True, text=True, check=True)

@@ -64,7 +64,7 @@ def same_weights(one: Path, two: Path) -> bool:
 @pytest.mark.parametrize(
     ("kind", "hook", "call", "position"),
     [
-        ("SIGTERM", "on_train_batch_end", 1, (0, 1, 1)),
+        pytest.param("SIGTERM", "on_train_batch_end", 1, (0, 1, 1), marks=pytest.mark.slow),
         pytest.param("SIGUSR1", "on_validation_batch_end", 3, (1, 2, 3), marks=pytest.mark.slow),
         pytest.param("SIGINT", "on_train_batch_end", 2, (0, 2, 1), marks=pytest.mark.slow),  # before the evaluation
         pytest.param("SIGHUP", "on_train_epoch_end", 2, (2, 0, 4), marks=pytest.mark.slow),

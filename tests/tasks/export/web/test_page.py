@@ -19,6 +19,8 @@ from tests.support.browser import canvas, choose, see, slide
 from tests.support.pictured_models import CLASSES, THRESHOLDS, draw_image, encode
 from tests.tasks.export.web.conftest import SIZE
 
+pytestmark = pytest.mark.slow  # a model is exported and a browser started for each
+
 detectors = pytest.mark.parametrize(
     "site", [("ssdlite", rule) for rule in ("area", "bilinear", "antialias")], indirect=True
 )
@@ -39,7 +41,6 @@ def read_mask(saved: dict[str, Any]) -> np.ndarray:
     return np.array(Image.open(BytesIO(base64.b64decode(saved["mask"].split(",")[1]))))
 
 
-@pytest.mark.slow
 @detectors
 def test_the_boxes_are_onnxruntimes_whatever_the_resize_rule(page: Any, site: SimpleNamespace) -> None:
     choose(page, encode(draw_image()))
@@ -82,7 +83,6 @@ def test_thresholds_and_classes_change_what_is_shown(page: Any, site: SimpleName
     assert page.get_by_label("Threshold of dog").input_value() == str(THRESHOLDS[1])
 
 
-@pytest.mark.slow
 @segmenter
 def test_the_label_map_of_an_image_of_the_models_size_is_onnxruntimes(page: Any, site: SimpleNamespace) -> None:
     image = cv2.resize(draw_image(), SIZE[::-1], interpolation=cv2.INTER_AREA)
@@ -184,7 +184,6 @@ def test_a_model_that_is_damaged_is_said(browser: Any, site: SimpleNamespace) ->
     page.close()
 
 
-@pytest.mark.slow
 @detector
 def test_a_page_that_is_opened_as_a_file_asks_for_a_server(browser: Any, site: SimpleNamespace) -> None:
     page = browser.new_page()
