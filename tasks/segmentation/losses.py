@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data.samples import IGNORE
+from tasks.processes import add, add_up, count_each
 from tasks.segmentation.settings import LossSettings
 
 BLOCK = 4096  # pixels summed one by one
@@ -40,6 +41,8 @@ def cross_entropy_loss(
 ) -> Tensor:
     """Average the cross-entropy over all pixels that are not ignored, or over the hardest; 0 where every one is.
 
+    Several processes count the pixels of all: the mean of their losses is the loss of the whole batch.
+
     Args:
         log_scores: (P, K), from `flatten_pixels`.
         targets: (P,), likewise.
@@ -55,7 +58,7 @@ def cross_entropy_loss(
         loss = (1 - label_smoothing) * loss + label_smoothing * even
     counted = (targets != IGNORE).sum()
     if ohem == 1:
-        return loss.sum() / counted.clamp(min=1)
+        return loss.sum() / count_each(counted)
     # How many count, only the device knows: take as many as could, and weigh those past the quota with 0.
     hardest = loss.topk(math.ceil(ohem * len(loss))).values  # ignored pixels are 0, and so last
     quota = (ohem * counted).round().clamp(min=1)
@@ -66,7 +69,8 @@ def cross_entropy_loss(
 def dice_loss(log_scores: Tensor, targets: Tensor) -> Tensor:
     """Average 1 - the soft Dice coefficient over the classes that the targets hold; 0 where every pixel is ignored.
 
-    As V-Net's (arXiv:1606.04797), without the squares in the denominator.
+    As V-Net's (arXiv:1606.04797), without the squares in the denominator. Several processes compute that of all their
+    pixels.
 
     Args:
         log_scores: (P, K), from `flatten_pixels`.
@@ -79,7 +83,8 @@ def dice_loss(log_scores: Tensor, targets: Tensor) -> Tensor:
     labels, scores = torch.where(targets == IGNORE, 0, targets), log_scores.exp()
     own = scores.gather(1, labels[:, None]).squeeze(1) * counted  # (P,)
     both, sizes = (sum_by_class(values, labels, scores.shape[1]) for values in (own, counted))  # (K,) each
-    dice = 2 * both / (counted @ scores + sizes.clamp(min=1))
+    both, sizes, found = add_up(both), add(sizes), add_up(counted @ scores)
+    dice = 2 * both / (found + sizes.clamp(min=1))
     return average_present(1 - dice, present=sizes > 0)
 
 
