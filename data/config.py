@@ -113,9 +113,13 @@ class DatasetConfig:
         return replace(self, least_side=None)
 
     def count_workers(self) -> int:
-        """Return the number of loading processes: as configured, or one a core, at most 8."""
+        """Return the number of loading processes: as configured, or one a core, at most 8.
+
+        Processes that torchrun started on this machine divide its cores.
+        """
+        beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return min(8, cores) if self.workers is None else self.workers
+        return min(8, max(1, cores // beside)) if self.workers is None else self.workers
 
     def _list_splits(self, role: Role) -> Sequence[str]:
         """Return the names of the splits that a role has without a share."""

@@ -18,6 +18,7 @@ from data.board import Board
 from data.cache import SHARED_MEMORY
 from data.class_transforms import ClassificationItem
 from data.config import PATIENCE
+from data.dealing import ALONE, Share, count_images, deal_batches, deal_images
 from data.deferred import Change, change_images, mirror_boxes, mirror_masks
 from data.errors import InputError
 from data.readers import Reader as DataSet
@@ -113,23 +114,27 @@ class EpochSampler(Sampler[Key]):
 
     Args:
         length: samples in the reader.
-        shuffle: whether each epoch has an order of its own.
+        shuffle: whether each epoch has an order of its own; for training.
         seed: of the order.
+        batch_size: of all processes together.
+        share: of this process, see `data.dealing`; all samples by default.
     """
 
-    def __init__(self, length: int, *, shuffle: bool, seed: int) -> None:
+    def __init__(self, length: int, *, shuffle: bool, seed: int, batch_size: int = 1, share: Share = ALONE) -> None:
         self.length = length
         self.shuffle = shuffle
         self.seed = seed
+        self.batch_size = batch_size
+        self.share = share
         self.epoch = 0
         self.start = 0  # keys of the epoch that are passed over
 
     def __len__(self) -> int:
         """Return the keys of a whole epoch."""
-        return self.length
+        return len(self._deal(np.arange(self.length)))
 
     def go_to(self, epoch: int, start: int) -> None:
-        """Choose the order of `epoch`, without its first `start` keys: where a resumed run goes on."""
+        """Choose the order of `epoch`, without its first `start` samples: where a resumed run goes on."""
         self.epoch, self.start = epoch, start
 
     def set_epoch(self, epoch: int) -> None:
@@ -138,14 +143,20 @@ class EpochSampler(Sampler[Key]):
             self.go_to(epoch, 0)
 
     def order(self, epoch: int) -> np.ndarray:
-        """Return the indices (N,) in the order of an epoch."""
+        """Return the indices (N,) of all processes in the order of an epoch."""
         if self.shuffle:
             return np.random.default_rng((self.seed, epoch)).permutation(self.length)
         return np.arange(self.length)
 
     def __iter__(self) -> Iterator[Key]:
         epoch = self.epoch
-        return ((epoch, int(index)) for index in self.order(epoch)[self.start :])
+        return ((epoch, int(index)) for index in self._deal(self.order(epoch)[self.start :]))
+
+    def _deal(self, order: np.ndarray) -> np.ndarray:
+        """Return the part of an order that is this process's."""
+        if self.share.world == 1:
+            return order
+        return (deal_images if self.shuffle else deal_batches)(order, self.batch_size, self.share)
 
 
 def stack_images(images: Sequence[np.ndarray]) -> Tensor:
@@ -206,16 +217,18 @@ def build_loader(
     shuffle: bool,
     workers: int,
     timeout: float = PATIENCE,
+    share: Share = ALONE,
 ) -> DataLoader:
     """Return a loader of batches.
 
     Args:
         data: samples by key.
         collate: makes a batch of a list of samples.
-        batch_size: images in a batch.
+        batch_size: images in a batch, of all processes together.
         shuffle: for training: a new order each epoch, and no smaller batch at its end (unless it is the only one).
         workers: processes that decode and transform; 0 does it in this one.
         timeout: seconds to wait for a batch from them.
+        share: of this process, where several train or evaluate together.
     """
     cv2.setNumThreads(0)  # the workers use the cores; and a worker forked while OpenCV has threads may hang
     data.board = Board(workers, data.name)
@@ -223,8 +236,8 @@ def build_loader(
         data,
         board=data.board,
         patience=timeout,
-        batch_size=batch_size,
-        sampler=EpochSampler(len(data), shuffle=shuffle, seed=data.seed),
+        batch_size=max(1, count_images(len(data), batch_size, share)) if shuffle and share.world > 1 else batch_size,
+        sampler=EpochSampler(len(data), shuffle=shuffle, seed=data.seed, batch_size=batch_size, share=share),
         drop_last=shuffle and len(data) > batch_size,
         collate_fn=partial(collate_shared, collate=collate),
         num_workers=workers,

@@ -11,6 +11,7 @@ from data.findings import Report, refuse
 from data.loading import Transformed, build_loader
 from data.splits import Role
 from tasks.models.description import Description
+from tasks.processes import find_share
 from tasks.recipe import Recipe
 from tasks.task import Task, check_serves, find_task
 
@@ -47,7 +48,7 @@ def build_train_loader(
     augmented: bool = True,
     deferred: bool = False,
 ) -> DataLoader:
-    """Return the loader of shuffled training batches.
+    """Return the loader of shuffled training batches; of several processes, of this one's share of each.
 
     Args:
         reader: of the images.
@@ -75,13 +76,14 @@ def build_train_loader(
         shuffle=True,
         workers=dataset.count_workers(),
         timeout=dataset.timeout,
+        share=find_share(),
     )
 
 
 def build_eval_loader(
     reader: "Reader", description: Description, *, batch_size: int, workers: int, timeout: float = PATIENCE
 ) -> DataLoader:
-    """Return the loader of whole images in their own order.
+    """Return the loader of whole images in their own order; of several processes, of this one's batches.
 
     Args:
         reader: of the images.
@@ -98,4 +100,5 @@ def build_eval_loader(
         shuffle=False,
         workers=workers,
         timeout=timeout,
+        share=find_share(),
     )

@@ -16,13 +16,14 @@ from tasks.cli.failures import Stopped, explain
 from tasks.cli.options import keep_text, read_options
 from tasks.cli.overrides import CommandLine, check_flags, explain_override
 from tasks.cli.terminal import guarded
+from tasks.torchrun import check_alone
 
 Config = TypeVar("Config")
 STOPPED = 130  # exit status of a command that Ctrl-C ended, as shells have it
 FULL_ERROR = "HYDRA_FULL_ERROR"  # with it Hydra hands its errors on, in place of printing them
 
 
-def command(name: str) -> Callable[[Callable[[Config], object]], Callable[[], None]]:
+def command(name: str, *, several: bool = False) -> Callable[[Callable[[Config], object]], Callable[[], None]]:
     """Turn a function of a configuration into the command `python -m tasks.NAME`, configured by conf/NAME.yaml.
 
     The function's argument is annotated with the dataclass of the command's options. Whatever goes wrong, in Hydra or
@@ -44,6 +45,8 @@ def command(name: str) -> Callable[[Callable[[Config], object]], Callable[[], No
                 sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: names of files need not be UTF-8
             with guarded(), clear_errors(debug=line.debug, line=line):
                 check_flags(line)
+                if not several:
+                    check_alone(name)
                 os.environ.setdefault(FULL_ERROR, "1")
                 sys.argv[1:] = [keep_text(argument, kind) for argument in line.arguments]
                 hydra.main(config_path=str(conf.FOLDER), config_name=name, version_base="1.3")(configured)()

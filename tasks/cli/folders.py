@@ -3,8 +3,9 @@
 import functools
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Protocol, TypeVar
 
 from data.errors import InputError
 from tasks.cli.lock import LOCK, locked
+from tasks.processes import from_first, recall_folder, remember_folder
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d")  # names by default, the time of the start
 
@@ -33,24 +35,37 @@ Result = TypeVar("Result")
 
 
 def owning(function: Callable[[Config], Result]) -> Callable[[Config], Result]:
-    """Let a command begin only once its folder is its own, until it ends.
+    """Let a command begin only once its folder is its own, until it ends; of several processes the first one's.
 
     A folder named by the time, as it is by default, gets another name where there is one of that second.
     """
 
     @functools.wraps(function)
     def run(config: Config) -> Result:
-        resumed: Path | None = getattr(config, "resume", None)
-        if resumed is not None:
-            if not resumed.is_dir():
-                return function(config)  # which says what it expects
-            with locked(resumed, option="resume"):
-                return function(config)
-        named = not STAMP.fullmatch(config.out.name) or any(option.startswith("out=") for option in config.typed)
-        with new_folder(config.out, named=named) as out:
-            return function(replace(config, out=out))  # type: ignore[type-var]
+        with ExitStack() as held:
+            return function(from_first(lambda: held.enter_context(own(config))))
 
     return run
+
+
+@contextmanager
+def own(config: Config) -> Iterator[Config]:
+    """Hold the folder of a command while the context lasts, and say what the command is then configured to do."""
+    resumed: Path | None = getattr(config, "resume", None)
+    again = recall_folder()
+    if again is not None and resumed is None:
+        with locked(again, option="out"):
+            yield replace(config, out=again)  # type: ignore[type-var]
+    elif resumed is not None and not resumed.is_dir():
+        yield config  # to a function that says what it expects
+    elif resumed is not None:
+        with locked(resumed, option="resume"):
+            yield config
+    else:
+        named = not STAMP.fullmatch(config.out.name) or any(option.startswith("out=") for option in config.typed)
+        with new_folder(config.out, named=named) as out:
+            remember_folder(out)
+            yield replace(config, out=out)  # type: ignore[type-var]
 
 
 @contextmanager
@@ -80,6 +95,15 @@ def new_folder(out: Path, *, named: bool) -> Iterator[Path]:
         with suppress(OSError):  # not empty
             for folder in made:
                 folder.rmdir()
+
+
+def empty(folder: Path) -> None:
+    """Remove what a command left in its own folder before it was started again; only the lock stays."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != LOCK:
+            path.unlink()
 
 
 def make_unique(out: Path) -> Path:

@@ -17,6 +17,7 @@ from heads.box_coder import decode, encode
 from heads.ssdlite import RawDetections
 from tasks.detection.iou_assignment import BACKGROUND, IGNORED, Assignment
 from tasks.detection.settings import LossSettings
+from tasks.processes import count_each
 
 NEGATIVES_PER_POSITIVE = 3
 EPS = 1e-7  # square pixels
@@ -160,6 +161,8 @@ def detection_loss(
 ) -> DetectionLoss:
     """Compute both losses of a batch in float32, over the batch's matched anchors, each counted by its quality.
 
+    Several processes count the anchors of all: the mean of their losses is the loss of the whole batch.
+
     Args:
         raw: the head's predictions.
         anchors: (A, 4), xyxy in pixels.
@@ -173,7 +176,7 @@ def detection_loss(
         Scalars.
     """
     matches, quality = assignment
-    count = quality.sum().clamp(min=1)
+    count = count_each(quality.sum())
     class_logits, class_targets = raw.class_logits.float(), assign_class_targets(matches, labels)
     if scores == "softmax":
         classification = hard_negative_loss(class_logits, class_targets, min_negatives=settings.min_negatives)

@@ -1,6 +1,7 @@
 """COCO's twelve numbers and AP per class (https://cocodataset.org/#detection-eval)."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from data.loading import DetectionBatch
 from data.readers import BoxReader
 from tasks.detection.detector import scale_to
 from tasks.detection.postprocess import Detections
+from tasks.processes import from_first, gather, undeal
 
 SUMMARY = ("mAP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")  # COCOeval's order
 ALL_AREAS, MOST_DETECTIONS = 0, 2  # positions on the last two axes of COCOeval's precision and recall
@@ -58,19 +60,21 @@ class DetectionMetric:
     A copy of it is itself: averaging weights copies the module that holds it, and the ground truth may be large.
 
     Attributes:
-        results: so far, as COCO results in pixels of the original images.
+        results: as COCO results in pixels of the original images: those of this process so far, and once they are
+            scored those of all, in the order of a single one, in the first.
     """
 
     def __init__(self, reader: BoxReader) -> None:
         self.reader = reader
-        self.results: list[dict[str, Any]] = []
+        self.reset()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "DetectionMetric":
         return self
 
     def reset(self) -> None:
         """Forget earlier results."""
-        self.results = []
+        self.results: list[dict[str, Any]] = []
+        self._ends: list[int] = []  # of each batch in the results
 
     def update(self, batch: DetectionBatch, found: list[Detections]) -> None:
         """Take the detections of a batch, in pixels of its images."""
@@ -78,10 +82,13 @@ class DetectionMetric:
         for image_id, (h, w), own in zip(batch.image_ids.tolist(), batch.sizes.tolist(), found, strict=True):
             scale = scale_to((h, w), (height, width))
             self.results += to_results(own, image_id=image_id, scale=scale, category_ids=self.reader.classes.ids)
+        self._ends.append(len(self.results))
 
     def compute(self) -> DetectionMetrics:
-        """Score what was found."""
-        return evaluate_detections(self.reader.ground_truth(), self.results)
+        """Score what was found, in all processes together."""
+        batches = [self.results[start:end] for start, end in pairwise([0, *self._ends])]
+        self.results = [result for batch in undeal(gather(batches)) for result in batch]
+        return from_first(lambda: evaluate_detections(self.reader.ground_truth(), self.results))
 
 
 def to_results(

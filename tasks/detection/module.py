@@ -19,6 +19,7 @@ from tasks.distillation.features import feature_loss
 from tasks.distillation.teacher import Teacher, with_projection
 from tasks.optimization import Optimization
 from tasks.optimizers import build_optimizer
+from tasks.processes import average
 
 
 class DetectionModule(L.LightningModule):
@@ -62,7 +63,7 @@ class DetectionModule(L.LightningModule):
         return build_optimizer(with_projection(self.model, self.teacher), self.optimization)
 
     def training_step(self, batch: DetectionBatch, batch_idx: int) -> dict[str, Tensor]:
-        """Return the loss of a batch, and what of it is logged, by name."""
+        """Return the loss of a batch, and what of it is logged, by name: of the whole batch, in all processes."""
         if self.loss is None:
             raise ValueError("no loss given: this module only evaluates")
         batch = batch.changed()
@@ -83,7 +84,7 @@ class DetectionModule(L.LightningModule):
         if self.teacher is not None:
             parts["train/loss_distill"] = self._distill(self.teacher, batch.images, raw, features)
             total = total + parts["train/loss_distill"]
-        return {"loss": total} | {name: loss.detach() for name, loss in {"train/loss": total, **parts}.items()}
+        return {"loss": total} | average({"train/loss": total, **parts})
 
     def _distill(self, teacher: Teacher, images: Tensor, raw: RawDetections, features: dict[str, Tensor]) -> Tensor:
         settings, output = teacher.settings, teacher(images)

@@ -13,7 +13,7 @@ from data.findings import refuse
 from data.loading import check_shared_memory
 from data.sizes import to_size
 from data.watchdog import name_deaths
-from tasks.cli.folders import check_new, owning
+from tasks.cli.folders import check_new, empty, owning
 from tasks.evaluate.config import EvaluateConfig
 from tasks.evaluate.progress import EvaluationProgress
 from tasks.evaluation_settings import UNMEASURED, EvaluationSettings
@@ -24,12 +24,13 @@ from tasks.loaders import build_eval_loader, open_split
 from tasks.models.checkpoint import check_rewritable, store_thresholds
 from tasks.models.description import Description
 from tasks.parsing import to_plain
+from tasks.processes import count, first_goes_first, from_first, is_first, recall_folder
 from tasks.report.page import REPORT, write_page
 from tasks.runs.environment import record_end
 from tasks.runs.folder import CONFIG
 from tasks.runs.manifest import record_change
 from tasks.runs.recording import record_model, record_run
-from tasks.task import check_serves, find_task
+from tasks.task import check_processes, check_serves, find_task
 from tasks.trainer import make_trainer
 
 if TYPE_CHECKING:
@@ -43,24 +44,26 @@ def evaluate(config: EvaluateConfig) -> Metrics:
     """Evaluate config.checkpoint and write config.out.
 
     Returns:
-        The metrics, as in metrics.json.
+        The metrics, as in metrics.json; of several processes the first alone has them.
 
     Raises:
         InputError: if the checkpoint or the data cannot be used.
     """
     check_accelerator(config.accelerator, "accelerator")
     out = config.out
-    check_new(out)
+    from_first(lambda: make_ready(out))
     model = load(config.checkpoint, size=None if config.size is None else to_size(config.size, "size"))
     description = model.description
     check_settings(config, description)
     task, dataset = find_task(description.arch.head), config.choose_dataset(description.dataset)
-    reader = open_split(task, dataset, "val", classes=description.classes)
+    with first_goes_first():
+        reader = open_split(task, dataset, "val", classes=description.classes)
     task.parts.check_evaluation(description, reader, report=refuse, split="val")
     logger.info("%s: %s on %d images", config.checkpoint, description.arch.head, len(reader))
-    out.mkdir(parents=True, exist_ok=True)
-    write_text(out / CONFIG, OmegaConf.to_yaml(to_plain(config)))
-    record_run(out, description, dataset=dataset, readers={"val": reader}, accelerator=config.accelerator)
+    if is_first():
+        out.mkdir(parents=True, exist_ok=True)
+        write_text(out / CONFIG, OmegaConf.to_yaml(to_plain(config)))
+        record_run(out, description, dataset=dataset, readers={"val": reader}, accelerator=config.accelerator)
     metrics = evaluate_to(
         out,
         model,
@@ -71,6 +74,8 @@ def evaluate(config: EvaluateConfig) -> Metrics:
         accelerator=config.accelerator,
         settings=config.settings,
     )
+    if not is_first():
+        return metrics
     if config.store_thresholds:
         thresholds = read_thresholds(out / ANALYSIS, description)
         store_thresholds(config.checkpoint, thresholds)
@@ -84,6 +89,17 @@ def evaluate(config: EvaluateConfig) -> Metrics:
     return metrics
 
 
+def make_ready(out: Path) -> None:
+    """Check that a folder is new, or empty it where torchrun starts its own evaluation again.
+
+    Raises:
+        InputError: if it is not.
+    """
+    if recall_folder() is not None:
+        empty(out)
+    check_new(out)
+
+
 def check_settings(config: EvaluateConfig, description: Description) -> None:
     """Check that the model has what the settings are for, and that its file can hold thresholds, where it is to.
 
@@ -94,6 +110,7 @@ def check_settings(config: EvaluateConfig, description: Description) -> None:
     task = find_task(head)
     dataset = config.dataset.changes.get("name") or description.dataset.name
     check_serves(task, str(dataset))
+    check_processes(task, count())
     if not tta.trivial:
         scales = list(tta.scales)
         if not task.averages:
@@ -143,7 +160,7 @@ def evaluate_to(
         settings: how it is evaluated.
 
     Returns:
-        The metrics, as in metrics.json.
+        The metrics, as in metrics.json; of several processes the first alone has them, and writes.
     """
     description = model.description
     evaluation = find_task(description.arch.head).parts.evaluate(out, model, reader, settings=settings)
@@ -159,7 +176,7 @@ def evaluate_to(
     out.mkdir(parents=True, exist_ok=True)
     with name_deaths([loader]):
         trainer.validate(evaluation.module, loader, verbose=False)
-    return evaluation.write()
+    return evaluation.write() if is_first() else {}
 
 
 def log_metrics(metrics: Metrics, out: Path) -> None:

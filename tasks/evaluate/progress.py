@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import lightning as L
 
 from tasks.cli.display import Display, format_time
+from tasks.processes import is_first
 
 if TYPE_CHECKING:
     from tasks.parts import Batch
@@ -21,7 +22,7 @@ class EvaluationProgress(L.Callback):
     """Says how far an evaluation is: a bar in a terminal, now and then a line elsewhere."""
 
     def __init__(self) -> None:
-        self.display = Display(wanted=True)
+        self.display = Display(wanted=is_first())
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock."""

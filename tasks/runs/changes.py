@@ -35,6 +35,8 @@ FREE = (  # options that may differ: they change where things are and what is se
     "dataset.cache_gb",
     "trainer.progress_bar",
     "trainer.save_every",
+    "trainer.devices",
+    "trainer.timeout",
     "logger",
     "out",
     "resume",

@@ -1,5 +1,8 @@
 """What an evaluation of a segmenter finds out beside IoU: the contents of analysis.json."""
 
+import operator
+from functools import reduce
+from itertools import islice
 from statistics import mean
 from typing import Any
 
@@ -10,6 +13,7 @@ from torch import Tensor
 from data.classes import ClassTable
 from data.loading import SegmentationBatch
 from data.samples import IGNORE
+from tasks.processes import gather, undeal
 from tasks.segmentation.boundary import BoundaryCounts
 from tasks.segmentation.metrics import SegmentationMetrics
 
@@ -20,11 +24,13 @@ class Inspection(L.Callback):
     Attributes:
         boundary: counts of boundary pixels.
         wrong: the share of each image's pixels that is wrong, 0 to 1, in the reader's order; ignored pixels left out.
+            Both of this process until the validation ends, then in the first of all.
     """
 
     def __init__(self, num_classes: int) -> None:
         self.boundary = BoundaryCounts(num_classes)
         self.wrong: list[float] = []
+        self._batches: list[int] = []  # images in each
 
     def on_validation_batch_end(
         self,
@@ -40,6 +46,16 @@ class Inspection(L.Callback):
             self.boundary.update(predicted.astype(np.uint8), truth)
             counted = truth != IGNORE
             self.wrong.append(float(((predicted != truth) & counted).sum() / max(counted.sum(), 1)))
+        self._batches.append(len(outputs))
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Bring together what several processes counted."""
+        images = iter(self.wrong)
+        wrong = [list(islice(images, count)) for count in self._batches]
+        parts = gather((self.boundary, wrong))
+        if parts:
+            self.boundary = reduce(operator.add, [boundary for boundary, _ in parts])
+            self.wrong = [share for batch in undeal([wrong for _, wrong in parts]) for share in batch]
 
 
 def describe_analysis(

@@ -47,6 +47,12 @@ class BoundaryCounts:
         with ThreadPoolExecutor() as pool:  # OpenCV lets go of Python's lock
             self.counts += np.array(list(pool.map(compare, range(len(self.counts)))))
 
+    def __add__(self, other: "BoundaryCounts") -> "BoundaryCounts":
+        """Return the counts of both."""
+        total = BoundaryCounts(len(self.counts))
+        total.counts, total.tolerances = self.counts + other.counts, self.tolerances + other.tolerances
+        return total
+
     def measure(self) -> list[float | None]:
         """Return F1 of each of the K classes; None where neither side has a boundary."""
         return [_f1(*row) for row in self.counts.tolist()]

@@ -8,6 +8,7 @@ import math
 import torch
 from torch import Tensor
 
+from tasks.processes import add, add_up, count_each
 from tasks.segmentation.pixels import Pixels
 from tasks.segmentation.settings import LossSettings
 
@@ -17,6 +18,8 @@ DICE_STEP = 2  # see `LossSettings`
 
 def cross_entropy_loss(pixels: Pixels, *, ohem: float = 1.0, label_smoothing: float = 0.0) -> Tensor:
     """Average the cross-entropy over all pixels that are not ignored, or over the hardest; 0 where every one is.
+
+    Several processes count the pixels of all: the mean of their losses is the loss of the whole batch.
 
     Args:
         pixels: of a batch.
@@ -32,7 +35,7 @@ def cross_entropy_loss(pixels: Pixels, *, ohem: float = 1.0, label_smoothing: fl
     loss = -(log_scores * pixels.counted).flatten()  # (P,), 0 where ignored
     counted = pixels.counted.sum()
     if ohem == 1:
-        return loss.sum() / counted.clamp(min=1)
+        return loss.sum() / count_each(counted)
     # How many count, only the device knows: take as many as could, and weigh those past the quota with 0.
     hardest = loss.topk(math.ceil(ohem * len(loss))).values  # ignored pixels are 0, and so last
     quota = (ohem * counted).round().clamp(min=1)
@@ -43,7 +46,8 @@ def cross_entropy_loss(pixels: Pixels, *, ohem: float = 1.0, label_smoothing: fl
 def dice_loss(pixels: Pixels, *, step: int = 1) -> Tensor:
     """Average 1 - the soft Dice coefficient over the classes that the targets hold; 0 where every pixel is ignored.
 
-    As V-Net's (arXiv:1606.04797), without the squares in the denominator.
+    As V-Net's (arXiv:1606.04797), without the squares in the denominator. Several processes compute that of all their
+    pixels.
 
     Args:
         pixels: of a batch.
@@ -55,8 +59,9 @@ def dice_loss(pixels: Pixels, *, step: int = 1) -> Tensor:
     own, counted, labels = (
         values[:, ::step, ::step].flatten() for values in (pixels.own.exp(), pixels.counted, pixels.labels)
     )
-    scores = pixels.sum_scores(step=step)  # (K,)
+    scores = add_up(pixels.sum_scores(step=step))  # (K,)
     both, sizes = (sum_by_class(values, labels, len(scores)) for values in (own * counted, counted.to(own.dtype)))
+    both, sizes = add_up(both), add(sizes)
     dice = 2 * both / (scores + sizes.clamp(min=1))
     return average_present(1 - dice, present=sizes > 0)
 

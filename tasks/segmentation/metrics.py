@@ -13,6 +13,7 @@ from torch import Tensor
 from data.classes import ClassTable
 from data.loading import SegmentationBatch
 from data.samples import IGNORE
+from tasks.processes import add
 
 
 class ConfusionMatrix:
@@ -98,7 +99,8 @@ class SegmentationMetric:
         self.confusion.update(masks, batch.masks)
 
     def compute(self) -> SegmentationMetrics:
-        """Return the metrics of all masks together."""
+        """Return the metrics of all masks together, of all processes; their counts are in each of them by then."""
+        self.confusion.matrix = add(self.confusion.matrix.cpu())
         return evaluate_segmentation(self.confusion.matrix, self.classes)
 
 

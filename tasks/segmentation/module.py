@@ -13,6 +13,7 @@ from tasks.distillation.teacher import Teacher, with_projection
 from tasks.evaluation_settings import TTA
 from tasks.optimization import Optimization
 from tasks.optimizers import build_optimizer
+from tasks.processes import average
 from tasks.segmentation.distillation import distillation_loss
 from tasks.segmentation.losses import cross_entropy_loss, segmentation_loss
 from tasks.segmentation.metrics import SegmentationMetric, SegmentationMetrics
@@ -68,7 +69,7 @@ class SegmentationModule(L.LightningModule):
         return build_optimizer(with_projection(self, self.teacher), self.optimization)
 
     def training_step(self, batch: SegmentationBatch, batch_idx: int) -> dict[str, Tensor]:
-        """Return the loss of a batch, and what of it is logged, by name."""
+        """Return the loss of a batch, and what of it is logged, by name: of the whole batch, in all processes."""
         batch = batch.changed()
         masks = batch.masks.long()
         x = self.model.prepare(batch.images)
@@ -85,7 +86,7 @@ class SegmentationModule(L.LightningModule):
             losses["distill"] = self._distill(self.teacher, batch.images, logits, masks=masks, features=features)
         total = torch.stack(list(losses.values())).sum()
         parts = {f"train/loss_{name}": loss for name, loss in losses.items()} if len(losses) > 1 else {}
-        return {"loss": total} | {name: loss.detach() for name, loss in {"train/loss": total, **parts}.items()}
+        return {"loss": total} | average({"train/loss": total, **parts})
 
     def _distill(
         self, teacher: Teacher, images: Tensor, logits: Tensor, *, masks: Tensor, features: dict[str, Tensor]

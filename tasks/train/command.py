@@ -2,10 +2,11 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import lightning as L
 import torch
@@ -29,6 +30,7 @@ from tasks.loaders import build_eval_loader
 from tasks.models.checkpoint import load_checkpoint, save_safetensors
 from tasks.models.description import Description
 from tasks.parsing import to_plain
+from tasks.processes import first_goes_first, from_first, is_first
 from tasks.report.page import write_page
 from tasks.runs.changes import check_classes, check_inputs, list_inputs, write_inputs
 from tasks.runs.checkpoints import find_newest
@@ -45,6 +47,7 @@ from tasks.train.plan import plan_run
 from tasks.train.preparation import build_loader, build_module, count_steps, open_data, prepare_start
 from tasks.train.progress import Progress
 from tasks.train.resuming import find_finished, read_position
+from tasks.train.shares import check_several, check_shares
 from tasks.train.signals import Signals, requeue_job
 from tasks.train.summary import find_image, log_summary, next_commands, option, task_command
 from tasks.train.trainers import build_trainer, check_trainer
@@ -78,24 +81,28 @@ def run(config: TrainConfig, signals: Signals) -> Metrics:
     """Do what `train` does, until a signal ends it."""
     started = time.perf_counter()
     anyway = config.resume_anyway
-    config, out, last = plan_run(config)
-    finished = None if last is None else find_finished(out, last, epochs=config.trainer.max_epochs)
+    config, out, last = from_first(partial(plan_run, config))
+    epochs = config.trainer.max_epochs
+    finished = from_first(lambda: None if last is None else find_finished(out, last, epochs=epochs))
     if finished is not None:
         return report_finished(out, finished)
     check_compiler(config.trainer.compile)
     check_trainer(config)
+    check_several(config)
     if config.overfit is not None:
         config = prepare(config)
     torch.set_float32_matmul_precision("high")
     L.seed_everything(config.seed, workers=True, verbose=False)
-    reader, val_reader = open_data(config)
+    with first_goes_first():
+        reader, val_reader = open_data(config)
     start = prepare_start(config, reader, last=last)
     config, description = start.config, start.description
     readers = {"train": reader, "val": val_reader}
-    inputs = list_inputs(to_plain(config), readers, deep=config.check_data == "deep")
+    inputs: dict[str, Any] = {}
+    from_first(lambda: inputs.update(note_inputs(config, readers)))
     if last is not None:
         check_classes(description.classes, reader.classes, out=out)
-        check_inputs(out, inputs, readers, anyway=anyway)
+        from_first(lambda: check_inputs(out, inputs, readers, anyway=anyway))
     parts = config.recipe.task.parts
     parts.announce(description, reader)
     parts.check_evaluation(description, val_reader, report=refuse, split="val")
@@ -109,25 +116,38 @@ def run(config: TrainConfig, signals: Signals) -> Metrics:
         loader.sampler.go_to(position.epoch, position.batch * config.recipe.batch_size)  # type: ignore[attr-defined]
     trainer = build_trainer(config, out, description=description, loader=loader, signals=signals, position=position)
     logger.info("training on %d images, evaluating on %d; the run is in %s", len(reader), len(val_reader), out)
-    clean(out)  # of what a kill may have left
-    write_text(out / CONFIG, OmegaConf.to_yaml(to_plain(config)))
-    keep_checkpoints(out)
-    write_inputs(out, inputs)
-    record_run(
-        out,
-        description,
-        dataset=config.dataset,
-        readers=readers,
-        accelerator=config.trainer.accelerator,
-    )
+    from_first(lambda: record_start(out, config, description, readers=readers, inputs=inputs))
     with advised(out):
         with signals.waiting(), name_deaths([loader, val_loader]):
             trainer.fit(module, loader, val_loader, ckpt_path=last, weights_only=True)
         metrics = finish_run(out, config, val_reader=val_reader)
-    summarize(out, trainer, reader=val_reader, seconds=time.perf_counter() - started)
-    if config.overfit is not None:
-        judge(metrics, config, out)
+    if is_first():
+        summarize(out, trainer, reader=val_reader, seconds=time.perf_counter() - started)
+        if config.overfit is not None:
+            judge(metrics, config, out)
     return metrics
+
+
+def note_inputs(config: TrainConfig, readers: "Mapping[str, Reader]") -> dict[str, Any]:
+    """Return what a run is made of."""
+    return list_inputs(to_plain(config), readers, deep=config.check_data == "deep")
+
+
+def record_start(
+    out: Path,
+    config: TrainConfig,
+    description: Description,
+    *,
+    readers: "Mapping[str, Reader]",
+    inputs: Mapping[str, Any],
+) -> None:
+    """Write down what is trained on what, before the first step."""
+    clean(out)  # of what a kill may have left
+    write_text(out / CONFIG, OmegaConf.to_yaml(to_plain(config)))
+    keep_checkpoints(out)
+    write_inputs(out, inputs)
+    accelerator = config.trainer.accelerator
+    record_run(out, description, dataset=config.dataset, readers=readers, accelerator=accelerator)
 
 
 def make_loaders(
@@ -142,6 +162,7 @@ def make_loaders(
     batch_size, workers = config.recipe.batch_size, config.dataset.count_workers()
     if min(len(reader), batch_size) < 2:
         raise InputError(f"batch_size: {batch_size} of {len(reader)} images; batch norm needs at least 2")
+    check_shares(config, len(reader))
     val_loader = build_eval_loader(
         val_reader, description, batch_size=batch_size, workers=workers, timeout=config.dataset.timeout
     )
@@ -191,13 +212,15 @@ def finish_run(out: Path, config: TrainConfig, *, val_reader: "Reader") -> Metri
     """Write the best model as safetensors, evaluate it and draw the curves.
 
     Returns:
-        The metrics of the best checkpoint, or of the last where none was evaluated.
+        The metrics of the best checkpoint, or of the last where none was evaluated; none in other processes than the
+        first.
     """
-    description, weights = load_best(out)
-    save_safetensors(out / WEIGHTS, description, weights)
-    numbers = list_logs(out)
-    if numbers:  # none with logger=none
-        plot_curves(numbers, out / "curves.png")
+    description, weights = from_first(partial(load_best, out))
+    if is_first():
+        save_safetensors(out / WEIGHTS, description, weights)
+        numbers = list_logs(out)
+        if numbers:  # none with logger=none
+            plot_curves(numbers, out / "curves.png")
     metrics = evaluate_to(
         out,
         assemble(description, weights),
@@ -208,6 +231,8 @@ def finish_run(out: Path, config: TrainConfig, *, val_reader: "Reader") -> Metri
         accelerator=config.trainer.accelerator,
         settings=EvaluationSettings(),
     )
+    if not is_first():
+        return metrics
     record_end(out)
     write_page(out)
     record_files(out, list_files(out))

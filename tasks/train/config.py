@@ -17,6 +17,14 @@ CHECKS = ("fast", "deep")
 FINDABLE = ("lr", "batch_size")
 QUANTIZATIONS = ("int8",)
 LOGGERS = ("csv", "tensorboard", "wandb", "mlflow", "none")
+FROM_ONE = (  # of the trainer
+    "max_epochs",
+    "accumulate_grad_batches",
+    "check_val_every_n_epoch",
+    "nan_patience",
+    "devices",
+    "timeout",
+)
 INTERVAL = re.compile(r"([1-9]\d{0,8})(min|steps)")
 
 
@@ -70,9 +78,12 @@ class TrainerOptions:
     log_images: int = 0
     save_every: str = "10min"
     nan_patience: int = 10
+    devices: int = 1
+    sync_batchnorm: bool = False
+    timeout: int = 600
 
     def __post_init__(self) -> None:
-        for name in ("max_epochs", "accumulate_grad_batches", "check_val_every_n_epoch", "nan_patience"):
+        for name in FROM_ONE:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: {getattr(self, name)}; expected an integer from 1")
         for name in ("early_stopping", "log_images"):

@@ -62,7 +62,7 @@ class Finite(L.Callback):
         Raises:
             NotFiniteError: saying where it began, and what to try.
         """
-        self._loss = outputs["loss"].detach()
+        self._loss = outputs["train/loss"]  # the same in all processes
         self._bad = torch.where(torch.isfinite(self._loss), 0, self._bad + 1)
         self._seen += 1
         if self._seen % self._every == 0 and int(self._bad) + self._every > self.config.trainer.nan_patience:
@@ -101,7 +101,7 @@ class Finite(L.Callback):
     def _name_images(self, epoch: int, batch: int) -> str:
         sampler: EpochSampler = self.loader.sampler  # type: ignore[assignment]
         reader: Reader = self.loader.dataset.reader  # type: ignore[attr-defined]
-        size = self.loader.batch_size or 1
+        size = self.config.recipe.batch_size
         indices = sampler.order(epoch)[batch * size : (batch + 1) * size].tolist()
         names = [str(reader.image_paths[index]) for index in indices[:NAMED]]
         return ", ".join(names) + (f" and {len(indices) - NAMED} more" if len(indices) > NAMED else "")

@@ -7,14 +7,21 @@ from typing import NamedTuple
 from data.config import DatasetConfig
 from data.errors import InputError
 from data.synthetic.recipe import is_drawn
-from tasks.cli.folders import check_new
+from tasks.cli.folders import check_new, empty
 from tasks.cli.options import parse_command
+from tasks.processes import recall_folder
 from tasks.runs.checkpoints import find_newest, list_checkpoints
 from tasks.runs.folder import CHECKPOINTS, CONFIG, LAST
 from tasks.runs.reading import read_yaml
 from tasks.train.config import TrainConfig
 
-UNCHANGING = ("resume=", "resume_anyway=", "debug=")  # options beside which an earlier run goes on as it was
+UNCHANGING = (
+    "resume=",
+    "resume_anyway=",
+    "debug=",
+    "trainer.devices=",
+    "trainer.timeout=",
+)  # options beside which an earlier run goes on as it was
 RETIRED = {"trainer": ("stop_at",)}  # options in the files of earlier versions that follow from others by now
 TEXTS = ("freeze", "out")  # that such a file holds as a number where they were typed as one
 
@@ -28,15 +35,27 @@ class Plan(NamedTuple):
 
 
 def plan_run(config: TrainConfig) -> Plan:
-    """Decide what is run and where: a new run, or the one in config.resume.
+    """Decide what is run and where: a new run, the one in config.resume, or one that torchrun starts again.
 
     Raises:
         InputError: if the configuration or the folder cannot be used.
     """
+    if recall_folder() is not None and config.resume is None:
+        if list_checkpoints(config.out):
+            return go_on(replace(config, typed=()), config.out)
+        empty(config.out)
     if config.resume is None:
         check_new(config.out)
         return Plan(config, config.out, None)
-    out = config.resume
+    return go_on(config, config.resume)
+
+
+def go_on(config: TrainConfig, out: Path) -> Plan:
+    """Return what is left of the run in a folder.
+
+    Raises:
+        InputError: if it is none, or is to be changed.
+    """
     if not (out / CONFIG).is_file() or not list_checkpoints(out):
         raise InputError(f"resume: {out} holds no {CONFIG} and {CHECKPOINTS}/{LAST}; expected the folder of a run")
     others = [option for option in config.typed if not option.startswith(UNCHANGING)]
@@ -46,7 +65,9 @@ def plan_run(config: TrainConfig) -> Plan:
         )
     earlier = load_config(out / CONFIG)
     check_drawn(earlier.dataset)
-    return Plan(replace(earlier, debug=config.debug), out, find_newest(out))
+    # How many processes there are, and how long they wait, is of this start.
+    here = replace(earlier.trainer, devices=config.trainer.devices, timeout=config.trainer.timeout)
+    return Plan(replace(earlier, debug=config.debug, trainer=here), out, find_newest(out))
 
 
 def check_drawn(dataset: DatasetConfig) -> None:

@@ -87,14 +87,14 @@ class Progress(L.Callback):
         batch_idx: int,
     ) -> None:
         """Log the losses, learning rate and speed, averaged over the epoch so far, and move the bar."""
-        self.images += len(batch.images)
+        self.images += len(batch.images) * trainer.world_size
         self.seconds = time.perf_counter() - self._start
         speed, lr = self.images / self.seconds, trainer.optimizers[0].param_groups[0]["lr"]
         losses = {name: value for name, value in outputs.items() if name != "loss"}  # which Lightning may have divided
         # Filled on the device, as a copy to a GPU waits for all its work.
         numbers = {name: torch.full((), x, device=pl_module.device) for name, x in (("lr", lr), (SPEED, speed))}
         pl_module.log_dict({**losses, **numbers}, batch_size=len(batch.images))
-        self._loss += outputs["loss"].detach()
+        self._loss += outputs["train/loss"]
         self._done, self._batches = self._done + 1, self._batches + 1
         if self.display.shown:
             self.display.update(RUN, self._done, self._total, text=self._epoch(trainer), left=f"{self._left()} left")

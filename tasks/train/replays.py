@@ -11,6 +11,7 @@ from lightning.pytorch.loops.optimization.automatic import _AutomaticOptimizatio
 from torch import Tensor
 from torch.optim import Optimizer
 
+from tasks.processes import count
 from tasks.train.callbacks import AveragedWeights
 from tasks.train.config import TrainConfig
 from tasks.train.cuda_graph import Recording
@@ -28,12 +29,13 @@ Shapes = tuple[tuple[tuple[int, ...], torch.dtype], ...]
 def can_replay(config: TrainConfig, trainer: L.Trainer) -> bool:
     """Tell whether the steps of a run can be replayed: on an NVIDIA GPU, and all alike but for the batch and the rate.
 
-    Not so: accumulated gradients, float16, whose scaling is up to the host, other networks within the step (a teacher,
-    one that rounds), and RMSProp, which takes its rate from the host.
+    Not so: several processes, accumulated gradients, float16, whose scaling is up to the host, other networks within
+    the step (a teacher, one that rounds), and RMSProp, which takes its rate from the host.
     """
     return (
         trainer.strategy.root_device.type == "cuda"
         and torch.version.hip is None
+        and count() == 1
         and config.trainer.graph
         and config.trainer.accumulate_grad_batches == 1
         and getattr(trainer.precision_plugin, "scaler", None) is None

@@ -44,13 +44,15 @@ class KeepLast(Checkpoint):
         Raises:
             Stopped: if a signal came.
         """
-        if self.signals.received is not None or self._is_due(trainer):
+        (due,) = self.signals.agree(self._is_due(trainer))
+        if self.signals.received is not None or due:
             self.keep(trainer)
         elif evaluates:
             self.finite.check_weights(trainer)  # it may make them the best ones
         self.signals.check()
 
     def _is_due(self, trainer: L.Trainer) -> bool:
+        """Tell whether it is time to by this process's clock, of which the first decides."""
         steps = self.interval.steps
         if steps is not None and trainer.global_step - self._step >= steps:
             return True
@@ -71,11 +73,12 @@ class KeepLast(Checkpoint):
         Raises:
             Stopped: if a signal came.
         """
+        self.signals.agree()
         self.keep(trainer)
         self.signals.check()
 
     def on_validation_batch_end(self, *_: object) -> None:
-        """Leave the evaluation where a signal came.
+        """Leave the evaluation where a signal came; several processes end it first.
 
         Raises:
             Stopped: naming it.

@@ -12,6 +12,7 @@ from typing import Any
 
 from data.signals import ENDING
 from tasks.cli.failures import Stopped
+from tasks.processes import count, find_largest
 
 logger = logging.getLogger(__name__)
 
@@ -26,11 +27,13 @@ class Signals:
     The first ends the run; a Ctrl-C after it ends it at once.
 
     Attributes:
-        received: the first signal; None so far.
+        received: the first signal; None so far. Of several processes that work together, the one that all have agreed
+            on: each must leave after the same step.
     """
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
+        self._heard: signal.Signals | None = None  # by this process
         self._waits = False  # whether something has to be saved first
         self._process = os.getpid()
         self._before: dict[signal.Signals, Any] = {}
@@ -59,7 +62,14 @@ class Signals:
             yield
         finally:
             self._waits = False
+        self.agree()
         self.check()
+
+    def agree(self, *numbers: int) -> list[int]:
+        """Take over a signal that any process has heard; return the largest of each number over all processes."""
+        heard, *largest = find_largest([self._heard or 0, *numbers])
+        self.received = signal.Signals(heard) if heard else None
+        return largest
 
     def check(self) -> None:
         """Stop if a signal came.
@@ -73,10 +83,12 @@ class Signals:
     def _hear(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._process:  # a process that was just started and has no handlers of its own yet
             return
-        if self.received is None:
-            self.received = signal.Signals(number)
+        if self._heard is None:
+            self._heard = signal.Signals(number)
             if not self._waits:
-                raise Stopped(self.received)
+                raise Stopped(self._heard)
+            if count() == 1:
+                self.received = self._heard
         elif number == signal.SIGINT:
             raise KeyboardInterrupt
 

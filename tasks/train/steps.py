@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.loops.fetchers import _DataFetcher
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
+from lightning.pytorch.trainer.states import RunningStage, TrainerFn
 
 from tasks.cli.failures import Stopped
 from tasks.train.prefetch import Prefetched
 from tasks.train.replays import Replays
+from tasks.trainer import Evaluations
 
 if TYPE_CHECKING:
     import lightning as L
@@ -32,6 +34,9 @@ class Steps(_TrainingEpochLoop):
 
     def __init__(self, trainer: "L.Trainer", keeper: "KeepLast") -> None:
         super().__init__(trainer)
+        self.val_loop = Evaluations(
+            trainer, TrainerFn.FITTING, RunningStage.VALIDATING, verbose=False, inference_mode=False
+        )
         self.keeper = keeper
 
     def on_run_start(self, data_fetcher: _DataFetcher) -> None:

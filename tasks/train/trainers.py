@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader
 
 from tasks.hardware import check_accelerator, choose_device
 from tasks.models.description import Description
+from tasks.processes import count, is_first
 from tasks.runs.folder import CHECKPOINTS, LAST
 from tasks.train.callbacks import AveragedWeights, Checkpoints, Describe, FreezeBatchNorm, HoldTeacher, StopEarly
 from tasks.train.checkpoint_io import SealedCheckpoints
@@ -19,6 +20,7 @@ from tasks.train.progress import Progress
 from tasks.train.replays import Replays, can_replay
 from tasks.train.resuming import Position, RandomStates
 from tasks.train.saving import KeepLast
+from tasks.train.shares import OneModel, OwnNumbers
 from tasks.train.signals import Signals
 from tasks.train.steps import Steps
 from tasks.trainer import make_trainer
@@ -56,7 +58,8 @@ def build_trainer(
         position: where it goes on; None for a new one.
     """
     settings = config.trainer
-    loggers = build_loggers(config.loggers, out, first=None if position is None else position.logged)
+    first = None if position is None else position.logged
+    loggers = build_loggers(config.loggers, out, first=first) if is_first() else []
     log_configuration(loggers, config)
     last = out / CHECKPOINTS / LAST
     finite = Finite(config, loader, kept=last)
@@ -76,6 +79,8 @@ def build_trainer(
         log_every_n_steps=min(LOG_EVERY, len(loader)),
         num_sanity_val_steps=0,
         enable_progress_bar=False,  # `Progress` has its own
+        sync_batchnorm=settings.sync_batchnorm,
+        steps_together=True,
     )
     trainer.fit_loop.epoch_loop = Steps(trainer, keeper)
     if can_replay(config, trainer):
@@ -90,7 +95,7 @@ def build_callbacks(config: TrainConfig, checkpoints: Path, *, description: Desc
     metric = f"val/{config.recipe.metric}"
     callbacks: list[L.Callback] = [
         Describe(description),
-        Progress(metric, bar=settings.progress_bar),
+        Progress(metric, bar=settings.progress_bar and is_first()),
         FreezeBatchNorm(config.freeze),
         HoldTeacher(),
         RandomStates(),
@@ -100,6 +105,8 @@ def build_callbacks(config: TrainConfig, checkpoints: Path, *, description: Desc
         callbacks.append(LogImages(settings.log_images))
     if settings.ema_decay:
         callbacks.append(AveragedWeights(settings.ema_decay))
+    if count() > 1:
+        callbacks += [OwnNumbers(config.seed), OneModel()]
     stop_at = None if config.overfit is None else task.learned
     if settings.early_stopping is not None or stop_at is not None:
         patience = settings.early_stopping or settings.max_epochs

@@ -12,10 +12,10 @@ from tests.support.runs import describe, load_config
 CLASSES = ClassTable.create(["cat", "dog", "cow"], [3, 7, 8])
 
 
-def write_untrained(task: str, folder: Path) -> Path:
+def write_untrained(task: str, folder: Path, classes: ClassTable = CLASSES) -> Path:
     """Write FOLDER/TASK.safetensors, of a detector at 64 x 64 or a segmenter at any size, and return its path."""
     size = "size=64" if task == "ssdlite" else "eval_size=null"
-    description = describe(load_config("train", f"task={task}", "backbone=small", size), CLASSES)
+    description = describe(load_config("train", f"task={task}", "backbone=small", size), classes)
     torch.manual_seed(0)
     model = build_model(description.arch)
     for tensor in model.parameters():

@@ -30,7 +30,7 @@ def spoil(monkeypatch: pytest.MonkeyPatch, *, from_step: int, to_step: int = 10*
             if weights:
                 module.model.backbone.stem.norm.running_var[0] = torch.inf
             else:
-                outputs = {"loss": outputs["loss"] * torch.nan}
+                outputs = {**outputs, "train/loss": outputs["train/loss"] * torch.nan}
         step(self, trainer, module, outputs, batch, index)
 
     monkeypatch.setattr(finite.Finite, "on_train_batch_end", broken)
@@ -121,7 +121,7 @@ def find_end(guard: finite.Finite, first: int) -> int:
     for step in range(1, 50):
         loss = torch.tensor(torch.inf if step >= first else 1.0)
         try:
-            guard.on_train_batch_end(None, None, {"loss": loss}, None, 0)  # type: ignore[arg-type]
+            guard.on_train_batch_end(None, None, {"train/loss": loss}, None, 0)  # type: ignore[arg-type]
         except RunError:
             return step
     raise AssertionError("it does not end")

@@ -1,0 +1,301 @@
+"""Several processes that work as one: which of them this is, and what they tell each other.
+
+torchrun starts them, and `together` joins them. A process alone is the first of one: nothing here then does anything.
+Tensors on a CPU travel by gloo, those on a GPU by NCCL; every exchange is one that all processes make, in one order.
+"""
+
+import logging
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from itertools import count as count_from
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch._C._distributed_c10d import PrefixStore, TCPStore
+from torch.distributed.rendezvous import rendezvous
+
+from data.dealing import ALONE, Share
+from data.errors import RunError
+from tasks.torchrun import is_inside
+
+Value = TypeVar("Value")
+
+PATIENCE = 600.0  # seconds that an evaluation of its own waits for another process
+FAILURE = 1  # exit status of a process that another one's error ends
+SIGNS = ("Timed out", "timed out", "Connection closed", "Connection reset", "Broken pipe", "wait timeout")
+PULSE = 1.0  # seconds
+FOLDER = "bneck/folder"  # of the run, among what torchrun keeps for all starts
+ATTEMPT = "TORCHELASTIC_RESTART_COUNT"
+
+
+class Beats:
+    """Signs of life, kept by torchrun: how many exchanges each process has begun, and a pulse from a thread of each.
+
+    Args:
+        share: of this process.
+        prefix: of the keys.
+    """
+
+    def __init__(self, share: Share, prefix: str) -> None:
+        self.share = share
+        self.store, self._pulses = PrefixStore(prefix, _keep()), PrefixStore(prefix, _keep())  # one for each thread
+        self.count = 0
+        self._over = Event()
+        self._thread = Thread(target=self._live, daemon=True, name="pulse")
+        self.beat()
+        self._thread.start()
+
+    def beat(self) -> None:
+        """Note that this process begins an exchange."""
+        self.count += 1
+        self.store.set(f"beat/{self.share.rank}", f"{self.count} {platform.node()} {os.getpid()}")
+
+    def end(self) -> None:
+        """End the thread."""
+        self._over.set()
+
+    def find_missing(self) -> list[str]:
+        """Return the processes that have not begun what this one waits for; if all have, those without a pulse."""
+        ranks = range(self.share.world)
+        beats = [self.store.get(f"beat/{rank}").decode().split() for rank in ranks]
+        missing = [rank for rank in ranks if int(beats[rank][0]) < self.count]
+        if not missing:
+            before = self._read_pulses()
+            time.sleep(3 * PULSE)
+            after = self._read_pulses()
+            missing = [rank for rank in ranks if before[rank] == after[rank]]
+        return [f"rank {rank} (process {beats[rank][2]} on {beats[rank][1]})" for rank in missing]
+
+    def _read_pulses(self) -> list[bytes]:
+        return [self.store.get(f"pulse/{rank}") for rank in range(self.share.world)]
+
+    def _live(self) -> None:
+        with suppress(dist.DistError, RuntimeError):  # torchrun has gone
+            for number in count_from(1):
+                self._pulses.set(f"pulse/{self.share.rank}", str(number))
+                if self._over.wait(PULSE):
+                    return
+
+
+_beats: Beats | None = None
+
+
+def find_share() -> Share:
+    """Return which of how many processes this is."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return ALONE
+    return Share(dist.get_rank(), dist.get_world_size())
+
+
+def count() -> int:
+    """Return how many processes there are."""
+    return find_share().world
+
+
+def is_first() -> bool:
+    """Tell whether this is the process that writes files and speaks."""
+    return find_share().rank == 0
+
+
+def local_rank() -> int:
+    """Return which process of this machine this is."""
+    return int(os.environ.get("LOCAL_RANK", "0")) if count() > 1 else 0
+
+
+@contextmanager
+def together(accelerator: str, *, timeout: float) -> Iterator[None]:
+    """Join the processes that torchrun started; alone, do nothing.
+
+    Args:
+        accelerator: Lightning's name of the devices.
+        timeout: seconds that one process waits for another.
+
+    Raises:
+        RunError: if another process has ended, or does not answer in time, naming it.
+    """
+    if not is_inside() or os.environ.get("WORLD_SIZE", "1") == "1":
+        yield
+        return
+    global _beats
+    store, rank, world = next(iter(rendezvous("env://", timeout=timedelta(seconds=timeout))))
+    prefix = f"bneck/start/{os.environ.get(ATTEMPT, '0')}"  # else what ended processes wrote would be read
+    store = PrefixStore(prefix, store)
+    on_gpu = accelerator != "cpu" and torch.cuda.is_available()
+    if on_gpu:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group(
+        "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
+        store=store,
+        rank=rank,
+        world_size=world,
+        timeout=timedelta(seconds=timeout),
+    )
+    if rank:
+        logging.disable(logging.WARNING)
+    _beats = Beats(Share(rank, world), prefix)
+    try:
+        yield
+    except (RuntimeError, dist.DistError) as error:
+        if isinstance(error, RunError) or not any(sign in str(error) for sign in SIGNS):
+            raise
+        raise RunError(_name_failure(error, _beats, timeout)) from error
+    finally:
+        _beats.end()
+        _beats = None
+        if on_gpu:
+            dist.destroy_process_group()
+
+
+def _name_failure(error: Exception, beats: Beats, timeout: float) -> str:
+    here = f"rank {beats.share.rank} of {beats.share.world}"
+    if not any(sign in str(error) for sign in ("Timed out", "timed out", "wait timeout")):
+        return f"{here}: another process has ended; what it said stands above or below"
+    try:
+        missing = beats.find_missing()
+    except (dist.DistError, RuntimeError):  # torchrun itself has gone
+        missing = []
+    who = ", ".join(missing) or "another process"
+    return f"{here}: {who} did not answer within {timeout:g} s; it hangs, is stopped, or its machine is cut off"
+
+
+def from_first(make: Callable[[], Value]) -> Value:
+    """Have the first process make something, and return it to all; if that fails, only the first says why.
+
+    Raises:
+        SystemExit: in the other processes, if the first failed.
+    """
+    if count() == 1:
+        return make()
+    _beat()
+    held: list[Any] = [None]
+    if is_first():
+        try:
+            held = [(True, make())]
+        except BaseException:
+            dist.broadcast_object_list([(False, None)], src=0)
+            raise
+    dist.broadcast_object_list(held, src=0)
+    succeeded, value = held[0]
+    if not succeeded:
+        raise SystemExit(FAILURE)
+    return value
+
+
+@contextmanager
+def first_goes_first() -> Iterator[None]:
+    """Let the first process do what is in this context before the others: they find the files that it made.
+
+    Raises:
+        SystemExit: in the other processes, if the first failed.
+    """
+    if not is_first():
+        from_first(lambda: None)
+    try:
+        yield
+    except BaseException:
+        if is_first() and count() > 1:
+            dist.broadcast_object_list([(False, None)], src=0)
+        raise
+    if is_first():
+        from_first(lambda: None)
+
+
+def gather(value: Value) -> list[Value]:
+    """Return the values of all processes to the first, in their order; to the others none."""
+    if count() == 1:
+        return [value]
+    _beat()
+    found: list[Any] | None = [None] * count() if is_first() else None
+    dist.gather_object(value, found, dst=0)
+    return found or []
+
+
+def undeal(parts: list[list[Value]]) -> list[Value]:
+    """Put what was dealt out as parts[i % world][i // world] back into one row."""
+    longest = max(map(len, parts), default=0)
+    return [part[row] for row in range(longest) for part in parts if row < len(part)]
+
+
+def add(value: Tensor) -> Tensor:
+    """Return the sum of a tensor over all processes, without a gradient; alone, the tensor itself."""
+    if count() == 1:
+        return value
+    total = value.detach().clone()
+    dist.all_reduce(total)
+    return total
+
+
+def add_up(value: Tensor) -> Tensor:
+    """Return the sum of a tensor over all processes, for a loss that each of them then computes of all that there is.
+
+    Gradients are averaged over the processes; so that of the own part is taken as often as there are processes.
+    """
+    if count() == 1:
+        return value
+    return add(value) + count() * (value - value.detach())
+
+
+def count_each(total: Tensor) -> Tensor:
+    """Return by what a process divides its sum of losses, given its own count: by the mean of all processes' counts.
+
+    Gradients are averaged over the processes; so they become those of all the losses divided by all that was counted,
+    or by 1 where less was.
+    """
+    return total.clamp(min=1) if count() == 1 else add(total).clamp(min=1) / count()
+
+
+def average(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the means of scalars over all processes, without gradients."""
+    if count() == 1:
+        return {name: value.detach() for name, value in values.items()}
+    means = add(torch.stack([value.detach() for value in values.values()])) / count()
+    return dict(zip(values, means.unbind(), strict=True))
+
+
+def find_largest(numbers: list[int]) -> list[int]:
+    """Return the largest of each number over all processes."""
+    if count() == 1:
+        return numbers
+    _beat()
+    largest = torch.tensor(numbers)
+    dist.all_reduce(largest, dist.ReduceOp.MAX)
+    return largest.tolist()
+
+
+def copy_from_first(tensors: list[Tensor]) -> None:
+    """Give tensors the values that they have in the first process."""
+    if count() > 1:
+        for tensor in tensors:
+            dist.broadcast(tensor, src=0)
+
+
+def remember_folder(out: Path) -> None:
+    """Note the folder of a run that begins, for the case that torchrun starts it again."""
+    if is_inside():
+        _keep().set(FOLDER, str(out.absolute()))
+
+
+def recall_folder() -> Path | None:
+    """Return the folder of the run that torchrun starts again; None for a new one."""
+    if not is_inside() or os.environ.get(ATTEMPT, "0") == "0":
+        return None
+    store = _keep()
+    return Path(store.get(FOLDER).decode()) if store.check([FOLDER]) else None
+
+
+def _keep() -> TCPStore:
+    """Return torchrun's own store, which outlives the processes."""
+    return TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)
+
+
+def _beat() -> None:
+    if _beats is not None:
+        _beats.beat()
