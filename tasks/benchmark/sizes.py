@@ -135,14 +135,14 @@ def plot_sizes(results: dict[str, Any], path: Path) -> None:
     axes.plot(milliseconds, values, color=ACCENT, marker="o")
     axes.hlines(values, lower, upper, color=ACCENT, alpha=0.4, linewidth=4)
     least = max(values) - POINT * results["max_drop"]
-    axes.axhline(least, color="#c03a2b", linestyle="--", label=f"{results['max_drop']:g} points below the best")
+    axes.axhline(least, color="#c03a2b", linestyle="--", label=f"max_drop={results['max_drop']:g} points")
     for row, x, y in zip(rows, milliseconds, values, strict=True):
         weight = "bold" if row["size"] == results["take"] else "normal"
-        name = name_size(row["size"])
+        name = write_size(row["size"])
         axes.annotate(
             name, (x, y), xytext=(5, -11), textcoords="offset points", fontsize=8, color=INK, fontweight=weight
         )
-    title = f"{metric} against latency; cheapest within the bound: {write_size(results['take'])}"
+    title = f"{metric} against latency; cheapest within max_drop: {write_size(results['take'])}"
     style_axes(axes, title=title, xlabel="latency (ms)", ylabel=metric)
     axes.legend()
     save_figure(figure, path)
