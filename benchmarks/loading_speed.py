@@ -92,8 +92,8 @@ def profile_stages(loader: DataLoader, preprocessing: Preprocessing) -> dict[str
         A.BasicTransform, "__call__", lambda self, **kw: timed(type(self).__name__, call, self, **kw)
     ):
         for batch in keys:
-            samples = [timed("read and decode", data.reader.__getitem__, index) for _, index in batch]
-            items = [timed("transform", data.transform, sample, seed) for seed, sample in enumerate(samples)]
+            samples = [timed("read and decode", data.reader.__getitem__, key.sample) for key in batch]
+            items = [timed("transform", data.forms[0], sample, seed) for seed, sample in enumerate(samples)]
             collated = timed("collate", loader.collate_fn, items)
             timed("normalize", normalize, collated.images, preprocessing)
     outer = ("read and decode", "transform", "collate", "normalize")
@@ -108,7 +108,7 @@ def compare_loading(name: str, root: Path) -> dict[str, Any]:
     task, (config, reader) = DATA[name][0], open_reader(name, root)
     cached, preprocessing = reader.cached(), describe(config, reader.classes).preprocessing
     loaders = [build_loader(source, config) for source in (reader, cached)]
-    batches = [[index for _, index in batch] for batch in islice(loaders[0].batch_sampler, BATCHES)]  # type: ignore[arg-type]
+    batches = [[key.sample for key in batch] for batch in islice(loaders[0].batch_sampler, BATCHES)]  # type: ignore[arg-type]
     results = {
         "from files": (loaders[0], reader),
         "ours cached, torchvision's from files": (loaders[1], reader),

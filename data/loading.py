@@ -1,8 +1,9 @@
-"""From a reader to batches: the order and the augmentation are pure functions of (seed, epoch, index).
+"""From a reader to batches: order, augmentation and size are pure functions of (seed, epoch, index or step).
 
 So the same seed gives the same batches for any number of workers, and no two workers or epochs repeat each other.
 """
 
+import math
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -29,7 +30,7 @@ IN_USE = 2  # batches: the one under way, and the one after it, which tells whet
 QUEUES = 6  # pages of shared memory that a queue takes: its locks and counters
 LEAST_SLOTS = 8  # boxes that a batch has room for
 MIB, PAGE = 2**20, 4096  # bytes
-Key = tuple[int, int]  # epoch, index
+FORMS = 1  # spawn key of the random numbers that choose forms: other numbers than those of samples
 
 
 class Reader(Protocol):
@@ -86,12 +87,26 @@ class SegmentationBatch(NamedTuple):
         return self._replace(images=images, masks=mirror_masks(self.masks, self.mirrored), mirrored=None, colors=None)
 
 
-class Transformed(Dataset):
-    """A reader with a transform, whose random state comes from (seed, epoch, index)."""
+class Key(NamedTuple):
+    """Which sample is taken, and how."""
 
-    def __init__(self, reader: Reader, transform: Callable[[Any, int], Any], *, seed: int) -> None:
+    epoch: int
+    sample: int  # its index in the reader
+    form: int = 0  # of the batch that it is in: which of the transforms
+
+
+class Transformed(Dataset):
+    """A reader with a transform, whose random state comes from (seed, epoch, index).
+
+    Args:
+        reader: of the samples.
+        *forms: the transform; of several, such as for several sizes, all samples of a batch go through the same.
+        seed: of what is random.
+    """
+
+    def __init__(self, reader: Reader, *forms: Callable[[Any, int], Any], seed: int) -> None:
         self.reader = reader
-        self.transform = transform
+        self.forms = forms
         self.seed = seed
         self.board = Board(0, self.name)
 
@@ -102,28 +117,40 @@ class Transformed(Dataset):
         """Return the file of a sample."""
         return str(cast(DataSet, self.reader).image_paths[index])
 
-    def __getitem__(self, key: Key) -> Any:
-        """Return the transformed sample of key = (epoch, index)."""
-        state = np.random.SeedSequence((self.seed, *key)).generate_state(1)
-        with self.board.at(key[1]):
-            return self.transform(self.reader[key[1]], int(state[0]))
+    def __getitem__(self, key: Key | tuple[int, int]) -> Any:
+        """Return the transformed sample of a key."""
+        epoch, sample, form = Key(*key)
+        state = np.random.SeedSequence((self.seed, epoch, sample)).generate_state(1)
+        with self.board.at(sample):
+            return self.forms[form](self.reader[sample], int(state[0]))
 
 
 class EpochSampler(Sampler[Key]):
-    """Keys (epoch, index): in a new order for each epoch, or in the reader's own.
+    """Keys of all samples: in a new order for each epoch, or in the reader's own.
 
     Args:
         length: samples in the reader.
         shuffle: whether each epoch has an order of its own; for training.
-        seed: of the order.
-        batch_size: of all processes together.
+        seed: of the order and of the batches' forms.
+        forms: that a batch may have, drawn evenly.
+        batch_size: of all processes together; its samples get the same form.
         share: of this process, see `data.dealing`; all samples by default.
     """
 
-    def __init__(self, length: int, *, shuffle: bool, seed: int, batch_size: int = 1, share: Share = ALONE) -> None:
+    def __init__(
+        self,
+        length: int,
+        *,
+        shuffle: bool,
+        seed: int,
+        forms: int = 1,
+        batch_size: int = 1,
+        share: Share = ALONE,
+    ) -> None:
         self.length = length
         self.shuffle = shuffle
         self.seed = seed
+        self.forms = forms
         self.batch_size = batch_size
         self.share = share
         self.epoch = 0
@@ -148,15 +175,21 @@ class EpochSampler(Sampler[Key]):
             return np.random.default_rng((self.seed, epoch)).permutation(self.length)
         return np.arange(self.length)
 
-    def __iter__(self) -> Iterator[Key]:
-        epoch = self.epoch
-        return ((epoch, int(index)) for index in self._deal(self.order(epoch)[self.start :]))
+    def draw_forms(self, epoch: int) -> np.ndarray:
+        """Return the form of each batch of an epoch, (B,)."""
+        state = np.random.SeedSequence((self.seed, epoch), spawn_key=(FORMS,))
+        return np.random.default_rng(state).integers(self.forms, size=math.ceil(self.length / self.batch_size))
 
-    def _deal(self, order: np.ndarray) -> np.ndarray:
-        """Return the part of an order that is this process's."""
+    def __iter__(self) -> Iterator[Key]:
+        epoch, order, forms = self.epoch, self.order(self.epoch), self.draw_forms(self.epoch)
+        own = self._deal(np.arange(self.start, self.length))
+        return (Key(epoch, int(order[at]), int(forms[at // self.batch_size])) for at in own)
+
+    def _deal(self, positions: np.ndarray) -> np.ndarray:
+        """Return the part of positions in an epoch, from a batch's first on, that is this process's."""
         if self.share.world == 1:
-            return order
-        return (deal_images if self.shuffle else deal_batches)(order, self.batch_size, self.share)
+            return positions
+        return (deal_images if self.shuffle else deal_batches)(positions, self.batch_size, self.share)
 
 
 def stack_images(images: Sequence[np.ndarray]) -> Tensor:
@@ -237,7 +270,9 @@ def build_loader(
         board=data.board,
         patience=timeout,
         batch_size=max(1, count_images(len(data), batch_size, share)) if shuffle and share.world > 1 else batch_size,
-        sampler=EpochSampler(len(data), shuffle=shuffle, seed=data.seed, batch_size=batch_size, share=share),
+        sampler=EpochSampler(
+            len(data), shuffle=shuffle, seed=data.seed, forms=len(data.forms), batch_size=batch_size, share=share
+        ),
         drop_last=shuffle and len(data) > batch_size,
         collate_fn=partial(collate_shared, collate=collate),
         num_workers=workers,
@@ -267,16 +302,20 @@ def check_shared_memory(loaders: Sequence[DataLoader]) -> None:
 
 
 def count_prefetched_bytes(loader: DataLoader) -> int:
-    """Return the bytes of the batches that wait for this process or are in use, as many as its largest image makes."""
+    """Return the bytes of the batches that wait for this process or are in use, as many as its largest image makes.
+
+    Where batches have several forms, all are counted as the largest.
+    """
     if not loader.num_workers:
         return 0
     data: Transformed = loader.dataset  # type: ignore[assignment]
     largest = int(cast(DataSet, data.reader).pixel_sizes.prod(axis=1).argmax())
     try:
-        batch = loader.collate_fn([data[0, largest]])
+        batches = [loader.collate_fn([data[Key(0, largest, form)]]) for form in range(len(data.forms))]
     except InputError:  # an image that cannot be read is named when it is its turn
         return 0
     images = min(loader.batch_size or 1, len(data))
-    whole = sum(images * value.nbytes + PAGE for value in batch if isinstance(value, Tensor))
+    tensors = [[value for value in batch if isinstance(value, Tensor)] for batch in batches]
+    whole = max(sum(images * value.nbytes + PAGE for value in batch) for batch in tensors)
     ahead = loader.num_workers * (loader.prefetch_factor or 1) + IN_USE
     return ahead * whole + QUEUES * (loader.num_workers + 1) * PAGE

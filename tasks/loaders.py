@@ -61,16 +61,17 @@ def build_train_loader(
     Raises:
         InputError: if images are decoded smaller than the network's input.
     """
-    parts, size, least = recipe.task.parts, recipe.input_size, dataset.least_side
-    if least is not None and least < max(size):
-        raise InputError(f"dataset.least_side: {least}; expected at least {max(size)}, the network's input")
+    parts, sizes, least = recipe.task.parts, recipe.training_sizes, dataset.least_side
+    longest = max(max(size) for size in sizes)
+    if least is not None and least < longest:
+        raise InputError(f"dataset.least_side: {least}; expected at least {longest}, the network's input")
     rule = recipe.preprocessing.resize
     if augmented:
-        transform = parts.augment(recipe.own, size=size, rule=rule, deferred=deferred)
+        forms = [parts.augment(recipe.own, size=size, rule=rule, deferred=deferred) for size in sizes]
     else:
-        transform = parts.resize_whole(size, rule=rule)
+        forms = [parts.resize_whole(size, rule=rule) for size in sizes]
     return build_loader(
-        Transformed(reader, transform, seed=seed),
+        Transformed(reader, *forms, seed=seed),
         collate=parts.collate,
         batch_size=recipe.batch_size,
         shuffle=True,

@@ -9,7 +9,7 @@ from data.config import DatasetConfig
 from data.sizes import Size, to_size
 from tasks.models.description import Description
 from tasks.models.options import InputOptions
-from tasks.models.preprocessing import Preprocessing
+from tasks.models.preprocessing import MOST_SIDE, Preprocessing
 from tasks.optimization import SCHEDULES
 from tasks.parsing import spread
 from tasks.parts import Options
@@ -23,6 +23,7 @@ class Recipe:
     Attributes:
         own: what the task has for itself: layers, loss, augmentation.
         size: (height, width) in pixels of the network's input in training, or both sides in one.
+        sizes: the same of several, of which each step of training has one; `size` is then that in use alone.
         batch_size: images a step.
         lr: highest learning rate.
         schedule: of the learning rate.
@@ -35,6 +36,7 @@ class Recipe:
 
     own: Options = spread()
     size: Size | int
+    sizes: tuple[Size | int, ...] | None = None
     batch_size: int
     lr: float
     schedule: str
@@ -43,6 +45,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         to_size(self.size, "size")
+        if self.sizes is not None:
+            self._check_sizes(self.sizes)
         if self.batch_size < 1:
             raise ValueError(f"batch_size: {self.batch_size}; expected an integer from 1")
         if not 0 < self.lr < math.inf:
@@ -51,6 +55,15 @@ class Recipe:
             raise ValueError(f"schedule: unknown {self.schedule!r}; choose from {', '.join(SCHEDULES)}")
         if not 0 <= self.warmup < 1:
             raise ValueError(f"warmup: {self.warmup!r}; expected 0 to below 1")
+
+    def _check_sizes(self, sizes: tuple[Size | int, ...]) -> None:
+        if not self.task.one_size:
+            raise ValueError(f"sizes: {list(sizes)}; {self.task.kind} has crops of one size=; expected null")
+        different = {to_size(size, "sizes") for size in sizes}
+        if len(different) < max(len(sizes), 2):
+            raise ValueError(f"sizes: {list(sizes)}; expected two sizes or more, each once, or null")
+        if max(map(max, different)) > MOST_SIDE:
+            raise ValueError(f"sizes: {list(sizes)}; expected sides of at most {MOST_SIDE} pixels")
 
     @property
     def task(self) -> Task:
@@ -64,8 +77,13 @@ class Recipe:
 
     @property
     def input_size(self) -> Size:
-        """(height, width) in pixels of the network's input in training."""
+        """(height, width) in pixels of the network's input in use, and in training unless that has several."""
         return to_size(self.size, "size")
+
+    @property
+    def training_sizes(self) -> tuple[Size, ...]:
+        """(height, width) in pixels of the network's input in training: each step has one of these."""
+        return tuple(to_size(size, "sizes") for size in self.sizes or (self.input_size,))
 
     def describe(self, classes: ClassTable, dataset: DatasetConfig) -> Description:
         """Describe the model for data of these classes; what is to follow the data is as it is without."""

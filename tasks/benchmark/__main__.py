@@ -4,6 +4,7 @@ Usage:
     python -m tasks.benchmark table=6 json=FILE
     python -m tasks.benchmark task=lraspp backbone=small size=[512,1024] threads=1
     python -m tasks.benchmark checkpoint=RUN/model.safetensors
+    python -m tasks.benchmark checkpoint=RUN/model.safetensors sizes=[224,256,288,320] figure=FILE.png
 """
 
 from tasks.benchmark.config import BenchmarkConfig

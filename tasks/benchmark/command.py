@@ -10,10 +10,11 @@ import torch
 
 from data.classes import ClassTable
 from data.config import DatasetConfig
-from data.sizes import Size, to_size
+from data.sizes import Size
 from tasks.benchmark.config import BenchmarkConfig
 from tasks.benchmark.exports import measure_exports, render_exports
 from tasks.benchmark.paper_tables import compare, list_versions, markdown, render_table
+from tasks.benchmark.sizes import measure_sizes, plot_sizes, render_sizes
 from tasks.files import write_json
 from tasks.formats.contract import CONTRACT, read_contract
 from tasks.formats.table import find_format
@@ -34,7 +35,7 @@ MEBIBYTE = 2**20
 
 
 def benchmark(config: BenchmarkConfig) -> dict[str, Any]:
-    """Build config.table, or count and time the network, or time exported files; write config.json where given.
+    """Build config.table, or count and time the network, or compare sizes or exported files; write config.json.
 
     Returns:
         What is in the JSON.
@@ -42,10 +43,13 @@ def benchmark(config: BenchmarkConfig) -> dict[str, Any]:
     Raises:
         InputError: if the checkpoint cannot be used.
     """
-    if config.checkpoint is not None and config.checkpoint.is_dir():
+    if config.checkpoint is not None and config.recipe.sizes is not None:
+        results = measure_sizes(config, config.checkpoint)
+        text = render_sizes(results)
+    elif config.checkpoint is not None and config.checkpoint.is_dir():
         results = measure_exports(
             config.checkpoint,
-            image=None if config.image is None else to_size(config.image, "image"),
+            image=config.image_size,
             warmup=config.warmup_runs,
             repeats=config.repeats,
             threads=config.threads,
@@ -58,6 +62,10 @@ def benchmark(config: BenchmarkConfig) -> dict[str, Any]:
         results = compare(config.table)
         text = render_table(results)
     sys.stdout.write(text)
+    if config.figure is not None:
+        config.figure.parent.mkdir(parents=True, exist_ok=True)
+        plot_sizes(results, config.figure)
+        logger.info("drawn in %s", config.figure)
     if config.json is not None:
         config.json.parent.mkdir(parents=True, exist_ok=True)
         write_json(config.json, results)
@@ -74,7 +82,7 @@ def measure(config: BenchmarkConfig) -> dict[str, Any]:
     device = choose_device(config.accelerator)
     model = build(config).to(device)
     description = model.description
-    image = default_image(description) if config.image is None else to_size(config.image, "image")
+    image = config.image_size or default_image(description)
     latency = measure_latency(model, image, warmup=config.warmup_runs, repeats=config.repeats, threads=config.threads)
     steps = dict(zip(STEPS, latency.steps.T, strict=True))
     steps["together"] = latency.steps.sum(axis=1)

@@ -16,6 +16,7 @@ import numpy as np
 from aiohttp import web
 
 from data.errors import InputError
+from data.sizes import Size
 from tasks.demo.app import TRAFFIC, build_app
 from tasks.demo.config import DemoConfig
 from tasks.demo.guards import is_loopback
@@ -37,19 +38,19 @@ def demo(config: DemoConfig) -> None:
     """
     listen(config.host, config.port).close()  # before a model is loaded
     try:
-        app = load_app(config.checkpoint, host=config.host, accelerator=config.accelerator)
+        app = load_app(config.checkpoint, host=config.host, accelerator=config.accelerator, size=config.size)
         asyncio.run(serve(app, config.host, config.port, show=config.open))
     except KeyboardInterrupt:
         logger.info("stopped")
 
 
-def load_app(checkpoint: Path, *, host: str, accelerator: str) -> web.Application:
+def load_app(checkpoint: Path, *, host: str, accelerator: str, size: Size | int | None = None) -> web.Application:
     """Load a model, run it once, and build the application around it.
 
     Raises:
         InputError: if the checkpoint cannot be used.
     """
-    predictor = Predictor(checkpoint, accelerator=accelerator)
+    predictor = Predictor(checkpoint, accelerator=accelerator, size=size)
     for _ in predictor(np.zeros(WARM_UP, np.uint8)):  # the first run is slow: here nobody waits for it
         pass
     return build_app(Inference(predictor), checkpoint=str(checkpoint), host=host)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from data.sizes import Size, to_size
 from tasks.accelerators import Accelerator
 from tasks.parsing import hidden
 
@@ -18,6 +19,7 @@ class DemoConfig:
     """
 
     checkpoint: Path
+    size: Size | int | None
     host: str
     port: int
     open: bool
@@ -26,6 +28,8 @@ class DemoConfig:
     typed: tuple[str, ...] = hidden(())
 
     def __post_init__(self) -> None:
+        if self.size is not None:
+            to_size(self.size, "size")
         if not self.host:
             raise ValueError("host: ''; expected 127.0.0.1 for this machine alone, or 0.0.0.0 for its whole network")
         if not 0 <= self.port <= LAST_PORT:

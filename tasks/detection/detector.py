@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from data.sizes import Size
 from heads.ssdlite import RawDetections, SSDLite
 from tasks.detection.postprocess import Detections, postprocess
 from tasks.models.description import Description
@@ -41,18 +42,28 @@ class Detector(nn.Module):
         self.backbone = network.backbone
         self.head = head
         self.register_buffer("anchors", head.anchors(size), persistent=False)
+        self._other_anchors: dict[Size, Tensor] = {}
 
     @property
     def ends(self) -> tuple[nn.Module, nn.Module]:
         """Where the network begins and where it ends."""
         return self.backbone, self.head
 
+    def anchors_at(self, size: Size) -> Tensor:
+        """Return the anchors for images of (height, width), as training at several sizes has them: (A, 4), xyxy."""
+        if size == self.size:
+            return self.anchors
+        found = self._other_anchors.get(size)
+        if found is None or found.device != self.anchors.device:
+            found = self._other_anchors[size] = self.head.anchors(size).to(self.anchors)
+        return found
+
     def prepare(self, images: Tensor) -> Tensor:
-        """Turn images (N, 3, *size), 0 to 255, into what the backbone takes: (N, 3, *size) float32."""
+        """Turn images (N, 3, H, W), 0 to 255, into what the backbone takes: (N, 3, H, W) float32."""
         return normalize(images, self.description.preprocessing)
 
     def raw(self, images: Tensor) -> RawDetections:
-        """Predict from images (N, 3, *size) uint8, before any decoding."""
+        """Predict from images (N, 3, H, W) uint8, before any decoding."""
         raw: RawDetections = self.head(self.backbone(self.prepare(images)))
         return raw
 

@@ -69,13 +69,14 @@ class DetectionModule(L.LightningModule):
         batch = batch.changed()
         features = self.model.backbone(self.model.prepare(batch.images))
         raw = self.model.head(features)
+        anchors = self.model.anchors_at((batch.images.shape[2], batch.images.shape[3]))
         with torch.autocast(self.device.type, enabled=False):
             loss = detection_loss(
                 raw,
-                self.model.anchors,
+                anchors,
                 boxes=batch.boxes,
                 labels=batch.labels,
-                assignment=assign(raw, batch, self.model.anchors, settings=self.loss),
+                assignment=assign(raw, batch, anchors, settings=self.loss),
                 scores=self.model.description.arch.scores,
                 settings=self.loss,
             )

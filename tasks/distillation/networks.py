@@ -1,6 +1,7 @@
 """Networks of other packages as teachers, from a file of their weights; nothing is downloaded."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -136,20 +137,20 @@ def guess_classes(count: int, classes: ClassTable) -> ClassTable:
     raise InputError(f"distill.weights: {count} classes without names, {len(classes)} here; expected as many{among}")
 
 
-def load_timm(name: str, path: Path, *, size: Size) -> tuple[nn.Module, int]:
+def load_timm(name: str, path: Path, *, sizes: Sequence[Size]) -> tuple[nn.Module, int]:
     """Build an image model of timm with the weights of a file, for its last feature map.
 
     Args:
         name: timm's, such as "resnet50.a1_in1k"; the part behind the dot tells how images are normalised.
         path: of the file; the classifier in it is left out.
-        size: (height, width) of the images in training.
+        sizes: (height, width) of the images in training, one or several.
 
     Returns:
         The network and the number of channels of its map.
 
     Raises:
         InputError: if timm is missing or has no such model, the file does not fit, or the model gives no map of images
-            of this size.
+            of such a size.
     """
     try:
         if not re.fullmatch(r"[\w.]+", name):
@@ -162,11 +163,15 @@ def load_timm(name: str, path: Path, *, size: Size) -> tuple[nn.Module, int]:
     state = {key: value for key, value in read_state(path).items() if not key.startswith(classifier)}
     load_state(net, state, source=f"distill.weights: {path}: not of timm's {name}")
     network = TimmFeatures(net).eval()
-    try:
-        with torch.no_grad():
-            return network, network(torch.zeros(1, 3, *size)).shape[1]
-    except (AssertionError, AttributeError, RuntimeError, ValueError) as error:
-        raise InputError(f"distill.teacher=timm:{name}: no feature map of images of size {size}: {error}") from error
+    for size in sizes:
+        try:
+            with torch.no_grad():
+                channels = network(torch.zeros(1, 3, *size)).shape[1]
+        except (AssertionError, AttributeError, RuntimeError, ValueError) as error:
+            raise InputError(
+                f"distill.teacher=timm:{name}: no feature map of images of size {size}: {error}"
+            ) from error
+    return network, channels
 
 
 def read_state(path: Path) -> dict[str, Tensor]:

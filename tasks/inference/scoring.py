@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 BATCH = 8  # images at once, where all have one size
 
 
-def score(model: "Usable", reader: "Reader", *, workers: int, timeout: float = PATIENCE) -> float:
+def score(
+    model: "Usable", reader: "Reader", *, workers: int, timeout: float = PATIENCE, accelerator: str = "cpu"
+) -> float:
     """Return the metric that a model of its task is judged by, 0 to 1, on all images of a reader."""
     description = model.description
     task = find_task(description.arch.head)
     with TemporaryDirectory() as folder:
         module = task.parts.evaluate(Path(folder), model, reader, settings=EvaluationSettings()).module
         loader = build_eval_loader(reader, description, batch_size=BATCH, workers=workers, timeout=timeout)
-        trainer = make_trainer(accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False)
+        trainer = make_trainer(
+            accelerator=accelerator, logger=False, enable_checkpointing=False, enable_progress_bar=False
+        )
         (metrics,) = trainer.validate(module, loader, verbose=False)
     return float(metrics[f"val/{task.judge_by(description.arch.scores)}"])

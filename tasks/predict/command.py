@@ -51,6 +51,7 @@ def predict(config: PredictConfig) -> int:
         tile=config.tile,
         overlap=config.overlap,
         batch_size=config.batch_size,
+        size=config.size,
         accelerator=config.accelerator,
         max_pixels=config.max_pixels,
     )

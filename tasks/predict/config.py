@@ -27,6 +27,7 @@ class PredictConfig:
     overlap: float
     every: int
     batch_size: int
+    size: Size | int | None
     results: Literal["coco", "csv", "scores", "png", "none"] | None
     pictures: Literal["jpg", "png", "none"]
     videos: Literal["mp4", "frames", "none"]
@@ -39,8 +40,9 @@ class PredictConfig:
         for field in ("every", "batch_size", "max_pixels"):
             if getattr(self, field) < 1:
                 raise ValueError(f"{field}: {getattr(self, field)}; expected an integer from 1")
-        if self.tile is not None:
-            to_size(self.tile, "tile")
+        for name in ("tile", "size"):
+            if getattr(self, name) is not None:
+                to_size(getattr(self, name), name)
         check_share(self.overlap, "overlap")
         if self.threshold is not None:
             check_share(self.threshold, "threshold", most=1.0)

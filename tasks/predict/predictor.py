@@ -69,6 +69,7 @@ class Predictor:
         tile: N or (height, width), pixels: images larger than this are predicted in tiles of it.
         overlap: share of a tile's side that neighbours have in common, at least.
         batch_size: images, or tiles, that go through the network at once.
+        size: of the network's input, in pixels: N or (height, width); by default the checkpoint's.
         accelerator: "auto", "cpu", "gpu" or "mps".
         max_pixels: larger images and videos are refused by their headers, before they are decoded.
 
@@ -88,6 +89,7 @@ class Predictor:
         tile: int | Size | None = None,
         overlap: float = 0.2,
         batch_size: int = 8,
+        size: int | Size | None = None,
         accelerator: str = "auto",
         max_pixels: int = MOST_SIZE,
     ) -> None:
@@ -98,7 +100,8 @@ class Predictor:
         self.overlap = check_share(overlap, "overlap")
         self.batch_size = batch_size
         self.device = choose_device(accelerator)
-        self.model = load(Path(checkpoint)).to(self.device)
+        own = None if size is None else to_size(size, "size")
+        self.model = load(Path(checkpoint), size=own).to(self.device)
         self.description = self.model.description
         self.task = find_task(self.description.arch.head)
         self.classes = classes

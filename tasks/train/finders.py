@@ -6,6 +6,7 @@ loss does.
 
 import io
 import logging
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -174,8 +175,9 @@ class Batches(L.LightningDataModule):
         self.times: dict[int, list[float]] = {}
 
     def train_dataloader(self) -> DataLoader:
-        """Return the loader of this size."""
-        recipe = replace(self.config.recipe, batch_size=self.batch_size)
+        """Return the loader of this size, of images of the largest size."""
+        largest = max(self.config.recipe.training_sizes, key=math.prod)
+        recipe = replace(self.config.recipe, batch_size=self.batch_size, size=largest, sizes=None)
         return build_loader(self.reader, replace(self.config, recipe=recipe))
 
     def val_dataloader(self) -> list[DataLoader]:

@@ -28,7 +28,7 @@ def prepare(config: TrainConfig) -> TrainConfig:
     recipe, count = config.recipe, config.overfit or 0
     batch_size = min(count, recipe.batch_size)
     epochs = max(1, STEPS // math.ceil(count / batch_size))
-    recipe = replace(recipe, batch_size=batch_size, own=recipe.own.at_one_size(recipe.input_size))
+    recipe = replace(recipe, batch_size=batch_size, sizes=None, own=recipe.own.at_one_size(recipe.input_size))
     return replace(
         config,
         recipe=recipe.with_layers(bn_momentum=0.1),

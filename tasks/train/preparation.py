@@ -147,7 +147,7 @@ def build_module(start: Start, val_reader: "Reader", *, steps: int) -> "Module":
         description,
         config.recipe.own,
         optimization=config.optimization(steps),
-        teacher=load_teacher(config.distill, description, size=config.recipe.input_size),
+        teacher=load_teacher(config.distill, description, sizes=config.recipe.training_sizes),
         reader=val_reader,
     )
     new = [] if start.weights is None else load_weights(module.model, start.weights, description)

@@ -48,8 +48,9 @@ def can_replay(config: TrainConfig, trainer: L.Trainer) -> bool:
 class Replays(_AutomaticOptimization):
     """The steps of a run: a few ordinary ones, from then on replayed ones, recorded for each shape of batches.
 
-    A recording holds the memory of a step for good. So no ordinary steps come beside recordings: they would need it
-    once more.
+    The first step with images of a size is an ordinary one, which sets up what has to be for them. A recording holds
+    the memory of a step for good. So no ordinary steps come beside recordings, which are made anew instead: they would
+    need it once more.
 
     Args:
         trainer: that steps.
@@ -60,6 +61,7 @@ class Replays(_AutomaticOptimization):
         super().__init__(trainer)
         self._averages = averages
         self._ordinary = 0
+        self._sizes: set[torch.Size] = set()  # of images, that an ordinary step had
         self._recordings: dict[Shapes, Recording] = {}
         self._step: StaticStep | None = None
         self._fails = False
@@ -90,6 +92,11 @@ class Replays(_AutomaticOptimization):
 
     def _find_recording(self, batch: "Batch") -> Recording | None:
         """Return a recording for batches like this one, made where it is time to; None for an ordinary step."""
+        if batch.images.shape not in self._sizes:
+            self._sizes.add(batch.images.shape)
+            if self._recordings:
+                self.forget()
+            return None
         shapes = tuple((tuple(value.shape), value.dtype) for value in batch if isinstance(value, Tensor))
         if self._ordinary >= WARM_UP and shapes not in self._recordings and not self._fails:
             self._record(shapes, batch)

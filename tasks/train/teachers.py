@@ -1,6 +1,7 @@
 """From the configuration to a teacher: find it, check that it fits the student, load it."""
 
 import logging
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 TORCHVISION, TIMM = "torchvision:", "timm:"
 
 
-def load_teacher(settings: Distillation, student: Description, *, size: Size) -> Teacher | None:
+def load_teacher(settings: Distillation, student: Description, *, sizes: Sequence[Size]) -> Teacher | None:
     """Load the teacher that a run asks for; None if it asks for none.
 
     The random numbers of the run are as without it.
@@ -31,7 +32,7 @@ def load_teacher(settings: Distillation, student: Description, *, size: Size) ->
     Args:
         settings: of the run.
         student: that learns.
-        size: (height, width) in pixels of the images in training.
+        sizes: (height, width) in pixels of the images in training, one or several.
 
     Raises:
         InputError: if a setting does nothing, or the teacher cannot be had or does not fit the student.
@@ -42,7 +43,7 @@ def load_teacher(settings: Distillation, student: Description, *, size: Size) ->
         return None
     with torch.random.fork_rng(devices=[]):
         if source.startswith(TIMM):
-            network, channels = load_timm(source.removeprefix(TIMM), find_weights(settings), size=size)
+            network, channels = load_timm(source.removeprefix(TIMM), find_weights(settings), sizes=sizes)
             teacher = Teacher(network, settings, projection=build_projection(student, channels))
         elif source.startswith(TORCHVISION):
             teacher = teach_with_torchvision(settings, student)

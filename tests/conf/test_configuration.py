@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,34 @@ def test_segmenters_are_taught_by_cross_entropy_and_dice_but_torchvisions(task: 
 def test_a_size_is_a_number_or_height_and_width(typed: str, size: tuple[int, int]) -> None:
     config = load_config("train", f"size={typed}")
     assert config.recipe.input_size == describe(config, CLASSES).preprocessing.size == size
+
+
+def test_each_step_of_training_has_one_of_several_sizes() -> None:
+    recipe = load_config("train", "sizes=[256,[320,384]]").recipe
+    assert (recipe.input_size, recipe.training_sizes) == ((320, 320), ((256, 256), (320, 384)))
+    assert load_config("train", "task=classify").recipe.training_sizes == ((224, 224),)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ("256", "sizes: 256; expected a list of"),
+        ("[]", r"sizes: \[\]; expected two sizes or more"),
+        ("[256]", "expected two sizes or more, each once"),
+        ("[256,320,[256,256]]", "expected two sizes or more, each once"),
+        ("[256,31]", r"sizes: 31; expected N or \[height, width\], integers from 32"),
+        ("[256,8192]", "expected sides of at most 4096 pixels"),
+    ],
+)
+def test_sizes_that_a_network_cannot_be_trained_at_are_refused(sizes: str, message: str) -> None:
+    with pytest.raises(InputError, match=f"^sizes: .*{message.removeprefix('sizes: ')}"):
+        load_config("train", f"sizes={sizes}")
+
+
+def test_a_segmenter_has_crops_of_one_size() -> None:
+    recipe = load_config("train", "task=lraspp").recipe
+    with pytest.raises(ValueError, match=r"sizes: \[256, 320\]; segmentation has crops of one size=; expected null"):
+        replace(recipe, sizes=(256, 320))
 
 
 @pytest.mark.parametrize("task", group("task"))

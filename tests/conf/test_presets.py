@@ -107,4 +107,4 @@ def test_the_papers_segmenters_are_configurations(options, millions):
 def test_the_normalisation_is_an_option():
     ours = describe_task("lraspp", COCO, "dataset=cityscapes", "preprocessing.mean=[0.4,0.4,0.4]")
     assert ours.preprocessing.mean == (0.4, 0.4, 0.4)
-    assert build_eval_loader([], ours, batch_size=1, workers=0).dataset.transform.rule == "area"
+    assert build_eval_loader([], ours, batch_size=1, workers=0).dataset.forms[0].rule == "area"

@@ -51,10 +51,13 @@ KINDS = {
 }
 
 
-def loader(kind="detection", *, length=10, batch_size=4, shuffle=True, workers=0, seed=0):
+SIZES = ((32, 32), (48, 64), (64, 40))
+
+
+def loader(kind="detection", *, length=10, batch_size=4, shuffle=True, workers=0, seed=0, sizes=SIZES[:1]):
     reader, augment, resize, collate = KINDS[kind]
-    transform = augment((32, 32)) if shuffle else resize((32, 32), rule="area")
-    data = Transformed(reader(length), transform, seed=seed)
+    forms = [augment(size) if shuffle else resize(size, rule="area") for size in sizes]
+    data = Transformed(reader(length), *forms, seed=seed)
     return build_loader(data, collate=collate, batch_size=batch_size, shuffle=shuffle, workers=workers)
 
 
@@ -165,10 +168,44 @@ def test_training_leaves_out_a_smaller_last_batch_unless_it_is_the_only_one(leng
     assert len(batches) == len(sizes)
 
 
+def sizes_of(batches):
+    return [tuple(batch.images.shape[2:]) for batch in batches]
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_batches_of_several_sizes_go_on_alike_for_any_number_of_workers(workers):
+    whole = loader(length=26, sizes=SIZES)
+    epochs = [epoch_of(whole, epoch) for epoch in (2, 3)]
+    resumed = loader(length=26, workers=workers, sizes=SIZES)
+    resumed.sampler.go_to(2, 3 * 4)
+    batches = iter(resumed)
+    resumed.sampler.set_epoch(2)
+    assert same(list(batches), epochs[0][3:])
+    assert same(epoch_of(resumed, 3), epochs[1])
+
+
+def test_each_batch_has_one_of_the_sizes_drawn_evenly_and_anew_for_each_epoch_and_seed():
+    first, second = (loader(length=360, sizes=SIZES).sampler.draw_forms(epoch) for epoch in range(2))
+    other = loader(length=360, sizes=SIZES, seed=1).sampler.draw_forms(0)
+    assert all(min(np.bincount(forms, minlength=3)) > 15 for forms in (first, second, other))  # of 90, 30 are expected
+    assert not any(np.array_equal(first, forms) for forms in (second, other))
+    batches = epoch_of(loader(length=26, sizes=SIZES), 0)
+    assert sizes_of(batches) == [SIZES[form] for form in loader(length=26, sizes=SIZES).sampler.draw_forms(0)[:6]]
+    assert len(set(sizes_of(batches))) > 1
+
+
+def test_a_size_more_changes_neither_the_order_nor_what_is_drawn_for_a_sample():
+    one, several = (epoch_of(loader(length=26, sizes=sizes), 0) for sizes in (SIZES[:1], SIZES))
+    assert ids(one) == ids(several)
+    alike = [number for number, size in enumerate(sizes_of(several)) if size == SIZES[0]]
+    assert alike
+    assert all(torch.equal(one[number].images, several[number].images) for number in alike)
+
+
 def test_keys_hold_the_epoch_and_the_index():
     sampler = EpochSampler(3, shuffle=False, seed=0)
     sampler.set_epoch(7)
-    assert list(sampler) == [(7, 0), (7, 1), (7, 2)]
+    assert list(sampler) == [(7, 0, 0), (7, 1, 0), (7, 2, 0)]
     assert len(sampler) == 3
 
 

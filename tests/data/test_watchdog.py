@@ -176,6 +176,17 @@ def test_the_shared_memory_that_is_asked_for_is_about_what_is_used(workers, batc
     assert (2 * workers + 1) * one < loading.count_prefetched_bytes(loader) < 2 * (2 * workers + 2) * one + 2**18
 
 
+def test_of_several_sizes_the_largest_counts():
+    def count(*sides):
+        forms = [DetectionResize((side, side), rule="area") for side in sides]
+        data = Transformed(Faulty(), *forms, seed=0)
+        return loading.count_prefetched_bytes(
+            build_loader(data, collate=collate_detection, batch_size=2, shuffle=True, workers=1)
+        )
+
+    assert count(64, 128, 32) == count(128) > count(64)
+
+
 @pytest.mark.parametrize("error", [ConnectionResetError(104, "reset"), EOFError(), FileNotFoundError(2, "socket")])
 def test_a_connection_lost_to_a_process_that_died_is_its_death(error):
     def die(loader):

@@ -23,7 +23,7 @@ MEAN, STD = (torch.tensor(values).reshape(3, 1, 1) for values in ((0.485, 0.456,
 
 def teach(*options):
     config = small_run("classify", Path("run"), *options)
-    return load_teacher(config.distill, describe(config, CLASSES), size=config.recipe.input_size)
+    return load_teacher(config.distill, describe(config, CLASSES), sizes=config.recipe.training_sizes)
 
 
 @torch.no_grad()

@@ -44,6 +44,13 @@ def test_an_image_alone_gives_what_it_gives_in_a_batch(detector):
             torch.testing.assert_close(value, expected, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("size", [SIZE, (96, 64), (160, 224), (33, 97)])
+def test_anchors_at_another_size_are_those_of_a_model_of_that_size(detector, size):
+    other = Detector(replace(DESCRIPTION, preprocessing=replace(DESCRIPTION.preprocessing, size=size)))
+    assert torch.equal(detector.anchors_at(size), other.anchors)
+    assert detector.anchors_at(size) is detector.anchors_at(size)
+
+
 @torch.no_grad()
 def test_bytes_are_normalised_and_what_the_head_says_of_them_is_decoded(detector):
     images = show_images(SIZE)

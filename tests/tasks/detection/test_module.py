@@ -42,6 +42,13 @@ def test_a_training_step_never_makes_the_host_wait(options):
     assert all(parameter.grad is not None for parameter in module.parameters())
 
 
+@pytest.mark.parametrize("options", PRESETS)
+def test_a_step_at_another_size_is_that_of_a_model_of_that_size(options):
+    batch = two_images()
+    losses = [build(*options, f"size={size}").training_step(batch, 0)["loss"] for size in (96, 160)]
+    assert torch.equal(*losses)
+
+
 def pad(batch, slots):
     """Return a batch with room for more boxes."""
     more = slots - batch.labels.shape[1]

@@ -10,7 +10,7 @@ from PIL import Image
 from data.errors import InputError
 from data.samples import IGNORE
 from tasks.detection.prediction import BoxPrediction
-from tasks.models.checkpoint import save_safetensors
+from tasks.models.checkpoint import load_checkpoint, save_safetensors
 from tasks.predict import Predictor
 from tasks.segmentation.prediction import MaskPrediction
 from tests.support.untrained import write_untrained
@@ -56,6 +56,22 @@ def test_a_segmenter_gives_a_mask_of_each_images_size(checkpoints, images):
         assert isinstance(prediction, MaskPrediction)
         assert prediction.mask.shape == image.shape[:2]
         assert prediction.mask.max() < 3
+
+
+def test_at_another_size_it_is_the_model_described_at_that_size(checkpoints, images, tmp_path):
+    description, weights = load_checkpoint(checkpoints["ssdlite"])
+    assert description.preprocessing.size != (96, 160)
+    entry = replace(description.preprocessing, size=(96, 160))
+    save_safetensors(tmp_path / "other.safetensors", replace(description, preprocessing=entry), weights)
+    found = list(Predictor(checkpoints["ssdlite"], threshold=0.0, size=(96, 160))(images))
+    expected = list(Predictor(tmp_path / "other.safetensors", threshold=0.0)(images))
+    usual = list(Predictor(checkpoints["ssdlite"], threshold=0.0)(images))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one.boxes, other.boxes)
+        np.testing.assert_array_equal(one.scores, other.scores)
+    assert not np.array_equal(found[0].boxes, usual[0].boxes)
+    with pytest.raises(InputError, match="size: 16; expected N"):
+        Predictor(checkpoints["ssdlite"], size=16)
 
 
 @pytest.mark.parametrize("task", ["ssdlite", "lraspp"])

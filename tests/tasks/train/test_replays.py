@@ -105,6 +105,18 @@ def test_a_run_of_replayed_steps_ends_as_one_of_ordinary_ones(
 
 
 @pytest.mark.slow
+def test_replayed_steps_of_several_sizes_end_as_ordinary_ones(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    sizes = "sizes=[[64,96],[96,64],[96,128]]"
+    train(small_run("ssdlite", tmp_path / "ordinary", *SCENES, sizes))
+    made = request.getfixturevalue("made")
+    train(small_run("ssdlite", tmp_path / "replayed", *SCENES, sizes))
+    assert len(made) >= 2
+    assert sum(each.replays for each in made) >= 3
+    found, expected = (read_state(tmp_path / name) for name in ("replayed", "ordinary"))
+    torch.testing.assert_close(found, expected, rtol=1e-2, atol=1e-4)
+
+
+@pytest.mark.slow
 def test_a_run_that_was_cut_goes_on_among_replayed_steps(
     made: list[Imitation], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,6 +180,22 @@ def test_each_shape_is_recorded_when_it_comes_once_three_steps_are_done(
     monkeypatch.setattr(replays, "Recording", Short)
     assert replay(monkeypatch, "89888989998") == "...RRRRRRRR"
     assert [each.sharing for each in made] == [None, made[0]]
+
+
+def test_the_first_step_of_each_size_is_ordinary_and_finds_no_recordings(
+    made: list[Imitation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten = []
+    forget = Replays.forget
+    monkeypatch.setattr(replays, "Recording", Short)
+    monkeypatch.setattr(Replays, "forget", lambda self: (forgotten.append(list(self._recordings)), forget(self)))
+    monkeypatch.setattr(_AutomaticOptimization, "run", lambda self, optimizer, batch_idx, kwargs: {"loss": "."})
+    monkeypatch.setattr(replays, "StaticStep", lambda trainer, averages: SimpleNamespace(follow_schedule=lambda: None))
+    loop: Any = Replays(SimpleNamespace(), None)  # type: ignore[arg-type]
+    batches = [Pair(torch.zeros(2, int(size)), torch.zeros(2, 3), (size,)) for size in "34334354345"]
+    found = "".join(loop.run(None, 0, OrderedDict(batch=batch))["loss"] for batch in batches)
+    assert found == "...RRR.RRRR"
+    assert [len(shapes) for shapes in forgotten] == [2]
 
 
 def test_where_recording_fails_ordinary_steps_go_on_after_one_line(

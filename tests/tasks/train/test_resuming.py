@@ -51,6 +51,8 @@ def cut(config: Any, *, saves: int) -> None:
     [
         ("raspp", ("dataset.workers=2", "dataset.scenes={train: 9, val: 4}")),
         ("ssdlite", ("dataset.workers=1", "dataset.scenes={train: 9, val: 4}", "trainer.augment=device")),
+        ("ssdlite", ("dataset.workers=2", "dataset.scenes={train: 9, val: 4}", "sizes=[[64,96],[96,64],128]")),
+        ("classify", ("dataset.workers=1", "dataset.scenes={train: 9, val: 4}", "sizes=[64,96]")),
         (
             "ssdlite",
             ("dataset.workers=null", "trainer.accumulate_grad_batches=2", "dataset.scenes={train: 12, val: 4}"),

@@ -28,7 +28,7 @@ from tests.support.teachers import SIZE, TINY, save_checkpoint, save_features
 def teach(task: str, *options: str, classes: ClassTable = CLASSES) -> Teacher:
     """Load the teacher of a training command for data of these classes."""
     config = small_run(task, Path("run"), *options)
-    teacher = load_teacher(config.distill, describe(config, classes), size=config.recipe.input_size)
+    teacher = load_teacher(config.distill, describe(config, classes), sizes=config.recipe.training_sizes)
     assert teacher is not None
     return teacher
 
@@ -44,7 +44,7 @@ def predict(path: str, images: Tensor) -> Any:
 
 def test_without_a_teacher_there_is_none() -> None:
     config = small_run("ssdlite", Path("run"))
-    assert load_teacher(config.distill, describe(config, CLASSES), size=SIZE) is None
+    assert load_teacher(config.distill, describe(config, CLASSES), sizes=[SIZE]) is None
 
 
 def test_a_detector_of_another_backbone_teaches_with_its_own_normalisation(tmp_path: Path) -> None:
