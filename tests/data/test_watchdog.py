@@ -240,6 +240,7 @@ os.kill(int(loader.board._rows[0]), signal.SIGSTOP)
 """
 
 
+@pytest.mark.slow
 def test_a_program_ends_though_a_process_of_its_is_stopped():
     run = subprocess.run([sys.executable, "-c", ENDING], timeout=60, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr

@@ -71,6 +71,7 @@ def test_a_configuration_is_checked_before_anything_slow_is_imported():
     assert found.stdout.split() == []
 
 
+@pytest.mark.slow
 def test_a_wrong_option_of_any_group_ends_a_command_before_torch_is_imported():
     lines = [f"{command} {options}" for command, wrong in WRONG.items() for options in wrong]
     ended = subprocess.run([sys.executable, "-c", RUN, *lines], capture_output=True, text=True, check=True)

@@ -15,6 +15,7 @@ def test_the_quickest_is_taken_and_those_within_its_spread_are_named():
     assert choose(rows[:1]) == {"file": "slow", "as_quick": []}
 
 
+@pytest.mark.slow
 def test_all_exports_under_a_folder_are_timed(tmp_path):
     model = small_model("lraspp")
     export_small(model, tmp_path / "full")

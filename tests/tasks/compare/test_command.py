@@ -160,6 +160,7 @@ def save_model(folder: Path, width: float) -> None:
     save_safetensors(folder / "model.safetensors", description, build_model(arch).state_dict())
 
 
+@pytest.mark.slow
 def test_models_are_counted_weighed_and_timed(pair):
     for folder, width in zip(pair, (1.0, 0.35), strict=True):
         save_model(folder, width)

@@ -11,7 +11,9 @@ from tests.support.graphs import run_eager
 from tests.support.onnx_files import KINDS, Exporter, build_graph, differ, draw_inputs
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [kind if kind in ("boxes", "labels") else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
+)
 def test_each_kind_of_file_computes_what_torch_does(kind: str, exported: Exporter) -> None:
     graph, path = exported(kind)
     session = open_session(path, threads=1)

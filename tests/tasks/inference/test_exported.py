@@ -37,6 +37,7 @@ def test_an_exported_segmenter_classifies_as_its_checkpoint_does(settings, tmp_p
     assert (found == model(IMAGES)).float().mean() > 0.999
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_classes_of_cells_are_enlarged(tmp_path):
     model = small_model("lraspp")
@@ -51,6 +52,7 @@ def test_images_of_another_size_are_refused(tmp_path):
         model(IMAGES[..., :64])
 
 
+@pytest.mark.slow
 def test_layers_and_weights_are_not_to_be_had_from_an_exported_file(tmp_path):
     path = export_small(small_model("lraspp"), tmp_path)
     with pytest.raises(InputError, match="an exported file; expected a checkpoint"):

@@ -30,6 +30,7 @@ def images() -> list[np.ndarray]:
     return [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in ((60, 80), (90, 70), (60, 80), (64, 200))]
 
 
+@pytest.mark.slow
 def test_the_predictor_is_imported_from_its_package_and_torch_only_for_it():
     program = """
 import sys, tasks.predict
