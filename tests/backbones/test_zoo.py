@@ -57,6 +57,7 @@ def test_maps_of_any_size_are_the_rounded_up_share_of_the_image(name, size):
         assert maps[tap.name].shape == (2, tap.channels, *(-(-side // tap.stride) for side in size))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_maps_equal_those_inside_timms_own_network(name):
     peer, seen = randomize(timm.create_model(PEERS[name])), {}

@@ -32,6 +32,7 @@ def test_the_tables_that_can_be_chosen_are_the_papers() -> None:
     assert get_args(chosen) == tuple(TABLES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [3, 8])
 def test_a_table_is_printed_and_written(number: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("timm")

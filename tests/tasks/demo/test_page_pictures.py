@@ -14,6 +14,8 @@ from tests.support.pictured_models import draw_image, encode
 from tests.tasks.demo.pages import detector
 from tests.tasks.demo.served import serving
 
+pytestmark = pytest.mark.slow  # a browser for each
+
 
 @detector
 def test_a_dropped_image_is_predicted_and_a_dropped_text_is_not(page: Any, site: Any) -> None:

@@ -71,6 +71,7 @@ def contents(path: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("blank_figures")
 @pytest.mark.parametrize("file", ["checkpoints/best.ckpt", "model.safetensors"])
 def test_thresholds_are_stored_beside_the_weights_which_stay_bit_by_bit(

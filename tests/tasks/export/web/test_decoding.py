@@ -15,6 +15,8 @@ from tasks.segmentation.exported import ExportedSegmenter
 from tests.support.pictured_models import CLASSES
 from tests.support.runs import describe, small_run
 
+pytestmark = pytest.mark.slow  # an export for each
+
 SIZE = (64, 96)
 SCRIPT = """async ([labels, dims, width, height, contract]) => {
     const { spreadLabels } = await import("/decoding.js");
