@@ -14,6 +14,7 @@ from torchvision.models import mobilenet_v3_large
 from data.images import load_mask
 from data.synthetic.writing import write_synthetic
 from tasks.models.pretrained.published import IMAGENET, WHOLE
+from tests.support.class_trees import write_folders
 from tests.support.starts import build_detector, build_segmenter
 from tests.support.trained import Trained
 
@@ -25,7 +26,7 @@ def make_place(root: Path, trained: Callable[[str], Trained]) -> Path:
     """Fill an empty folder."""
     synthetic = root / "datasets/synthetic"
     write_synthetic(synthetic, train=6, val=4)
-    for task in ("ssdlite", "lraspp"):
+    for task in ("ssdlite", "lraspp", "classify"):
         shutil.copytree(trained(task).folder, root / "outputs/demo" / task)
     add_coco(synthetic / "coco", root / "data/coco")
     shutil.copytree(synthetic / "cityscapes", root / "data/cityscapes")
@@ -34,6 +35,9 @@ def make_place(root: Path, trained: Callable[[str], Trained]) -> Path:
     add_masks(synthetic / "cityscapes", root / "data/masks")
     add_other_boxes(synthetic / "coco", yolo=root / "data/yolo", voc=root / "data/voc")
     shutil.copytree(synthetic / "coco/val", root / "photos")
+    for layout in ("folder", "imagenet"):
+        write_folders(root / "data" / layout, count=10)
+    add_table(root / "data/folder", root / "data/csv")
     add_video(root / "photos", root / "video.mp4")
     add_weights(root / "torch/hub/checkpoints", root / "classifier.pth")
     return root
@@ -92,6 +96,17 @@ def add_masks(source: Path, folder: Path) -> None:
         picture = Image.fromarray(mask)
         picture.putpalette([*COLORS[0], *COLORS[1], *[0] * 762])
         picture.save(folder / "masks" / split / f"{stem}.png")
+
+
+def add_table(source: Path, folder: Path) -> None:
+    """Write the images of folders by class as tables of files and labels."""
+    for split in ("train", "val"):
+        paths = sorted((source / split).rglob("*.png"))
+        for path in paths:
+            (folder / path.relative_to(source).parent).mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, folder / path.relative_to(source))
+        rows = [f"{path.relative_to(source)},{path.parent.name}\n" for path in paths]
+        (folder / f"{split}.csv").write_text("".join(["file,label\n", *rows]))
 
 
 def add_video(photos: Path, path: Path) -> None:
