@@ -48,7 +48,7 @@ def export_all(name: str, checkpoint: Path, work: Path, options: Sequence[str]) 
     """Export and evaluate each format in each precision; what is noted in the work folder already is left out."""
     notes = json.loads((work / NOTES).read_text()) if (work / NOTES).is_file() else {"name": name, "rows": []}
     done = {(row["format"], row["precision"]) for row in notes["rows"]}
-    notes["options"] = [ROOT if option.startswith("dataset.root=") else option for option in options]
+    notes["options"] = hide_root(options)
     if "checkpoint" not in notes:
         notes["checkpoint"] = evaluate(checkpoint, work / "checkpoint", options)
     formats, precisions = choose(options, "format", FORMATS), choose(options, "precision", get_args(Precision))
@@ -61,6 +61,11 @@ def export_all(name: str, checkpoint: Path, work: Path, options: Sequence[str]) 
             notes["rows"].append(row)
             write_json(work / NOTES, notes)
             print(json.dumps(row), flush=True)
+
+
+def hide_root(options: Sequence[str]) -> list[str]:
+    """Return options as they are noted, without the place of the data on this machine."""
+    return [ROOT if option.startswith("dataset.root=") else option for option in options]
 
 
 def choose(options: Sequence[str], name: str, choices: Iterable[str]) -> list[str]:
@@ -113,7 +118,7 @@ def learn_all(checkpoint: Path, work: Path, options: Sequence[str]) -> None:
     own = [option for option in notes["options"] if option != ROOT]
     if "learnt" not in notes:
         metric = evaluate(learnt / WEIGHTS, work / "learnt_evaluated", own)
-        notes["learnt"] = {"options": list(options), "checkpoint": metric, "rows": []}
+        notes["learnt"] = {"options": hide_root(options), "checkpoint": metric, "rows": []}
     rows = notes["learnt"]["rows"]
     done = {row["format"] for row in rows}
     for kind in FORMATS.values():
