@@ -1,8 +1,7 @@
 """Training and evaluation of a detector: calls the model, the assignment, the losses, the metric."""
 
-from typing import Any
+from functools import partial
 
-import lightning as L
 import torch
 from torch import Tensor
 
@@ -15,14 +14,12 @@ from tasks.detection.losses import detection_loss
 from tasks.detection.metrics import DetectionMetric, DetectionMetrics
 from tasks.detection.settings import LossSettings
 from tasks.detection.task_aligned_assignment import align
-from tasks.distillation.features import feature_loss
-from tasks.distillation.teacher import Teacher, with_projection
+from tasks.distillation.teacher import Teacher
+from tasks.module import TaskModule
 from tasks.optimization import Optimization
-from tasks.optimizers import build_optimizer
-from tasks.processes import average
 
 
-class DetectionModule(L.LightningModule):
+class DetectionModule(TaskModule[Detector, DetectionMetric]):
     """A detector in training or evaluation.
 
     Args:
@@ -38,6 +35,7 @@ class DetectionModule(L.LightningModule):
     """
 
     headline = "mAP"
+    metrics: DetectionMetrics | None
 
     def __init__(
         self,
@@ -48,19 +46,8 @@ class DetectionModule(L.LightningModule):
         teacher: Teacher | None = None,
         metric: DetectionMetric | None = None,
     ) -> None:
-        super().__init__()
-        self.model = model
-        self.optimization = optimization
+        super().__init__(model, optimization=optimization, teacher=teacher, metric=metric)
         self.loss = loss
-        self.teacher = teacher
-        self.metric = metric
-        self.metrics: DetectionMetrics | None = None
-
-    def configure_optimizers(self) -> Any:
-        """Return the optimizer and its schedule."""
-        if self.optimization is None:
-            raise ValueError("no optimization given: this module only evaluates")
-        return build_optimizer(with_projection(self.model, self.teacher), self.optimization)
 
     def training_step(self, batch: DetectionBatch, batch_idx: int) -> dict[str, Tensor]:
         """Return the loss of a batch, and what of it is logged, by name: of the whole batch, in all processes."""
@@ -80,43 +67,24 @@ class DetectionModule(L.LightningModule):
                 scores=self.model.description.arch.scores,
                 settings=self.loss,
             )
-        total = loss.classification + loss.box
-        parts = {"train/loss_class": loss.classification, "train/loss_box": loss.box}
+        losses = {"class": loss.classification, "box": loss.box}
         if self.teacher is not None:
-            parts["train/loss_distill"] = self._distill(self.teacher, batch.images, raw, features)
-            total = total + parts["train/loss_distill"]
-        return {"loss": total} | average({"train/loss": total, **parts})
+            losses["distill"] = self._distill(self.teacher, batch.images, raw, features)
+        return self.log_losses(losses)
 
     def _distill(self, teacher: Teacher, images: Tensor, raw: RawDetections, features: dict[str, Tensor]) -> Tensor:
-        settings, output = teacher.settings, teacher(images)
-        if teacher.projection is not None:
-            return settings.weight * feature_loss(teacher.projection(features["C5"]), output)
-        scores = self.model.description.arch.scores
-        return settings.weight * distillation_loss(
-            raw, output, class_map=teacher.class_map, scores=scores, settings=settings
+        compare = partial(
+            distillation_loss,
+            raw,
+            class_map=teacher.class_map,
+            scores=self.model.description.arch.scores,
+            settings=teacher.settings,
         )
-
-    def on_validation_epoch_start(self) -> None:
-        """Forget earlier results."""
-        self._metric.reset()
+        return self.imitate(teacher, images, features, compare=compare)
 
     def validation_step(self, batch: DetectionBatch, batch_idx: int) -> None:
         """Collect the detections of a batch."""
-        self._metric.update(batch, self.model(batch.images))
-
-    def on_validation_epoch_end(self) -> None:
-        """Compute and log the metrics."""
-        self.metrics = self._metric.compute()
-        numbers = {f"val/{name}": value or 0.0 for name, value in self.metrics.summary.items()}
-        headline = numbers.pop(f"val/{self.headline}")
-        self.log_dict(numbers)
-        self.log(f"val/{self.headline}", headline, prog_bar=True)
-
-    @property
-    def _metric(self) -> DetectionMetric:
-        if self.metric is None:
-            raise ValueError("no metric given: this module only trains")
-        return self.metric
+        self.counted.update(batch, self.model(batch.images))
 
 
 def assign(raw: RawDetections, batch: DetectionBatch, anchors: Tensor, *, settings: LossSettings) -> Assignment:

@@ -1,19 +1,14 @@
 """Training and evaluation of a segmenter: calls the model, the loss, the metric."""
 
-from typing import Any
-
-import lightning as L
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from data.loading import SegmentationBatch
 from heads.fcn import FCN
-from tasks.distillation.features import feature_loss
-from tasks.distillation.teacher import Teacher, with_projection
+from tasks.distillation.teacher import Teacher
 from tasks.evaluation_settings import TTA
+from tasks.module import TaskModule
 from tasks.optimization import Optimization
-from tasks.optimizers import build_optimizer
-from tasks.processes import average
 from tasks.segmentation.distillation import distillation_loss
 from tasks.segmentation.losses import cross_entropy_loss, segmentation_loss
 from tasks.segmentation.metrics import SegmentationMetric, SegmentationMetrics
@@ -23,7 +18,7 @@ from tasks.segmentation.settings import LossSettings
 from tasks.segmentation.tta import average_scores
 
 
-class SegmentationModule(L.LightningModule):
+class SegmentationModule(TaskModule[Segmenter, SegmentationMetric]):
     """A segmenter in training or evaluation.
 
     Args:
@@ -41,6 +36,7 @@ class SegmentationModule(L.LightningModule):
     """
 
     headline = "mIoU"
+    metrics: SegmentationMetrics | None
 
     def __init__(
         self,
@@ -52,21 +48,15 @@ class SegmentationModule(L.LightningModule):
         metric: SegmentationMetric | None = None,
         tta: TTA | None = None,
     ) -> None:
-        super().__init__()
-        self.model = model
-        self.optimization = optimization
+        super().__init__(model, optimization=optimization, teacher=teacher, metric=metric)
         self.loss = loss or LossSettings()
-        self.teacher = teacher
-        self.metric = metric
         self.tta = tta
         self.auxiliary = build_auxiliary(model) if self.loss.aux_weight else None
-        self.metrics: SegmentationMetrics | None = None
 
-    def configure_optimizers(self) -> Any:
-        """Return the optimizer and its schedule."""
-        if self.optimization is None:
-            raise ValueError("no optimization given: this module only evaluates")
-        return build_optimizer(with_projection(self, self.teacher), self.optimization)
+    @property
+    def trained(self) -> nn.Module:
+        """The auxiliary head learns too."""
+        return self
 
     def training_step(self, batch: SegmentationBatch, batch_idx: int) -> dict[str, Tensor]:
         """Return the loss of a batch, and what of it is logged, by name: of the whole batch, in all processes."""
@@ -84,22 +74,18 @@ class SegmentationModule(L.LightningModule):
         if self.teacher is not None:
             logits = upsampling.resize(logits, cut=(masks.shape[1], masks.shape[2]))
             losses["distill"] = self._distill(self.teacher, batch.images, logits, masks=masks, features=features)
-        total = torch.stack(list(losses.values())).sum()
-        parts = {f"train/loss_{name}": loss for name, loss in losses.items()} if len(losses) > 1 else {}
-        return {"loss": total} | average({"train/loss": total, **parts})
+        return self.log_losses(losses)
 
     def _distill(
         self, teacher: Teacher, images: Tensor, logits: Tensor, *, masks: Tensor, features: dict[str, Tensor]
     ) -> Tensor:
-        settings, output = teacher.settings, teacher(images)
-        if teacher.projection is not None:
-            return settings.weight * feature_loss(teacher.projection(features["C5"]), output)
-        loss = distillation_loss(logits, output, masks, class_map=teacher.class_map, temperature=settings.temperature)
-        return settings.weight * loss
+        def compare(output: Tensor) -> Tensor:
+            settings = teacher.settings
+            return distillation_loss(
+                logits, output, masks, class_map=teacher.class_map, temperature=settings.temperature
+            )
 
-    def on_validation_epoch_start(self) -> None:
-        """Forget earlier counts."""
-        self._metric.reset()
+        return self.imitate(teacher, images, features, compare=compare)
 
     def validation_step(self, batch: SegmentationBatch, batch_idx: int) -> Tensor:
         """Count the pixels of a batch, at the labels' own size, and return the predicted masks."""
@@ -109,22 +95,8 @@ class SegmentationModule(L.LightningModule):
         else:
             scores = average_scores(batch.images, predict=self.model.raw, size=size, tta=self.tta)
             masks = scores.argmax(dim=1)
-        self._metric.update(batch, masks)
+        self.counted.update(batch, masks)
         return masks
-
-    def on_validation_epoch_end(self) -> None:
-        """Compute and log the metrics."""
-        self.metrics = self._metric.compute()
-        numbers = {f"val/{name}": value or 0.0 for name, value in self.metrics.summary.items()}
-        headline = numbers.pop(f"val/{self.headline}")
-        self.log_dict(numbers)
-        self.log(f"val/{self.headline}", headline, prog_bar=True)
-
-    @property
-    def _metric(self) -> SegmentationMetric:
-        if self.metric is None:
-            raise ValueError("no metric given: this module only trains")
-        return self.metric
 
 
 def build_auxiliary(model: Segmenter) -> FCN:
