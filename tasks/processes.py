@@ -6,83 +6,27 @@ Tensors on a CPU travel by gloo, those on a GPU by NCCL; every exchange is one t
 
 import logging
 import os
-import platform
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
-from itertools import count as count_from
-from pathlib import Path
-from threading import Event, Thread
 from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch._C._distributed_c10d import PrefixStore, TCPStore
+from torch._C._distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from data.dealing import ALONE, Share
 from data.errors import RunError
 from tasks.torchrun import is_inside
+from tasks.torchrun_store import ATTEMPT, Beats
 
 Value = TypeVar("Value")
 
 PATIENCE = 600.0  # seconds that an evaluation of its own waits for another process
 FAILURE = 1  # exit status of a process that another one's error ends
 SIGNS = ("Timed out", "timed out", "Connection closed", "Connection reset", "Broken pipe", "wait timeout")
-PULSE = 1.0  # seconds
-FOLDER = "bneck/folder"  # of the run, among what torchrun keeps for all starts
-ATTEMPT = "TORCHELASTIC_RESTART_COUNT"
-
-
-class Beats:
-    """Signs of life, kept by torchrun: how many exchanges each process has begun, and a pulse from a thread of each.
-
-    Args:
-        share: of this process.
-        prefix: of the keys.
-    """
-
-    def __init__(self, share: Share, prefix: str) -> None:
-        self.share = share
-        self.store, self._pulses = PrefixStore(prefix, _keep()), PrefixStore(prefix, _keep())  # one for each thread
-        self.count = 0
-        self._over = Event()
-        self._thread = Thread(target=self._live, daemon=True, name="pulse")
-        self.beat()
-        self._thread.start()
-
-    def beat(self) -> None:
-        """Note that this process begins an exchange."""
-        self.count += 1
-        self.store.set(f"beat/{self.share.rank}", f"{self.count} {platform.node()} {os.getpid()}")
-
-    def end(self) -> None:
-        """End the thread."""
-        self._over.set()
-
-    def find_missing(self) -> list[str]:
-        """Return the processes that have not begun what this one waits for; if all have, those without a pulse."""
-        ranks = range(self.share.world)
-        beats = [self.store.get(f"beat/{rank}").decode().split() for rank in ranks]
-        missing = [rank for rank in ranks if int(beats[rank][0]) < self.count]
-        if not missing:
-            before = self._read_pulses()
-            time.sleep(3 * PULSE)
-            after = self._read_pulses()
-            missing = [rank for rank in ranks if before[rank] == after[rank]]
-        return [f"rank {rank} (process {beats[rank][2]} on {beats[rank][1]})" for rank in missing]
-
-    def _read_pulses(self) -> list[bytes]:
-        return [self.store.get(f"pulse/{rank}") for rank in range(self.share.world)]
-
-    def _live(self) -> None:
-        with suppress(dist.DistError, RuntimeError):  # torchrun has gone
-            for number in count_from(1):
-                self._pulses.set(f"pulse/{self.share.rank}", str(number))
-                if self._over.wait(PULSE):
-                    return
 
 
 _beats: Beats | None = None
@@ -275,25 +219,6 @@ def copy_from_first(tensors: list[Tensor]) -> None:
     if count() > 1:
         for tensor in tensors:
             dist.broadcast(tensor, src=0)
-
-
-def remember_folder(out: Path) -> None:
-    """Note the folder of a run that begins, for the case that torchrun starts it again."""
-    if is_inside():
-        _keep().set(FOLDER, str(out.absolute()))
-
-
-def recall_folder() -> Path | None:
-    """Return the folder of the run that torchrun starts again; None for a new one."""
-    if not is_inside() or os.environ.get(ATTEMPT, "0") == "0":
-        return None
-    store = _keep()
-    return Path(store.get(FOLDER).decode()) if store.check([FOLDER]) else None
-
-
-def _keep() -> TCPStore:
-    """Return torchrun's own store, which outlives the processes."""
-    return TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)
 
 
 def _beat() -> None:

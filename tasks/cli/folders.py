@@ -13,7 +13,8 @@ from typing import Protocol, TypeVar
 
 from data.errors import InputError
 from tasks.cli.lock import LOCK, locked
-from tasks.processes import from_first, recall_folder, remember_folder
+from tasks.processes import from_first
+from tasks.torchrun_store import recall_folder, remember_folder
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d")  # names by default, the time of the start
 

@@ -9,10 +9,10 @@ from data.errors import InputError
 from data.synthetic.recipe import is_drawn
 from tasks.cli.folders import check_new, empty
 from tasks.cli.options import parse_command
-from tasks.processes import recall_folder
 from tasks.runs.checkpoints import find_newest, list_checkpoints
 from tasks.runs.folder import CHECKPOINTS, CONFIG, LAST
 from tasks.runs.reading import read_yaml
+from tasks.torchrun_store import recall_folder
 from tasks.train.config import TrainConfig
 
 UNCHANGING = (

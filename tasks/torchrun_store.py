@@ -1,0 +1,87 @@
+"""What torchrun keeps for the processes that it starts, also for the next start: signs of life, the run's folder."""
+
+import os
+import platform
+import time
+from contextlib import suppress
+from itertools import count as count_from
+from pathlib import Path
+from threading import Event, Thread
+
+import torch.distributed as dist
+from torch._C._distributed_c10d import PrefixStore, TCPStore
+
+from data.dealing import Share
+from tasks.torchrun import is_inside
+
+ATTEMPT = "TORCHELASTIC_RESTART_COUNT"  # which start this is, from 0
+FOLDER = "bneck/folder"  # of the run
+PULSE = 1.0  # seconds
+
+
+class Beats:
+    """Signs of life, kept by torchrun: how many exchanges each process has begun, and a pulse from a thread of each.
+
+    Args:
+        share: of this process.
+        prefix: of the keys.
+    """
+
+    def __init__(self, share: Share, prefix: str) -> None:
+        self.share = share
+        self.store, self._pulses = PrefixStore(prefix, _keep()), PrefixStore(prefix, _keep())  # one for each thread
+        self.count = 0
+        self._over = Event()
+        self._thread = Thread(target=self._live, daemon=True, name="pulse")
+        self.beat()
+        self._thread.start()
+
+    def beat(self) -> None:
+        """Note that this process begins an exchange."""
+        self.count += 1
+        self.store.set(f"beat/{self.share.rank}", f"{self.count} {platform.node()} {os.getpid()}")
+
+    def end(self) -> None:
+        """End the thread."""
+        self._over.set()
+
+    def find_missing(self) -> list[str]:
+        """Return the processes that have not begun what this one waits for; if all have, those without a pulse."""
+        ranks = range(self.share.world)
+        beats = [self.store.get(f"beat/{rank}").decode().split() for rank in ranks]
+        missing = [rank for rank in ranks if int(beats[rank][0]) < self.count]
+        if not missing:
+            before = self._read_pulses()
+            time.sleep(3 * PULSE)
+            after = self._read_pulses()
+            missing = [rank for rank in ranks if before[rank] == after[rank]]
+        return [f"rank {rank} (process {beats[rank][2]} on {beats[rank][1]})" for rank in missing]
+
+    def _read_pulses(self) -> list[bytes]:
+        return [self.store.get(f"pulse/{rank}") for rank in range(self.share.world)]
+
+    def _live(self) -> None:
+        with suppress(dist.DistError, RuntimeError):  # torchrun has gone
+            for number in count_from(1):
+                self._pulses.set(f"pulse/{self.share.rank}", str(number))
+                if self._over.wait(PULSE):
+                    return
+
+
+def remember_folder(out: Path) -> None:
+    """Note the folder of a run that begins, for the case that torchrun starts it again."""
+    if is_inside():
+        _keep().set(FOLDER, str(out.absolute()))
+
+
+def recall_folder() -> Path | None:
+    """Return the folder of the run that torchrun starts again; None for a new one."""
+    if not is_inside() or os.environ.get(ATTEMPT, "0") == "0":
+        return None
+    store = _keep()
+    return Path(store.get(FOLDER).decode()) if store.check([FOLDER]) else None
+
+
+def _keep() -> TCPStore:
+    """Return torchrun's own store, which outlives the processes."""
+    return TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)
