@@ -16,10 +16,11 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.timing import save
+from data.batches import collate_detection
 from data.boxes import BoxDataset
 from data.findings import refuse
 from data.formats.coco import read_coco
-from data.loading import Transformed, build_loader, collate_detection
+from data.loading import Transformed, build_loader
 from data.splits import Part
 from data.transforms import DetectionTransform
 

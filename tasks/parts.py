@@ -19,10 +19,10 @@ if TYPE_CHECKING:  # what these need is imported late
     import numpy as np
     from torch import Tensor, nn
 
+    from data.batches import ClassificationBatch, DetectionBatch, SegmentationBatch
     from data.class_transforms import ClassificationItem
     from data.classes import ClassTable
     from data.config import DatasetConfig
-    from data.loading import ClassificationBatch, DetectionBatch, SegmentationBatch
     from data.readers import BoxReader, LabelReader, MaskReader
     from data.samples import ClassificationSample, DetectionSample, SegmentationSample
     from data.sizes import Size

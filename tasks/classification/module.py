@@ -5,7 +5,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from data.loading import ClassificationBatch
+from data.batches import ClassificationBatch
 from tasks.classification.classifier import Classifier
 from tasks.classification.distillation import distillation_loss
 from tasks.classification.losses import classification_loss

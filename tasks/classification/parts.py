@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor, nn
 
+from data.batches import collate_classification
 from data.class_transforms import ClassificationResize, ClassificationTransform
 from data.classes import ClassTable
 from data.datasets import open_labels
 from data.errors import InputError
-from data.loading import collate_classification
 from data.readers import LabelReader
 from data.samples import ClassificationSample, space_evenly
 from data.sizes import Size

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from hotcoco import COCO, COCOeval
 
-from data.loading import DetectionBatch
+from data.batches import DetectionBatch
 from data.readers import BoxReader
 from tasks.detection.detector import scale_to
 from tasks.detection.postprocess import Detections

@@ -5,7 +5,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from data.loading import DetectionBatch
+from data.batches import DetectionBatch
 from heads.ssdlite import RawDetections
 from tasks.detection.detector import Detector
 from tasks.detection.distillation import distillation_loss

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor, nn
 
+from data.batches import collate_detection
 from data.classes import ClassTable
 from data.datasets import open_boxes
 from data.errors import InputError
-from data.loading import collate_detection
 from data.readers import BoxReader
 from data.samples import DetectionSample
 from data.sizes import Size

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from data.batches import stack_images
 from data.errors import InputError
-from data.loading import stack_images
 from tasks.export.config import ExportConfig
 from tasks.export.parity import split
 from tasks.export.quantization import Bounds, Quantized, Trial, search

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from data.batches import stack_images
 from data.classes import find_classes
 from data.errors import InputError
-from data.loading import stack_images
 from data.resizing import resize_image
 from data.sizes import MOST_PIXELS as MOST_SIZE
 from data.sizes import Size, to_size

@@ -10,8 +10,8 @@ import lightning as L
 import numpy as np
 from torch import Tensor
 
+from data.batches import SegmentationBatch
 from data.classes import ClassTable
-from data.loading import SegmentationBatch
 from data.samples import IGNORE
 from tasks.processes import gather, undeal
 from tasks.segmentation.boundary import BoundaryCounts

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from data.batches import SegmentationBatch
 from data.classes import ClassTable
-from data.loading import SegmentationBatch
 from data.samples import IGNORE
 from tasks.processes import add
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from data.loading import SegmentationBatch
+from data.batches import SegmentationBatch
 from heads.fcn import FCN
 from tasks.distillation.teacher import Teacher
 from tasks.evaluation_settings import TTA

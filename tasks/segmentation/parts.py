@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor, nn
 
+from data.batches import collate_segmentation
 from data.classes import ClassTable
 from data.datasets import open_masks
 from data.findings import Report
-from data.loading import collate_segmentation
 from data.readers import MaskReader
 from data.samples import SegmentationSample
 from data.sizes import Size

@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from data.batches import SegmentationBatch
 from data.classes import ClassTable
 from data.images import load_mask
-from data.loading import SegmentationBatch
 from data.readers import MaskReader
 from data.samples import space_evenly
 from tasks.drawing.figures import plot_confusion_matrix

@@ -7,11 +7,12 @@ import torch
 from torch.utils.data import DataLoader
 
 from data import cache
+from data.batches import collate_detection, collate_segmentation
 from data.cache import cache_readers, count_bytes
 from data.config import DatasetConfig
 from data.datasets import open_boxes, open_masks
 from data.errors import InputError
-from data.loading import EpochSampler, Transformed, build_loader, collate_detection, collate_segmentation
+from data.loading import EpochSampler, Transformed, build_loader
 from data.synthetic.writing import write_synthetic
 from data.transforms import DetectionTransform, SegmentationTransform
 

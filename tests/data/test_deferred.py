@@ -5,9 +5,10 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional
 
+from data.batches import collate_detection, collate_segmentation
 from data.colors import ColorChange, color_map
 from data.deferred import IDENTITY, change_images, mirror_boxes, mirror_masks
-from data.loading import Transformed, build_loader, collate_detection, collate_segmentation
+from data.loading import Transformed, build_loader
 from data.samples import DetectionSample, SegmentationSample
 from data.transforms import DetectionTransform, SegmentationTransform
 from tests.support.synchronization import no_synchronization

@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from data import disk_cache
+from data.batches import collate_classification, collate_detection, collate_segmentation
 from data.class_transforms import ClassificationTransform
 from data.config import DatasetConfig
 from data.datasets import open_boxes, open_labels, open_masks
 from data.disk_cache import DIGEST, PARTS, DiskCache, keep_on_disk
-from data.loading import Transformed, build_loader, collate_classification, collate_detection, collate_segmentation
+from data.loading import Transformed, build_loader
 from data.synthetic.writing import write_synthetic
 from data.transforms import DetectionTransform, SegmentationTransform
 from data.user_cache import find_folder

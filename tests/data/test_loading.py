@@ -2,14 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from data.loading import (
-    EpochSampler,
-    Transformed,
-    build_loader,
-    collate_detection,
-    collate_segmentation,
-    count_slots,
-)
+from data.batches import collate_detection, collate_segmentation, count_slots
+from data.loading import EpochSampler, Transformed, build_loader
 from data.samples import IGNORE, DetectionSample, SegmentationSample
 from data.transforms import (
     DetectionItem,

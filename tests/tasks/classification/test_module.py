@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from data.loading import ClassificationBatch
+from data.batches import ClassificationBatch
 from tasks.classification.classifier import Classifier
 from tasks.classification.module import ClassificationModule
 from tasks.classification.settings import Augmentation, LossSettings

@@ -5,9 +5,9 @@ import copy
 import pytest
 import torch
 
+from data.batches import DetectionBatch
 from data.config import DatasetConfig
 from data.datasets import open_boxes
-from data.loading import DetectionBatch
 from tasks.detection.metrics import DetectionMetric
 from tasks.detection.postprocess import Detections
 from tests.support import trees

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from data.batches import DetectionBatch
 from data.config import DatasetConfig
 from data.datasets import open_boxes
-from data.loading import DetectionBatch
 from tasks.detection.confusion import confusion_matrix
 from tasks.detection.metrics import SUMMARY, DetectionMetric, accumulate, evaluate_detections
 from tasks.detection.postprocess import Detections

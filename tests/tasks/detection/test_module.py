@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from data.batches import DetectionBatch
 from data.classes import ClassTable
 from data.errors import InputError
-from data.loading import DetectionBatch
 from tasks.detection.detector import Detector
 from tasks.detection.module import DetectionModule
 from tests.support.runs import describe, load_config

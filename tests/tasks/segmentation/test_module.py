@@ -3,9 +3,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from data.batches import SegmentationBatch
 from data.classes import ClassTable
 from data.config import DatasetConfig
-from data.loading import SegmentationBatch
 from data.samples import IGNORE
 from heads.fcn import FCN
 from tasks.evaluation_settings import TTA

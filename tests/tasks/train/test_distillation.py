@@ -10,9 +10,9 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from data.batches import DetectionBatch
 from data.classes import ClassTable
 from data.errors import InputError
-from data.loading import DetectionBatch
 from tasks.loaders import open_split
 from tasks.models.checkpoint import load_checkpoint
 from tasks.train.command import train
