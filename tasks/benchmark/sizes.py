@@ -140,7 +140,7 @@ def plot_sizes(results: dict[str, Any], path: Path) -> None:
         weight = "bold" if row["size"] == results["take"] else "normal"
         name = write_size(row["size"])
         axes.annotate(
-            name, (x, y), xytext=(5, -11), textcoords="offset points", fontsize=8, color=INK, fontweight=weight
+            name, (x, y), xytext=(5, 7), textcoords="offset points", fontsize=8, color=INK, fontweight=weight
         )
     title = f"{metric} against latency; cheapest within max_drop: {write_size(results['take'])}"
     style_axes(axes, title=title, xlabel="latency (ms)", ylabel=metric)
