@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from data.bounded.content import read_content
@@ -92,22 +92,27 @@ def read_rows(path: Path, *, multilabel: bool) -> Iterator[Row]:
     """
     try:
         text = strip_mark(read_content(path, most=MOST_BYTES)).decode()
-        table = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
+        table = [(reader.line_num, row) for row in reader]
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{path}: not readable ({error}); expected a table of file,label in UTF-8") from error
-    first = [cell.strip().lower() for cell in table[0]] if table else []
+    first = [cell.strip().lower() for cell in table[0][1]] if table else []
     named = any(cell in FILES for cell in first) and (first[0] in FILES or any(cell in LABELS for cell in first))
     file_column = next((index for index, cell in enumerate(first) if cell in FILES), 0)
-    label_column = next((index for index, cell in enumerate(first) if cell in LABELS), 1) if named else 1
-    for line, row in enumerate(table[named:], start=1 + named):
+    label_column = next((index for index, cell in enumerate(first) if cell in LABELS), None) if named else 1
+    if label_column is None and len(first) > 2:  # a column a class, for one
+        raise InputError(f"{path}: columns {', '.join(first[:8])}; expected one of labels, named {', '.join(LABELS)}")
+    label_column = 1 if label_column is None else label_column
+    for line, row in table[named:]:
         cells = [cell.strip() for cell in row]
         if not any(cells):
             continue
         if len(cells) <= max(file_column, label_column) or (not named and len(cells) > 2):
-            raise InputError(f"{path}: line {line}: {len(cells)} columns; expected file,label")
+            raise InputError(f"{path}: line {line}: {len(cells)} columns; expected file,label, with a comma between")
         cell = cells[label_column]
         labels = [label.strip() for label in cell.split(SEPARATOR)] if multilabel else [cell]
-        yield Row(line, cells[file_column].replace("\\", "/"), [label for label in labels if label])
+        file = PurePosixPath(cells[file_column].replace("\\", "/"))  # one file however it is spelled
+        yield Row(line, str(file), [label for label in labels if label])
 
 
 def find_folder(root: Path, part: Part, rows: Sequence[Row]) -> Path:
@@ -137,6 +142,8 @@ def check_row(
         raise fault(
             "row without a label", where, f"no label for {row.file}", "expected one, or dataset.multilabel=true"
         )
+    if not multilabel and SEPARATOR in row.labels[0]:
+        raise fault("several labels", where, f"label {row.labels[0]!r}", "expected one, or dataset.multilabel=true")
     twice = next((label for label in row.labels if [*(before or []), *row.labels].count(label) > 1), None)
     if twice is not None:
         raise fault("label twice", where, f"{row.file} has the label {twice!r} twice", "expected each once")

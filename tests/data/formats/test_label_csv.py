@@ -22,6 +22,7 @@ def labels_of(reader):
     [
         ["a.png,cat", "b.png,dog", "c.png,cat"],
         ["file,label", "a.png,cat", "b.png,dog", "", "c.png,cat"],
+        ['a.png, "cat"', "./b.png,dog", "c.png,cat"],
         ["size,Label,Filename", "7,cat,a.png", '7,"dog",b.png', "8,cat,c.png"],
     ],
 )
@@ -76,6 +77,12 @@ def test_names_and_tables_may_be_given(tmp_path):
         (["a.png,cat", "a.png,dog"], {}, r"line 2: a\.png is 'dog', and 'cat' before; expected one row an image, or"),
         (["a.png,"], {}, r"line 1: no label for a\.png; expected one, or dataset\.multilabel=true"),
         (["a.png"], {}, r"line 1: 1 columns; expected file,label"),
+        (["a.png;cat"], {}, r"line 1: 1 columns; expected file,label, with a comma between"),
+        (["a.png,cat;dog"], {}, r"line 1: label 'cat;dog'; expected one, or dataset\.multilabel=true"),
+        (["a.png,cat", "./a.png,dog"], {}, r"line 2: a\.png is 'dog', and 'cat' before"),
+        (["filename,cat,dog", "a.png,1,0"], {}, r"columns filename, cat, dog; expected one of labels, named label,"),
+        (["filename,cat,dog", "a.png,1,0"], {"multilabel": True}, r"columns filename, cat, dog; expected one of"),
+        (["file,label", '"a.png","cat\n"', "z.png,dog"], {}, r"line 4: no file 'z\.png'"),
         (["a.png,cat,dog"], {}, r"line 1: 3 columns; expected file,label"),
         (["a.png,cow"], {"names": ["cat", "dog"]}, r"line 1: label 'cow'; expected one of dataset\.names"),
         (["file,label"], {}, r"no rows that can be used"),
