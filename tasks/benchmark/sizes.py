@@ -139,9 +139,7 @@ def plot_sizes(results: dict[str, Any], path: Path) -> None:
     for row, x, y in zip(rows, milliseconds, values, strict=True):
         weight = "bold" if row["size"] == results["take"] else "normal"
         name = write_size(row["size"])
-        axes.annotate(
-            name, (x, y), xytext=(5, 7), textcoords="offset points", fontsize=8, color=INK, fontweight=weight
-        )
+        axes.annotate(name, (x, y), xytext=(5, 7), textcoords="offset points", fontsize=8, color=INK, fontweight=weight)
     title = f"{metric} against latency; cheapest within max_drop: {write_size(results['take'])}"
     style_axes(axes, title=title, xlabel="latency (ms)", ylabel=metric)
     axes.legend()

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from tasks.classification.calibration import Calibration, measure_calibration
 from tasks.classification.metrics import ClassificationMetric, ClassificationMetrics, Mistake, mean, ratio
-from tasks.evaluation_settings import UNMEASURED
+from tasks.classification.thresholds import SHOWN
 from tasks.score_curves import ScoreCurve, draw_curve
 
 
@@ -20,15 +20,17 @@ class MultiLabelMetric(ClassificationMetric):
         """Forget earlier images."""
         self._scores: list[np.ndarray] = []  # (N, K) float64 each
         self._targets: list[np.ndarray] = []  # (N, K) bool
+        self._joined: tuple[np.ndarray, np.ndarray] | None = None
 
     def update(self, scores: Tensor, targets: Tensor) -> None:
         """Take the scores (N, K) of a batch, and its targets (N, K) bool."""
-        self._scores.append(scores.double().cpu().numpy())
+        self._scores.append(scores.cpu().double().numpy())  # in this order: Apple's GPUs have no float64
         self._targets.append(targets.cpu().numpy())
+        self._joined = None
 
     def compute(self) -> ClassificationMetrics:
         """Return the metrics of all images together."""
-        shown, targets = self._gathered[0] >= UNMEASURED, self._gathered[1]
+        shown, targets = self._gathered[0] >= SHOWN, self._gathered[1]
         hits, wholes = (shown & targets).sum(axis=0), shown.sum(axis=0) + targets.sum(axis=0)  # (K,)
         f1 = [ratio(2 * hit, whole) for hit, whole in zip(hits.tolist(), wholes.tolist(), strict=True)]
         summary = {
@@ -68,20 +70,22 @@ class MultiLabelMetric(ClassificationMetric):
         """Return the images with a label that is wrong or missing at a score of .5, most of them first."""
         scores, targets = self._gathered
         badness = np.abs(scores - targets).sum(axis=1)
-        wrong = (scores >= UNMEASURED) != targets
+        wrong = (scores >= SHOWN) != targets
         rows = [index for index in np.argsort(-badness, kind="stable").tolist() if wrong[index].any()]
         return [Mistake(index, self._say(scores[index], targets[index])) for index in rows]
 
     def list_labels(self, index: int) -> tuple[list[int], list[float]]:
         """Return the classes of an image that score at least .5, best first, and their scores."""
         scores = self._gathered[0][index]
-        labels = [label for label in np.argsort(-scores, kind="stable").tolist() if scores[label] >= UNMEASURED]
+        labels = [label for label in np.argsort(-scores, kind="stable").tolist() if scores[label] >= SHOWN]
         return labels, scores[labels].tolist()
 
     @property
     def _gathered(self) -> tuple[np.ndarray, np.ndarray]:
         """(N, K) scores and targets of all images."""
-        return np.concatenate(self._scores), np.concatenate(self._targets)
+        if self._joined is None:
+            self._joined = np.concatenate(self._scores), np.concatenate(self._targets)
+        return self._joined
 
     def _list_precisions(self) -> list[float | None]:
         """Return the average precision of each class; None without images that have it."""
@@ -89,7 +93,7 @@ class MultiLabelMetric(ClassificationMetric):
 
     def _say(self, scores: np.ndarray, targets: np.ndarray) -> str:
         """Say which labels are missing and which are wrong."""
-        shown = scores >= UNMEASURED
+        shown = scores >= SHOWN
         parts = []
         for word, labels in (("missing", targets & ~shown), ("wrong", shown & ~targets)):
             named = [f"{self.names[label]} ({scores[label]:.2f})" for label in np.flatnonzero(labels)]

@@ -24,6 +24,7 @@ from tasks.classification.options import ClassificationOptions
 from tasks.classification.pictures import draw_pair, draw_sample, list_classes
 from tasks.classification.report import ClassificationEvaluation, build_metric
 from tasks.classification.results import ClassTally, CsvResults, ScoreResults
+from tasks.classification.thresholds import usual_threshold
 from tasks.distillation import networks
 from tasks.distillation.teacher import Teacher
 from tasks.models.architecture import Arch
@@ -40,6 +41,7 @@ __all__ = [
     "examine",
     "list_classes",
     "plot_labels",
+    "usual_threshold",
 ]
 
 Tally = ClassTally
@@ -52,11 +54,6 @@ resize = resize_whole = ClassificationResize
 collate = collate_classification
 evaluate = ClassificationEvaluation
 assemble = ClassAssembly
-
-
-def usual_threshold(arch: Arch) -> float:
-    """Return the lowest score that is shown unless somebody chose one: the best class always, of several from .5 on."""
-    return 0.0 if arch.scores == "softmax" else 0.5
 
 
 def augment(options: ClassificationOptions, *, size: Size, rule: str, deferred: bool) -> ClassificationTransform:

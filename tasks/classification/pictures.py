@@ -9,6 +9,7 @@ from data.classes import ClassTable
 from data.samples import ClassificationSample
 from data.sizes import Size
 from tasks.classification.classifier import Classifier
+from tasks.classification.thresholds import usual_threshold
 from tasks.drawing.fonts import brief
 from tasks.drawing.images import draw_boxes, fit, resize, side_by_side
 
@@ -64,7 +65,7 @@ def draw_pair(model: Classifier, sample: ClassificationSample, images: Tensor, *
     classes, arch = model.description.classes, model.description.arch
     size = fit(enlarge(sample.image).shape[:2], longest)
     (scores,) = model(images).cpu().double().numpy()
-    labels = choose_labels(scores, single=arch.scores == "softmax", threshold=0.0 if arch.scores == "softmax" else 0.5)
+    labels = choose_labels(scores, single=arch.scores == "softmax", threshold=usual_threshold(arch))
     found = draw_labels(resize(sample.image, size), labels, classes=classes, scores=scores[labels].tolist())
     return side_by_side(draw_sample(sample, classes=classes, size=size), found)
 

@@ -1,5 +1,7 @@
 """What a classifier is measured by where each image has one label."""
 
+from typing import NamedTuple
+
 import numpy as np
 from torch import Tensor
 
@@ -8,6 +10,22 @@ from tasks.classification.metrics import ClassificationMetric, ClassificationMet
 from tasks.score_curves import ScoreCurve, draw_curve
 
 TOP = 5
+
+
+class Found(NamedTuple):
+    """What was found in N images.
+
+    Attributes:
+        labels: (N, T) int64, the best classes, best first.
+        scores: (N, T) float64, theirs.
+        truth: (N,) int64, the true class.
+        own: (N,) float64, the score of the true class.
+    """
+
+    labels: np.ndarray
+    scores: np.ndarray
+    truth: np.ndarray
+    own: np.ndarray
 
 
 class SingleLabelMetric(ClassificationMetric):
@@ -19,25 +37,30 @@ class SingleLabelMetric(ClassificationMetric):
 
     def reset(self) -> None:
         """Forget earlier images."""
-        self._labels: list[np.ndarray] = []  # (N, T) int64 each, best first
-        self._scores: list[np.ndarray] = []  # (N, T) float64, theirs
-        self._truth: list[np.ndarray] = []  # (N,) int64
-        self._own: list[np.ndarray] = []  # (N,) float64, the score of the true class
+        self._batches: list[Found] = []
+        self._joined: Found | None = None
 
     def update(self, scores: Tensor, targets: Tensor) -> None:
         """Take the scores (N, K) of a batch, and its targets (N, K) bool, of one class each."""
         best = scores.sort(dim=1, descending=True, stable=True)  # of equal scores the first class, as elsewhere
         truth = targets.long().argmax(1)
-        self._labels.append(best.indices[:, :TOP].cpu().numpy())
-        self._scores.append(best.values[:, :TOP].double().cpu().numpy())
-        self._truth.append(truth.cpu().numpy())
-        self._own.append(scores.gather(1, truth[:, None])[:, 0].double().cpu().numpy())
+        own = scores.gather(1, truth[:, None])[:, 0]
+        labels, values = best.indices[:, :TOP].cpu().numpy(), best.values[:, :TOP].cpu().double().numpy()
+        self._batches.append(Found(labels, values, truth.cpu().numpy(), own.cpu().double().numpy()))
+        self._joined = None
+
+    @property
+    def _found(self) -> Found:
+        """What was found in all images."""
+        if self._joined is None:
+            self._joined = Found(*(np.concatenate(values) for values in zip(*self._batches, strict=True)))
+        return self._joined
 
     def compute(self) -> ClassificationMetrics:
         """Return the metrics of all images together."""
         matrix = self.confusion
         recall, f1 = self._measure(matrix, "recall"), self._measure(matrix, "F1")
-        hits = np.concatenate(self._labels) == np.concatenate(self._truth)[:, None]  # (N, T)
+        hits = self._found.labels == self._found.truth[:, None]  # (N, T)
         summary = {"top1": ratio(matrix.trace(), matrix.sum())}
         if len(self.names) > TOP:
             summary["top5"] = ratio(hits.any(axis=1).sum(), len(hits))
@@ -48,19 +71,19 @@ class SingleLabelMetric(ClassificationMetric):
     def confusion(self) -> np.ndarray:
         """(K, K) int64, rows = ground truth, columns = predictions."""
         count = len(self.names)
-        truth, predicted = np.concatenate(self._truth), np.concatenate(self._labels)[:, 0]
+        truth, predicted = self._found.truth, self._found.labels[:, 0]
         return np.bincount(truth * count + predicted, minlength=count**2).reshape(count, count)
 
     @property
     def calibration(self) -> Calibration:
         """How far the best scores are from how often they are right."""
-        right = np.concatenate(self._labels)[:, 0] == np.concatenate(self._truth)
-        return measure_calibration(np.concatenate(self._scores)[:, 0], right)
+        right = self._found.labels[:, 0] == self._found.truth
+        return measure_calibration(self._found.scores[:, 0], right)
 
     def draw_curves(self) -> list[ScoreCurve]:
         """Return what a threshold lets through of the images that were taken for each class."""
-        labels, scores = np.concatenate(self._labels)[:, 0], np.concatenate(self._scores)[:, 0]
-        truth, order = np.concatenate(self._truth), np.argsort(-scores, kind="stable")
+        labels, scores = self._found.labels[:, 0], self._found.scores[:, 0]
+        truth, order = self._found.truth, np.argsort(-scores, kind="stable")
         curves = []
         for label in range(len(self.names)):
             own = order[labels[order] == label]
@@ -75,8 +98,8 @@ class SingleLabelMetric(ClassificationMetric):
 
     def find_mistakes(self) -> list[Mistake]:
         """Return the images whose best class is wrong, those with the lowest score of their own class first."""
-        labels, truth = np.concatenate(self._labels)[:, 0], np.concatenate(self._truth)
-        own, best = np.concatenate(self._own), np.concatenate(self._scores)[:, 0]
+        labels, truth = self._found.labels[:, 0], self._found.truth
+        own, best = self._found.own, self._found.scores[:, 0]
         wrong = np.flatnonzero(labels != truth)
         return [
             Mistake(
@@ -88,7 +111,7 @@ class SingleLabelMetric(ClassificationMetric):
 
     def list_labels(self, index: int) -> tuple[list[int], list[float]]:
         """Return the best class of an image, and its score."""
-        return [int(np.concatenate(self._labels)[index, 0])], [float(np.concatenate(self._scores)[index, 0])]
+        return [int(self._found.labels[index, 0])], [float(self._found.scores[index, 0])]
 
     def _measure(self, matrix: np.ndarray, name: str) -> list[float | None]:
         """Return recall or F1 of each class; None where there is nothing of it."""
