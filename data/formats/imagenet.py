@@ -16,6 +16,13 @@ from data.labels import LabeledImages
 from data.splits import Part
 
 TRUTH = "ILSVRC2012_validation_ground_truth.txt"  # of the devkit: a class's number a line, in the order of the images
+DEVKIT = (
+    "ILSVRC2012_devkit_t12/data",
+    "ILSVRC2012_devkit_t12",
+    "devkit/data",
+    "data",
+    ".",
+)  # where it may be in the root
 SYNSETS = "meta.mat"  # of the devkit: the WordNet id of each number
 
 
@@ -32,12 +39,12 @@ def read_imagenet(root: Path, part: Part, *, report: Report) -> LabeledImages:
 
 
 def read_devkit(root: Path, folder: Path) -> LabeledImages:
-    """Read the labels of images without folders out of the devkit, which is anywhere below `root`.
+    """Read the labels of images without folders out of the devkit, see `DEVKIT`.
 
     Raises:
         InputError: if its files are missing, or say something else than that there is a label for each image.
     """
-    truth = next(iter(sorted(root.rglob(TRUTH))), None)
+    truth = next((path for place in DEVKIT if (path := root / place / TRUTH).is_file()), None)
     synsets = None if truth is None else truth.with_name(SYNSETS)
     if truth is None or synsets is None or not synsets.is_file():
         raise InputError(
