@@ -5,11 +5,12 @@ Usage:
 
 Ours is `tasks.train experiment=signs_classify`. The peer is torchvision's network of the same name, its transforms for
 training (random crops and mirror images) and evaluation, SGD and a cosine as ours, and a loop as in its references.
-What else differs: the
-peer's statistics of batch norm take .01 of a new batch (ours .1 in runs this short), its crops are of 8 % of the image
-and more (ours 25 %) without changes of colour, its weights are not averaged, and all of them decay (ours: neither norms,
-biases nor depthwise convolutions). Both on one thread with one loading process, evaluated once, after the last epoch.
-The numbers land in benchmarks/results/classification.json as they come; what stands there already is not run again.
+
+What else differs: the peer's statistics of batch norm take .01 of a new batch (ours .1 in runs this short), its crops
+are of 8 % of the image and more (ours 25 %) without changes of colour, its weights are not averaged, and all of them
+decay (ours: neither norms, biases nor depthwise convolutions). Both on one thread with one loading process, evaluated
+once, after the last epoch. The numbers land in benchmarks/results/classification.json as they come; what stands there
+already is not run again.
 """
 
 import argparse

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from data.config import count_beside
 from data.errors import InputError
 from data.readers import Reader
 
@@ -95,6 +96,7 @@ def cache_readers(readers: Sequence[Cached]) -> list[Cached]:
         InputError: if their pixels take more than is free.
     """
     needed = sum(int(count_bytes(reader.pixel_sizes, reader.channels).sum()) for reader in readers)
+    needed *= count_beside()  # each has its own
     free, where = find_free_memory()
     if needed > SHARE * free:
         found = f"the decoded images take {needed / GIB:.2f} GiB, and {free / GIB:.2f} GiB are free {where}"

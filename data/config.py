@@ -117,9 +117,8 @@ class DatasetConfig:
 
         Processes that torchrun started on this machine divide its cores.
         """
-        beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return min(8, max(1, cores // beside)) if self.workers is None else self.workers
+        return min(8, max(1, cores // count_beside())) if self.workers is None else self.workers
 
     def _list_splits(self, role: Role) -> Sequence[str]:
         """Return the names of the splits that a role has without a share."""
@@ -132,3 +131,8 @@ class DatasetConfig:
         if files is None:
             return [None] * len(self._list_splits(role))
         return [files] if isinstance(files, str) else files
+
+
+def count_beside() -> int:
+    """Return how many processes torchrun started on this machine, this one included: they divide what it has."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))

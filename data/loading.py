@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from data.board import Board
 from data.cache import SHARED_MEMORY
-from data.config import PATIENCE
+from data.config import PATIENCE, count_beside
 from data.dealing import ALONE, Share, count_images, deal_batches, deal_images
 from data.errors import InputError
 from data.readers import Reader as DataSet
@@ -139,7 +139,10 @@ class EpochSampler(Sampler[Key]):
         """Return the part of positions in an epoch, from a batch's first on, that is this process's."""
         if self.share.world == 1:
             return positions
-        return (deal_images if self.shuffle else deal_batches)(positions, self.batch_size, self.share)
+        if not self.shuffle:
+            return deal_batches(positions, self.batch_size, self.share)
+        whole = max(1, self.length // self.batch_size) * self.batch_size  # of the epoch, not of what is left of it
+        return deal_images(positions[positions < whole], self.batch_size, self.share)
 
 
 def build_loader(
@@ -188,7 +191,7 @@ def check_shared_memory(loaders: Sequence[DataLoader]) -> None:
     Raises:
         InputError: if they do not; a process would be ended by a signal, or its batch be lost.
     """
-    needed = sum(count_prefetched_bytes(loader) for loader in loaders)
+    needed = count_beside() * sum(count_prefetched_bytes(loader) for loader in loaders)
     if not needed or not SHARED_MEMORY.is_dir():
         return
     free = shutil.disk_usage(SHARED_MEMORY).free

@@ -17,8 +17,10 @@ from torch import Tensor
 from torch._C._distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
+from data.config import count_beside
 from data.dealing import ALONE, Share
-from data.errors import RunError
+from data.errors import InputError, RunError
+from tasks.hardware import choose_device
 from tasks.torchrun import is_inside
 from tasks.torchrun_store import ATTEMPT, Beats
 
@@ -63,16 +65,22 @@ def together(accelerator: str, *, timeout: float) -> Iterator[None]:
         timeout: seconds that one process waits for another.
 
     Raises:
+        InputError: if there are more processes than GPUs.
         RunError: if another process has ended, or does not answer in time, naming it.
     """
     if not is_inside() or os.environ.get("WORLD_SIZE", "1") == "1":
         yield
         return
+    on_gpu, here = choose_device(accelerator).type == "cuda", count_beside()
+    if on_gpu and here > torch.cuda.device_count():
+        raise InputError(
+            f"torchrun: {here} processes on this machine, which has {torch.cuda.device_count()} GPUs; expected at most "
+            "as many, or cpu as the accelerator"
+        )
     global _beats
     store, rank, world = next(iter(rendezvous("env://", timeout=timedelta(seconds=timeout))))
     prefix = f"bneck/start/{os.environ.get(ATTEMPT, '0')}"  # else what ended processes wrote would be read
     store = PrefixStore(prefix, store)
-    on_gpu = accelerator != "cpu" and torch.cuda.is_available()
     if on_gpu:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group(

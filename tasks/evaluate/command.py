@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from omegaconf import OmegaConf
 
 from data.bounded.json_values import read_json
+from data.config import DatasetConfig
 from data.errors import InputError
 from data.findings import refuse
 from data.loading import check_shared_memory
@@ -61,10 +62,7 @@ def evaluate(config: EvaluateConfig) -> Metrics:
         reader = open_split(task, dataset, "val", classes=description.classes)
     task.parts.check_evaluation(description, reader, report=refuse, split="val")
     logger.info("%s: %s on %d images", config.checkpoint, description.arch.head, len(reader))
-    if is_first():
-        out.mkdir(parents=True, exist_ok=True)
-        write_text(out / CONFIG, OmegaConf.to_yaml(to_plain(config)))
-        record_run(out, description, dataset=dataset, readers={"val": reader}, accelerator=config.accelerator)
+    from_first(lambda: record_start(config, description, dataset, reader=reader))
     metrics = evaluate_to(
         out,
         model,
@@ -88,6 +86,14 @@ def evaluate(config: EvaluateConfig) -> Metrics:
     write_page(out)
     log_metrics(metrics, out)
     return metrics
+
+
+def record_start(config: EvaluateConfig, description: Description, dataset: DatasetConfig, *, reader: "Reader") -> None:
+    """Write down what is evaluated on what, before the first image."""
+    out = config.out
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(out / CONFIG, OmegaConf.to_yaml(to_plain(config)))
+    record_run(out, description, dataset=dataset, readers={"val": reader}, accelerator=config.accelerator)
 
 
 def make_ready(out: Path) -> None:

@@ -57,10 +57,10 @@ def dice_loss(pixels: Pixels, *, step: int = 1) -> Tensor:
         A scalar, float32.
     """
     own, counted, labels = (
-        values[:, ::step, ::step].flatten() for values in (pixels.own.exp(), pixels.counted, pixels.labels)
+        values[:, ::step, ::step].flatten() for values in (pixels.own, pixels.counted, pixels.labels)
     )
     scores = add_up(pixels.sum_scores(step=step))  # (K,)
-    both, sizes = (sum_by_class(values, labels, len(scores)) for values in (own * counted, counted.to(own.dtype)))
+    both, sizes = (sum_by_class(values, labels, len(scores)) for values in (own.exp() * counted, counted.to(own.dtype)))
     both, sizes = add_up(both), add(sizes)
     dice = 2 * both / (scores + sizes.clamp(min=1))
     return average_present(1 - dice, present=sizes > 0)

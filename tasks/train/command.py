@@ -182,7 +182,9 @@ def advised(out: Path) -> Iterator[None]:
         yield
     except Stopped as stop:
         raise Stopped(stop.signal, advise(out)) from None
-    except (KeyboardInterrupt, SystemExit):  # the latter is Lightning's answer to Ctrl-C
+    except (KeyboardInterrupt, SystemExit) as error:  # the latter is Lightning's answer to Ctrl-C
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, KeyboardInterrupt):
+            raise  # the first process failed, and said why
         raise KeyboardInterrupt(advise(out)) from None
     except NotFiniteError:  # would come again
         raise

@@ -35,8 +35,6 @@ def check_several(config: TrainConfig) -> None:
         )
     if world == 1:
         return
-    if on_gpu and torch.cuda.device_count() < int(settings.devices):
-        raise InputError(f"trainer.devices: {settings.devices}; this machine has {torch.cuda.device_count()} GPUs")
     check_processes(config.recipe.task, world)
     loss = config.recipe.own.loss
     options = {

@@ -119,6 +119,9 @@ def test_what_does_not_fit_is_refused_with_what_is_needed_and_what_is_free(reade
         cache_readers(list(readers.values()))
     monkeypatch.setattr(cache, "find_free_memory", lambda: (2 * needed, "in this machine's memory"))
     assert [len(reader) for reader in cache_readers(list(readers.values()))] == [6, 6]
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")  # each process has pixels of its own
+    with pytest.raises(InputError, match=r"dataset\.cache=memory: the decoded images take"):
+        cache_readers(list(readers.values()))
 
 
 def test_the_least_limit_of_memory_counts(monkeypatch, tmp_path):

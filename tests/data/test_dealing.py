@@ -43,3 +43,10 @@ def test_a_run_cut_in_an_epoch_goes_on_with_the_same_batches_in_any_number_of_pr
         assert len(sampler) == 5 * len(range(rank, 8, world))
         sampler.go_to(3, 16)
         assert list(sampler) == [key for batch in batches for key in batch[rank::world]]
+
+
+def test_where_only_the_batch_that_is_left_out_is_left_nothing_is_loaded():
+    for rank in range(2):
+        sampler = EpochSampler(17, shuffle=True, seed=5, batch_size=5, share=Share(rank, 2))
+        sampler.go_to(3, 15)
+        assert list(sampler) == []

@@ -210,3 +210,18 @@ def test_a_planted_checkpoint_of_slurm_is_not_looked_at(
     content = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)
     assert content["epoch"] == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["hpc_ckpt_1.ckpt", "run", "synthetic"]
+
+
+def test_a_process_that_ends_as_the_first_failed_says_nothing_of_its_own(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as ended, advised(tmp_path):
+        raise SystemExit(1)
+    assert ended.value.code == 1
+
+    def stop() -> None:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise SystemExit(130)  # noqa: B904  # as Lightning does
+
+    with pytest.raises(KeyboardInterrupt, match="before the first checkpoint"), advised(tmp_path):
+        stop()
