@@ -66,10 +66,16 @@ def stack_images(images: Sequence[np.ndarray]) -> Tensor:
 
 
 def stack_changes(changes: Sequence[Change | None]) -> tuple[Tensor, Tensor] | tuple[None, None]:
-    """Stack what is left to the device: which images are to be mirrored (N,), and their colours (N, 3, 4)."""
+    """Stack what is left to the device: which images are to be mirrored (N,), and their colours (N, 3, 4).
+
+    Args:
+        changes: of each image, or None of each.
+    """
     left = [change for change in changes if change is not None]
     if not left:
         return None, None
+    if len(left) < len(changes):
+        raise ValueError(f"{len(left)} of {len(changes)} images have a change left to the device; expected all or none")
     mirrored = torch.tensor([change.mirror for change in left])
     return mirrored, torch.from_numpy(np.stack([change.color for change in left]))
 

@@ -89,7 +89,7 @@ class TaskModule(L.LightningModule, Generic[M, C]):
 
         Args:
             teacher: it takes the images too.
-            images: (N, 3, H, W) uint8.
+            images: (N, 3, H, W) as the model takes them.
             features: maps of the model's own backbone, by tap.
             compare: takes what the teacher says, if that is no map of features, and returns a scalar.
         """

@@ -22,16 +22,17 @@ from data.dealing import ALONE, Share
 from data.errors import InputError, RunError
 from tasks.hardware import choose_device
 from tasks.torchrun import is_inside
-from tasks.torchrun_store import ATTEMPT, Beats
+from tasks.torchrun_store import ATTEMPT, Heartbeat
 
 Value = TypeVar("Value")
 
 PATIENCE = 600.0  # seconds that an evaluation of its own waits for another process
 FAILURE = 1  # exit status of a process that another one's error ends
-SIGNS = ("Timed out", "timed out", "Connection closed", "Connection reset", "Broken pipe", "wait timeout")
+TIMEOUTS = ("Timed out", "timed out", "wait timeout")  # how torch says that another process is silent
+ENDINGS = ("Connection closed", "Connection reset", "Broken pipe")  # and that it has ended
 
 
-_beats: Beats | None = None
+_beats: Heartbeat | None = None
 
 
 def find_share() -> Share:
@@ -92,11 +93,11 @@ def together(accelerator: str, *, timeout: float) -> Iterator[None]:
     )
     if rank:
         logging.disable(logging.WARNING)
-    _beats = Beats(Share(rank, world), prefix)
+    _beats = Heartbeat(Share(rank, world), prefix)
     try:
         yield
     except (RuntimeError, dist.DistError) as error:
-        if isinstance(error, RunError) or not any(sign in str(error) for sign in SIGNS):
+        if isinstance(error, RunError) or not any(sign in str(error) for sign in TIMEOUTS + ENDINGS):
             raise
         raise RunError(_name_failure(error, _beats, timeout)) from error
     finally:
@@ -106,9 +107,9 @@ def together(accelerator: str, *, timeout: float) -> Iterator[None]:
             dist.destroy_process_group()
 
 
-def _name_failure(error: Exception, beats: Beats, timeout: float) -> str:
+def _name_failure(error: Exception, beats: Heartbeat, timeout: float) -> str:
     here = f"rank {beats.share.rank} of {beats.share.world}"
-    if not any(sign in str(error) for sign in ("Timed out", "timed out", "wait timeout")):
+    if not any(sign in str(error) for sign in TIMEOUTS):
         return f"{here}: another process has ended; what it said stands above or below"
     try:
         missing = beats.find_missing()
@@ -170,13 +171,13 @@ def gather(value: Value) -> list[Value]:
     return found or []
 
 
-def undeal(parts: list[list[Value]]) -> list[Value]:
+def interleave(parts: list[list[Value]]) -> list[Value]:
     """Put what was dealt out as parts[i % world][i // world] back into one row."""
     longest = max(map(len, parts), default=0)
     return [part[row] for row in range(longest) for part in parts if row < len(part)]
 
 
-def add(value: Tensor) -> Tensor:
+def all_sum(value: Tensor) -> Tensor:
     """Return the sum of a tensor over all processes, without a gradient; alone, the tensor itself."""
     if count() == 1:
         return value
@@ -185,30 +186,30 @@ def add(value: Tensor) -> Tensor:
     return total
 
 
-def add_up(value: Tensor) -> Tensor:
+def all_sum_with_gradient(value: Tensor) -> Tensor:
     """Return the sum of a tensor over all processes, for a loss that each of them then computes of all that there is.
 
     Gradients are averaged over the processes; so that of the own part is taken as often as there are processes.
     """
     if count() == 1:
         return value
-    return add(value) + count() * (value - value.detach())
+    return all_sum(value) + count() * (value - value.detach())
 
 
-def count_each(total: Tensor) -> Tensor:
+def mean_count(total: Tensor) -> Tensor:
     """Return by what a process divides its sum of losses, given its own count: by the mean of all processes' counts.
 
     Gradients are averaged over the processes; so they become those of all the losses divided by all that was counted,
     or by 1 where less was.
     """
-    return total.clamp(min=1) if count() == 1 else add(total).clamp(min=1) / count()
+    return total.clamp(min=1) if count() == 1 else all_sum(total).clamp(min=1) / count()
 
 
 def average(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the means of scalars over all processes, without gradients."""
     if count() == 1:
         return {name: value.detach() for name, value in values.items()}
-    means = add(torch.stack([value.detach() for value in values.values()])) / count()
+    means = all_sum(torch.stack([value.detach() for value in values.values()])) / count()
     return dict(zip(values, means.unbind(), strict=True))
 
 

@@ -19,7 +19,7 @@ FOLDER = "bneck/folder"  # of the run
 PULSE = 1.0  # seconds
 
 
-class Beats:
+class Heartbeat:
     """Signs of life, kept by torchrun: how many exchanges each process has begun, and a pulse from a thread of each.
 
     Args:
@@ -29,7 +29,10 @@ class Beats:
 
     def __init__(self, share: Share, prefix: str) -> None:
         self.share = share
-        self.store, self._pulses = PrefixStore(prefix, _keep()), PrefixStore(prefix, _keep())  # one for each thread
+        self.store, self._pulses = (
+            PrefixStore(prefix, _keep()),
+            PrefixStore(prefix, _keep()),
+        )  # one for each thread
         self.count = 0
         self._over = Event()
         self._thread = Thread(target=self._live, daemon=True, name="pulse")

@@ -17,7 +17,7 @@ from heads.box_coder import decode, encode
 from heads.ssdlite import RawDetections
 from tasks.detection.iou_assignment import BACKGROUND, IGNORED, Assignment
 from tasks.detection.settings import LossSettings
-from tasks.processes import count_each
+from tasks.processes import mean_count
 
 NEGATIVES_PER_POSITIVE = 3
 EPS = 1e-7  # square pixels
@@ -176,7 +176,7 @@ def detection_loss(
         Scalars.
     """
     matches, quality = assignment
-    count = count_each(quality.sum())
+    count = mean_count(quality.sum())
     class_logits, class_targets = raw.class_logits.float(), assign_class_targets(matches, labels)
     if scores == "softmax":
         classification = hard_negative_loss(class_logits, class_targets, min_negatives=settings.min_negatives)

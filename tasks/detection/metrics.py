@@ -12,7 +12,7 @@ from data.batches import DetectionBatch
 from data.readers import BoxReader
 from tasks.detection.detector import scale_to
 from tasks.detection.postprocess import Detections
-from tasks.processes import from_first, gather, undeal
+from tasks.processes import from_first, gather, interleave
 
 SUMMARY = ("mAP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")  # COCOeval's order
 ALL_AREAS, MOST_DETECTIONS = 0, 2  # positions on the last two axes of COCOeval's precision and recall
@@ -87,7 +87,7 @@ class DetectionMetric:
     def compute(self) -> DetectionMetrics:
         """Score what was found, in all processes together."""
         batches = [self.results[start:end] for start, end in pairwise([0, *self._ends])]
-        self.results = [result for batch in undeal(gather(batches)) for result in batch]
+        self.results = [result for batch in interleave(gather(batches)) for result in batch]
         return from_first(lambda: evaluate_detections(self.reader.ground_truth(), self.results))
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from data.batches import SegmentationBatch
 from data.classes import ClassTable
 from data.samples import IGNORE
-from tasks.processes import gather, undeal
+from tasks.processes import gather, interleave
 from tasks.segmentation.boundary import BoundaryCounts
 from tasks.segmentation.metrics import SegmentationMetrics
 
@@ -55,7 +55,7 @@ class Inspection(L.Callback):
         parts = gather((self.boundary, wrong))
         if parts:
             self.boundary = reduce(operator.add, [boundary for boundary, _ in parts])
-            self.wrong = [share for batch in undeal([wrong for _, wrong in parts]) for share in batch]
+            self.wrong = [share for batch in interleave([wrong for _, wrong in parts]) for share in batch]
 
 
 def describe_analysis(

@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from tasks.processes import add, add_up, count_each
+from tasks.processes import all_sum, all_sum_with_gradient, mean_count
 from tasks.segmentation.pixels import Pixels
 from tasks.segmentation.settings import LossSettings
 
@@ -35,7 +35,7 @@ def cross_entropy_loss(pixels: Pixels, *, ohem: float = 1.0, label_smoothing: fl
     loss = -(log_scores * pixels.counted).flatten()  # (P,), 0 where ignored
     counted = pixels.counted.sum()
     if ohem == 1:
-        return loss.sum() / count_each(counted)
+        return loss.sum() / mean_count(counted)
     # How many count, only the device knows: take as many as could, and weigh those past the quota with 0.
     hardest = loss.topk(math.ceil(ohem * len(loss))).values  # ignored pixels are 0, and so last
     quota = (ohem * counted).round().clamp(min=1)
@@ -59,9 +59,9 @@ def dice_loss(pixels: Pixels, *, step: int = 1) -> Tensor:
     own, counted, labels = (
         values[:, ::step, ::step].flatten() for values in (pixels.own, pixels.counted, pixels.labels)
     )
-    scores = add_up(pixels.sum_scores(step=step))  # (K,)
+    scores = all_sum_with_gradient(pixels.sum_scores(step=step))  # (K,)
     both, sizes = (sum_by_class(values, labels, len(scores)) for values in (own.exp() * counted, counted.to(own.dtype)))
-    both, sizes = add_up(both), add(sizes)
+    both, sizes = all_sum_with_gradient(both), all_sum(sizes)
     dice = 2 * both / (scores + sizes.clamp(min=1))
     return average_present(1 - dice, present=sizes > 0)
 

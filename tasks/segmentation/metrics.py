@@ -13,7 +13,7 @@ from torch import Tensor
 from data.batches import SegmentationBatch
 from data.classes import ClassTable
 from data.samples import IGNORE
-from tasks.processes import add
+from tasks.processes import all_sum
 
 
 class ConfusionMatrix:
@@ -100,7 +100,7 @@ class SegmentationMetric:
 
     def compute(self) -> SegmentationMetrics:
         """Return the metrics of all masks together, of all processes; their counts are in each of them by then."""
-        self.confusion.matrix = add(self.confusion.matrix.cpu())
+        self.confusion.matrix = all_sum(self.confusion.matrix.cpu())
         return evaluate_segmentation(self.confusion.matrix, self.classes)
 
 

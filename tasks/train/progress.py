@@ -9,6 +9,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
+from data.loading import EpochSampler
 from tasks.cli.display import Display, format_time
 from tasks.evaluate.progress import EVALUATION
 
@@ -87,7 +88,7 @@ class Progress(L.Callback):
         batch_idx: int,
     ) -> None:
         """Log the losses, learning rate and speed, averaged over the epoch so far, and move the bar."""
-        self.images += len(batch.images) * trainer.world_size
+        self.images += len(batch.images) if trainer.world_size == 1 else count_batch(trainer)
         self.seconds = time.perf_counter() - self._start
         speed, lr = self.images / self.seconds, trainer.optimizers[0].param_groups[0]["lr"]
         losses = {name: value for name, value in outputs.items() if name != "loss"}  # which Lightning may have divided
@@ -153,3 +154,9 @@ class Progress(L.Callback):
         if self.best is not None:
             parts.append(f"best {name} {self.best[0]:.4f} (epoch {self.best[1]})")
         return "  ".join([*parts, f"{self.images / max(1e-9, self.seconds):.1f} images/s"])
+
+
+def count_batch(trainer: L.Trainer) -> int:
+    """Return the images of a batch in all processes together, whose shares may differ."""
+    sampler: EpochSampler = trainer.train_dataloader.sampler  # type: ignore[union-attr]
+    return min(sampler.batch_size, sampler.length)

@@ -73,7 +73,7 @@ def check_shares(config: TrainConfig, images: int) -> None:
         )
 
 
-class OwnNumbers(L.Callback):
+class SeededSteps(L.Callback):
     """Gives each process random numbers of its own, and for every step the same ones however often it is begun."""
 
     def __init__(self, seed: int) -> None:
@@ -87,7 +87,7 @@ class OwnNumbers(L.Callback):
         torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))
 
 
-class OneModel(L.Callback):
+class SharedBuffers(L.Callback):
     """Has all processes evaluate the model of the first: the statistics of norms differ.
 
     It stands behind `AveragedWeights`, whose weights are in the module by then.

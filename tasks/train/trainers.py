@@ -20,7 +20,7 @@ from tasks.train.progress import Progress
 from tasks.train.replays import Replays, can_replay
 from tasks.train.resuming import Position, RandomStates
 from tasks.train.saving import KeepLast
-from tasks.train.shares import OneModel, OwnNumbers
+from tasks.train.shares import SeededSteps, SharedBuffers
 from tasks.train.signals import Signals
 from tasks.train.steps import Steps
 from tasks.trainer import make_trainer
@@ -106,7 +106,7 @@ def build_callbacks(config: TrainConfig, checkpoints: Path, *, description: Desc
     if settings.ema_decay:
         callbacks.append(AveragedWeights(settings.ema_decay))
     if count() > 1:
-        callbacks += [OwnNumbers(config.seed), OneModel()]
+        callbacks += [SeededSteps(config.seed), SharedBuffers()]
     stop_at = None if config.overfit is None else task.learned
     if settings.early_stopping is not None or stop_at is not None:
         patience = settings.early_stopping or settings.max_epochs
