@@ -33,6 +33,7 @@ class ClassificationModule(TaskModule[Classifier, ClassificationMetric]):
         metrics: of the last validation.
     """
 
+    headline = HEADLINES["softmax"]
     metrics: ClassificationMetrics | None
 
     def __init__(
