@@ -101,6 +101,7 @@ def test_bad_detection_data_stop_a_run_before_it_begins(spoil: Any, message: str
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_bad_boxes_are_dropped_with_a_count(scenes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     def spoil(content: dict[str, Any]) -> None:
         content["annotations"][0]["bbox"] = [10, 10, 0, 5]

@@ -74,6 +74,7 @@ def test_an_unknown_table_is_refused_with_the_known_ones(value: str) -> None:
         run(f"table={value}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "classes"), [("ssdlite", 80), ("lraspp", 19), ("raspp", 19)])
 def test_a_configuration_is_counted_and_timed(
     task: str, classes: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]

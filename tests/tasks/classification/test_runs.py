@@ -37,6 +37,7 @@ def test_a_run_writes_what_other_runs_write(run):
     assert "share of the images whose best class is right" in page
 
 
+@pytest.mark.slow
 def test_evaluating_the_checkpoint_gives_the_same_metrics(run, tmp_path):
     options = (f"checkpoint={run / 'model.safetensors'}", f"out={tmp_path / 'e'}", "accelerator=cpu")
     again, before = evaluate(load_config("evaluate", *options)), read(run / "metrics.json")

@@ -143,6 +143,7 @@ def test_a_full_disk_ends_it_at_once(models: dict[str, Path], folder: Path, monk
         run(models["ssdlite"], folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["ssdlite", "lraspp"])
 @pytest.mark.parametrize(("most", "held"), [(1, 1), (70 * 90 * 2, 2), (70 * 90 * 5, 5)])
 def test_no_more_pixels_are_held_than_may_be_in_flight(

@@ -136,6 +136,7 @@ def test_an_unreadable_file_is_named(name, content, tmp_path):
         write_page(run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["ssdlite", "lraspp"])
 def test_training_and_evaluation_write_their_reports(task, trained, tmp_path):
     out, metrics = trained(task).folder, trained(task).metrics

@@ -42,6 +42,7 @@ def test_a_loss_that_never_falls_is_an_error() -> None:
     assert "find=lr: the loss does not fall at any rate; try overfit=8" in PAGE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["ssdlite", "lraspp"])
 def test_a_finder_writes_its_curve_and_nothing_else(task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finders, "STEPS", 12)
