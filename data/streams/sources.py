@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import InputError, first_line
+from data.escapes import to_utf8
 from data.image_headers import Header, describe_size
 from data.images import EXPECTED_IMAGE, inspect_image, load_image
 from data.sizes import MOST_PIXELS
@@ -54,6 +55,12 @@ class Frame:
     name: str
     file: str = ""
     timestamp: Timestamp | None = None
+
+    @property
+    def place(self) -> list[str | int | float | None]:
+        """Its file, and of a video's frame its number and time in seconds: how a row of results begins."""
+        when = [None, None] if self.timestamp is None else [self.timestamp.number, round(self.timestamp.seconds, 3)]
+        return [to_utf8(self.file or self.name), *when]
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ class CsvResults(Table):
             [to_utf8(prediction.classes.names[k]), round(float(prediction.scores[k]), 4)] for k in prediction.labels
         ]
         for row in rows or [[None, None]]:
-            self.table.writerow([*say_where(prediction), *row])
+            self.table.writerow([*prediction.place, *row])
         self.file.flush()
 
 
@@ -51,15 +51,8 @@ class ScoreResults(Table):
         if not self.begun:
             self.table.writerow([*WHERE, *map(to_utf8, prediction.classes.names)])
             self.begun = True
-        self.table.writerow([*say_where(prediction), *(f"{score:.6f}" for score in prediction.scores)])
+        self.table.writerow([*prediction.place, *(f"{score:.6f}" for score in prediction.scores)])
         self.file.flush()
-
-
-def say_where(prediction: ClassPrediction) -> list[str | int | float | None]:
-    """Return the file of an image, and of a video's frame its number and time in seconds."""
-    timestamp = prediction.timestamp
-    when = [None, None] if timestamp is None else [timestamp.number, round(timestamp.seconds, 3)]
-    return [to_utf8(prediction.file or prediction.name), *when]
 
 
 class ClassTally:

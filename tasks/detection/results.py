@@ -62,12 +62,11 @@ class CsvResults:
 
     def write(self, prediction: BoxPrediction) -> None:
         """Add the boxes of an image, to a hundredth of a pixel."""
-        timestamp = prediction.timestamp
-        when = [None, None] if timestamp is None else [timestamp.number, round(timestamp.seconds, 3)]
-        where = [to_utf8(prediction.file or prediction.name), *when]
         for box, label, score in zip(prediction.boxes, prediction.labels, prediction.scores, strict=True):
             sides = [round(side, 2) for side in box.tolist()]
-            self.table.writerow([*where, to_utf8(prediction.classes.names[label]), round(float(score), 4), *sides])
+            self.table.writerow(
+                [*prediction.place, to_utf8(prediction.classes.names[label]), round(float(score), 4), *sides]
+            )
         self.file.flush()
 
     def close(self) -> None:
