@@ -30,14 +30,20 @@ def read_folders(root: Path, part: Part, *, names: Sequence[str] | None, report:
     return read_classes(folder, list_classes(folder, names), report=report, may_lack=part.role == "val")
 
 
-def find_folder(root: Path, part: Part) -> Path:
+def find_folder(root: Path, part: Part, *, may_be_flat: bool = False) -> Path:
     """Return the folder in which there is one for each class.
+
+    Args:
+        root: the folder of the data set.
+        part: which split.
+        may_be_flat: whether a split's folder may hold images in place of folders. Where it may not, a folder without
+            folders among others is a class: "train" beside "bus" and "car".
 
     Raises:
         InputError: if there is no such split.
     """
     found = next((root / name for name in part.names if (root / name).is_dir()), None)
-    if found is not None:
+    if found is not None and (may_be_flat or list_folders(found) or list_folders(root) == [found.name]):
         return found
     there = list_folders(root)
     single = bool(there) and all(find_images(root / name) for name in there)  # class folders hold images themselves

@@ -32,7 +32,7 @@ def read_imagenet(root: Path, part: Part, *, report: Report) -> LabeledImages:
     Raises:
         InputError: if there is no such split, it holds no images, or their labels cannot be found or read.
     """
-    folder = find_folder(root, part)
+    folder = find_folder(root, part, may_be_flat=True)
     if list_folders(folder):
         return read_classes(folder, list_classes(folder, None), report=report, may_lack=part.role == "val")
     return read_devkit(root, folder)

@@ -127,3 +127,11 @@ def test_cached_samples_are_the_same(tmp_path):
     reader = open_folder(write_folders(tmp_path))
     cached = reader.cached()
     assert all((cached[index].image == reader[index].image).all() for index in (0, 0, 5))
+
+
+def test_a_class_may_have_the_name_of_a_split(tmp_path):
+    write_images(tmp_path, [f"{name}/{n}.png" for name in ("bus", "car", "train") for n in range(8)])
+    reader = open_folder(tmp_path, val_share=0.25)
+    assert reader.classes.names == ("bus", "car", "train")
+    with pytest.raises(InputError, match=r"no split 'train'; expected train/CLASS/ \(bus, car, train there\)"):
+        open_folder(tmp_path)
