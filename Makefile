@@ -7,6 +7,7 @@ WORKERS ?= 2
 INSTALLED := .venv/installed
 
 EXPORTERS := .venv/exporters
+CLUSTER := .venv/cluster
 
 .PHONY: demo export test test-slow clean
 
@@ -22,6 +23,11 @@ $(EXPORTERS): $(INSTALLED)
 
 export: $(EXPORTERS)
 
+# What works beyond one machine (sweeps, object storage, Ray), and what its tests run against.
+$(CLUSTER): $(EXPORTERS)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,export,cluster,servers]"
+	touch $(CLUSTER)
+
 demo: $(INSTALLED)
 	rm -rf outputs/demo
 	$(BIN)/python -m tasks.train experiment=demo_ssdlite
@@ -34,7 +40,7 @@ test: $(INSTALLED)
 	$(BIN)/pytest -m "not slow" -n $(WORKERS) --dist worksteal
 
 # They are handed out one by one, so that the two trainings of the demo, the longest, run side by side.
-test-slow: $(EXPORTERS)
+test-slow: $(CLUSTER)
 	$(BIN)/pytest -m slow -n $(WORKERS) --dist loadgroup
 
 clean:
