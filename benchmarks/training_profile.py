@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from benchmarks.timing import save, seconds
 from benchmarks.training_speed import OPTIONS
+from tasks.hardware import keep_freed_memory
 from tasks.loaders import open_split
 from tasks.models.architecture import Arch
 from tasks.models.network import build_model
@@ -71,6 +72,7 @@ def measure_forward(model: "Model", images: Tensor) -> dict[str, float]:
 
 def profile(task: str, root: Path) -> dict[str, Any]:
     """Return the seconds of each stage of a step, and its work."""
+    keep_freed_memory()  # as a training does
     config = load_config("train", *OPTIONS[task], f"dataset.root={root}", "dataset.workers=0")
     reader = open_split(config.recipe.task, config.dataset, "train")
     loader = iter(build_loader(reader, config))

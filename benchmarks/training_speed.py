@@ -3,17 +3,17 @@
 Usage:
     python -m benchmarks.training_speed ssdlite --data DIR     # COCO layout: train
     python -m benchmarks.training_speed lraspp --data DIR      # Cityscapes layout: train
-    python -m benchmarks.training_speed ssdlite --data DIR --memory     # that alone; the timings that are there stay
 
 Same images, input size, batch, loading processes, threads and precision; ours through Lightning with averaged weights,
-as `tasks.train` runs it. The peak memory is that of a fresh training process for each, without the loading processes;
-what the imports take, the same for both, is noted beside it. The numbers land in
-benchmarks/results/training_speed_TASK.json.
+as `tasks.train` runs it. Each turn is a process of its own. Its peak memory is without the loading processes, and what
+the imports take is noted beside it. The numbers land in benchmarks/results/training_speed_TASK.json.
 """
 
 import argparse
 import json
+import os
 import resource
+import statistics
 import subprocess
 import sys
 import time
@@ -31,10 +31,10 @@ from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 from torchvision.transforms import v2
 
-from benchmarks.timing import RESULTS, save
+from benchmarks.timing import save
 from data import images as image_files
 from data.samples import IGNORE, SegmentationSample
-from tasks.files import write_json
+from tasks.cli.entry import THREADS
 from tasks.loaders import open_split
 from tasks.train.callbacks import AveragedWeights
 from tasks.train.config import TrainConfig
@@ -45,7 +45,7 @@ from tests.support.runs import describe, load_config
 if TYPE_CHECKING:
     from tasks.parts import Reader
 
-WARMUP, STEPS = 3, 12
+WARMUP, STEPS, TURNS = 3, 12, 3
 OPTIONS = {
     "ssdlite": ("task=ssdlite", "dataset=coco", "dataset.train=train", "dataset.val=val", "size=320", "batch_size=16"),
     "lraspp": ("task=lraspp", "dataset=cityscapes", "size=[352,480]", "batch_size=8"),
@@ -183,66 +183,51 @@ def run(who: str, task: str, options: tuple[str, ...]) -> float:
     return run_theirs(task, reader, batch_size=config.recipe.batch_size, workers=config.dataset.count_workers())
 
 
-def measure_peak(who: str, arguments: list[str]) -> tuple[float, float]:
-    """Run "ours" or "theirs" in a fresh process and return the most memory that it has held, after imports and in all.
-
-    In MiB.
+def take_turn(who: str, arguments: list[str]) -> dict[str, float]:
+    """Run "ours" or "theirs" in a fresh process, as a training starts, and return what it printed.
 
     It comes before this process grows: a new one starts with the peak of the one that started it.
     """
-    command = [sys.executable, "-m", "benchmarks.training_speed", *arguments, "--peak", who]
-    imports, peak = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-2:]
-    return float(imports), float(peak)
+    command = [sys.executable, "-m", "benchmarks.training_speed", *arguments, "--turn", who]
+    environment = os.environ | (THREADS if who == "ours" else {})  # as `tasks.train` sets it
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+    return json.loads(printed.splitlines()[-1])  # type: ignore[no-any-return]
 
 
-def print_peak() -> None:
-    """Print the most memory that this process has held, in MiB."""
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)  # KiB on Linux
+def measure_peak() -> float:
+    """Return the most memory that this process has held, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # KiB on Linux
 
 
 def main() -> None:
-    """Measure the peak memory of both, then run them in turns, three times."""
+    """Run both in turns, three times."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", choices=sorted(OPTIONS))
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--memory", action="store_true", help="measure the peak memory alone")
-    parser.add_argument("--peak", choices=("ours", "theirs"), help="run only these and print the peak memory")
+    parser.add_argument("--turn", choices=("ours", "theirs"), help="run only these, once")
     args = parser.parse_args()
     options = (*OPTIONS[args.task], f"dataset.root={args.data}", f"dataset.workers={args.workers}", "backbone=large")
-    if args.peak:
-        print_peak()
-        run(args.peak, args.task, options)
-        print_peak()
-        return
-    name = f"training_speed_{args.task}"
-    peaks = {who: measure_peak(who, sys.argv[1:]) for who in ("ours", "theirs")}
-    memory = {
-        "ours, peak memory in MiB": peaks["ours"][1],
-        "torchvision's, peak memory in MiB": peaks["theirs"][1],
-        "imports of both, in MiB": peaks["ours"][0],
-    }
-    if args.memory:
-        path = RESULTS / f"{name}.json"
-        results = json.loads(path.read_text(encoding="utf-8")) | memory
-        write_json(path, results)
-        print(json.dumps(memory, indent=1))
+    if args.turn:
+        imports = measure_peak()
+        rate = run(args.turn, args.task, options)
+        print(json.dumps({"images a second": rate, "peak memory in MiB": measure_peak(), "imports in MiB": imports}))
         return
     ours, theirs = [], []
-    for _ in range(3):
-        ours.append(run("ours", args.task, options))
-        theirs.append(run("theirs", args.task, options))
-    ratios = sorted(our / their for our, their in zip(ours, theirs, strict=True))
+    for _ in range(TURNS):
+        ours.append(take_turn("ours", sys.argv[1:]))
+        theirs.append(take_turn("theirs", sys.argv[1:]))
+        print(json.dumps({"ours": ours[-1], "torchvision": theirs[-1]}))
+    ratios = [our["images a second"] / their["images a second"] for our, their in zip(ours, theirs, strict=True)]
     results = {
-        "ours, images a second": sorted(ours)[1],
-        "torchvision's, images a second": sorted(theirs)[1],
-        "times faster": ratios[1],
-        "times faster, range": [ratios[0], ratios[-1]],
-        **memory,
+        **{f"ours, {key}": statistics.median(turn[key] for turn in ours) for key in ours[0]},
+        **{f"torchvision's, {key}": statistics.median(turn[key] for turn in theirs) for key in theirs[0]},
+        "times faster": statistics.median(ratios),
+        "times faster, range": [min(ratios), max(ratios)],
         "batch": load_config("train", *options).recipe.batch_size,
         "loading processes": args.workers,
     }
-    save(name, results)
+    save(f"training_speed_{args.task}", results)
     print(json.dumps(results, indent=1))
 
 

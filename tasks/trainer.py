@@ -20,7 +20,7 @@ from lightning.pytorch.trainer.states import RunningStage, TrainerFn
 from torch.nn.parallel import DistributedDataParallel
 
 from data.errors import InputError
-from tasks.hardware import check_accelerator, choose_device
+from tasks.hardware import check_accelerator, choose_device, keep_freed_memory
 from tasks.processes import count, local_rank
 
 UNREMARKABLE = (  # warnings of Lightning's about what is meant so
@@ -79,7 +79,10 @@ def make_trainer(*, plugins: Sequence[Any] = (), steps_together: bool = False, *
     """
     check_accelerator(settings["accelerator"], "accelerator")
     quiet_libraries()
-    on_gpu = choose_device(settings["accelerator"]).type == "cuda"
+    device = choose_device(settings["accelerator"]).type
+    on_gpu = device == "cuda"
+    if device == "cpu":
+        keep_freed_memory()
     where: dict[str, Any] = {"devices": [local_rank()] if on_gpu else 1}
     environment: ClusterEnvironment = LightningEnvironment()
     if steps_together and count() > 1:

@@ -21,6 +21,9 @@ from tasks.torchrun import check_alone
 Config = TypeVar("Config")
 STOPPED = 130  # exit status of a command that Ctrl-C ended, as shells have it
 FULL_ERROR = "HYDRA_FULL_ERROR"  # with it Hydra hands its errors on, in place of printing them
+# How often a thread of torch's looks for work before it sleeps: as libgomp has it where threads outnumber cores. Its
+# usual 300,000 times hold up other programs and the loading processes, which it does not see, and these the threads.
+THREADS = {"GOMP_SPINCOUNT": "1000"}
 
 
 def command(name: str, *, several: bool = False) -> Callable[[Callable[[Config], object]], Callable[[], None]]:
@@ -47,7 +50,8 @@ def command(name: str, *, several: bool = False) -> Callable[[Callable[[Config],
                 check_flags(line)
                 if not several:
                     check_alone(name)
-                os.environ.setdefault(FULL_ERROR, "1")
+                for variable, value in {FULL_ERROR: "1", **THREADS}.items():  # before torch is imported
+                    os.environ.setdefault(variable, value)
                 sys.argv[1:] = [keep_text(argument, kind) for argument in line.arguments]
                 hydra.main(config_path=str(conf.FOLDER), config_name=name, version_base="1.3")(configured)()
 

@@ -5,7 +5,21 @@ from pathlib import Path
 
 import pytest
 
+from tasks.train.__main__ import main as train
 from tests.support.sound_sets import write_yolo
+
+
+@pytest.mark.parametrize(("own", "expected"), [(None, "1000"), ("7", "7")])
+def test_threads_that_wait_sleep_soon_unless_it_is_set(
+    own: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOMP_SPINCOUNT", own or "")
+    if own is None:
+        monkeypatch.delenv("GOMP_SPINCOUNT")
+    monkeypatch.setattr(sys, "argv", ["train", "nothing=like_this"])
+    with pytest.raises(SystemExit):
+        train()
+    assert os.environ["GOMP_SPINCOUNT"] == expected
 
 
 @pytest.mark.slow
