@@ -36,6 +36,7 @@ from benchmarks.timing import compare, save, seconds
 from benchmarks.training_speed import OPTIONS, TRANSFORMS, Theirs
 from data.cache import count_bytes
 from data.disk_cache import keep_on_disk
+from tasks.hardware import keep_freed_memory
 from tasks.loaders import open_split
 from tasks.models.normalization import normalize
 from tasks.models.preprocessing import Preprocessing
@@ -168,6 +169,7 @@ def main() -> None:
     measure, file = (compare_caches, "loading_caches") if args.pop("caches") else (compare_loading, "loading_speed")
     roots = {name: root for name, root in args.items() if root is not None}
     torch.set_num_threads(1)
+    keep_freed_memory()  # as a training does
     warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # theirs, from the cache
     results = {name: measure(name, root) for name, root in roots.items()}
     save(file, results)
