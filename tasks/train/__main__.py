@@ -7,6 +7,8 @@ Usage:
     torchrun --nproc-per-node=2 -m tasks.train task=ssdlite dataset=coco dataset.root=DIR
 """
 
+import gc
+
 from tasks.cli.entry import command
 from tasks.torchrun import check_devices, is_inside, start
 from tasks.train.config import TrainConfig
@@ -23,6 +25,7 @@ def main(config: TrainConfig) -> None:
     from tasks.processes import together  # late, so that --help takes a second
     from tasks.train.command import train
 
+    gc.freeze()  # what was imported stays: no collection of garbage looks through it, and no loading process copies it
     with together(settings.accelerator, timeout=settings.timeout):
         train(config)
 
