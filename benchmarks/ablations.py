@@ -5,7 +5,8 @@ Usage:
     python -m benchmarks.ablations scenes --data datasets/synthetic --runs DIR                   # drawn if missing
     python -m benchmarks.ablations camvid --data DIR --runs DIR --variants default               # Cityscapes layout
 
-Variants with a teacher need --teacher FILE, such as the model.safetensors of a run of --backbone large --keep.
+Variants with a teacher need --teacher FILE, such as the model.safetensors of a run of --backbone large --keep; those
+that start from other weights --weights FILE, such as that of a classifier.
 Each run is `python -m tasks.train` on one thread, evaluated once, after the last epoch. The numbers
 land in benchmarks/results/ablations_STUDY_BACKBONE.json as they come; what stands there already is not run again.
 """
@@ -27,7 +28,7 @@ import torch
 from benchmarks.timing import RESULTS
 from tasks.files import write_json
 
-TEACHER = "TEACHER"  # stands in options for the file that --teacher gives
+TEACHER, START = "TEACHER", "START"  # stand in options for the files that --teacher and --weights give
 DISTILLED = (f"distill.teacher={TEACHER}",)
 
 
@@ -57,6 +58,8 @@ STUDIES = {
             "no averaged weights": ("trainer.ema_decay=0",),
             "no colours": ("augmentation.color=0",),
             "no crops": ("augmentation.crop=0",),
+            "zoomed out for half of the samples": ("augmentation.zoom_out=0.5",),
+            "started from a classifier": (f"weights={START}",),
             "Large as the teacher": DISTILLED,
         },
     ),
@@ -87,6 +90,7 @@ STUDIES = {
             "Lovasz for Dice": ("loss.dice=0", "loss.lovasz=1"),
             "auxiliary head": ("loss.aux_weight=0.4",),
             "crops around rare classes": ("augmentation.rare_crops=0.5",),
+            "started from a classifier": (f"weights={START}",),
         },
     ),
 }
@@ -164,18 +168,24 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--variants", nargs="+")
     parser.add_argument("--teacher", type=Path, help="checkpoint, for the variants that have a teacher")
+    parser.add_argument("--weights", type=Path, help="checkpoint, for the variants that start from one")
     parser.add_argument("--keep", action="store_true", help="leave the folders of the runs")
     args = parser.parse_args()
     study, path = STUDIES[args.study], RESULTS / f"ablations_{args.study}_{args.backbone}.json"
     names = args.variants or list(study.variants)
-    taught = [name for name in names if TEACHER in " ".join(study.variants[name])]
-    if taught and (args.teacher is None or not args.teacher.is_file()):
-        parser.error(f"--teacher: {args.teacher}; expected a checkpoint for {', '.join(map(repr, taught))}")
+    files = {TEACHER: args.teacher, START: args.weights}
+    for placeholder, option in ((TEACHER, "--teacher"), (START, "--weights")):
+        needing = [name for name in names if placeholder in " ".join(study.variants[name])]
+        if needing and (files[placeholder] is None or not files[placeholder].is_file()):
+            parser.error(f"{option}: {files[placeholder]}; expected a checkpoint for {', '.join(map(repr, needing))}")
     for seed in args.seeds:
         for name in names:
             if str(seed) in read_rows(path).get(name, {}).get("seeds", {}):
                 continue
-            variant = (option.replace(TEACHER, str(args.teacher)) for option in study.variants[name])
+            variant = (
+                option.replace(TEACHER, str(args.teacher)).replace(START, str(args.weights))
+                for option in study.variants[name]
+            )
             options = (f"backbone={args.backbone}", *variant, f"seed={seed}")
             words = re.sub(r"\W+", "_", name)  # a comma in a path would be Hydra's
             folder = args.runs / f"{args.study}-{args.backbone}-{words}-{seed}"

@@ -21,6 +21,7 @@ from data.deferred import Change, DrawnColors, DrawnMirror
 from data.resizing import resize_image
 from data.samples import IGNORE, DetectionSample, SegmentationSample
 from data.sizes import Size
+from data.zoom_out import ZoomOut
 
 MIN_SIDE = 1.0  # pixels of the network's input; smaller boxes are left out of training
 
@@ -80,10 +81,11 @@ class Photometric:
 
 
 class DetectionTransform:
-    """Crop as SSD does, mirror, resize to the network's size, distort colours.
+    """Zoom out and crop as SSD does, mirror, resize to the network's size, distort colours.
 
     Args:
         size: (height, width) of the network's input in pixels.
+        zoom_out: probability of a larger grey background.
         crop: probability of a crop.
         color: probability of a change of colours.
         rule: of the resize, key of `data.resizing.RESIZES`.
@@ -91,10 +93,23 @@ class DetectionTransform:
     """
 
     def __init__(
-        self, size: Size, *, crop: float = 1.0, color: float = 0.5, rule: str = "area", deferred: bool = False
+        self,
+        size: Size,
+        *,
+        zoom_out: float = 0.0,
+        crop: float = 1.0,
+        color: float = 0.5,
+        rule: str = "area",
+        deferred: bool = False,
     ) -> None:
         self.last = Photometric(color, deferred=deferred)
-        steps = (SSDRandomCrop(p=crop), self.last.mirror, RuleResize(*size, rule=rule), self.last.color)
+        steps = (
+            ZoomOut(p=zoom_out),
+            SSDRandomCrop(p=crop),
+            self.last.mirror,
+            RuleResize(*size, rule=rule),
+            self.last.color,
+        )
         boxes = A.BboxParams(format="pascal_voc", label_fields=["kept", "crowd"], clip=True, filter_invalid_bboxes=True)
         self.pipeline = A.Compose(steps, bbox_params=boxes)
 

@@ -68,7 +68,14 @@ def usual_threshold(arch: Arch) -> float:
 def augment(options: DetectionOptions, *, size: Size, rule: str, deferred: bool) -> DetectionTransform:
     """Return what happens to a training sample before it enters a network of this input size."""
     settings = options.augmentation
-    return DetectionTransform(size, crop=settings.crop, color=settings.color, rule=rule, deferred=deferred)
+    return DetectionTransform(
+        size,
+        zoom_out=settings.zoom_out,
+        crop=settings.crop,
+        color=settings.color,
+        rule=rule,
+        deferred=deferred,
+    )
 
 
 def choose_few(reader: BoxReader, count: int) -> Sequence[int]:

@@ -9,6 +9,7 @@ class Augmentation:
     """How training images are changed at random.
 
     Attributes:
+        zoom_out: probability of a larger grey background around the image, as in SSD.
         crop: probability of a crop as in SSD.
         color: probability of a change of colours.
 
@@ -16,11 +17,12 @@ class Augmentation:
         ValueError: if one is no probability.
     """
 
+    zoom_out: float = 0.0
     crop: float = 1.0
     color: float = 0.5
 
     def __post_init__(self) -> None:
-        for field in ("crop", "color"):
+        for field in ("zoom_out", "crop", "color"):
             if not 0 <= getattr(self, field) <= 1:
                 raise ValueError(f"augmentation.{field}: {getattr(self, field)!r}; expected 0 to 1")
 
