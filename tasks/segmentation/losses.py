@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from tasks.processes import all_sum, all_sum_with_gradient, mean_count
+from tasks.collectives import all_sum, all_sum_with_gradient, mean_count
 from tasks.segmentation.pixels import Pixels
 from tasks.segmentation.settings import LossSettings
 

@@ -9,8 +9,9 @@ import torch
 
 from data.dealing import count_images
 from data.errors import InputError
+from tasks.collectives import copy_from_first
 from tasks.hardware import choose_device
-from tasks.processes import copy_from_first, count, find_share
+from tasks.processes import count, find_share
 from tasks.task import check_processes
 from tasks.train.config import TrainConfig
 
