@@ -176,6 +176,16 @@ def interleave(parts: list[list[Value]]) -> list[Value]:
     return [part[row] for row in range(longest) for part in parts if row < len(part)]
 
 
+def sum_up(number: int) -> int:
+    """Return the sum of a number over all processes."""
+    if count() == 1:
+        return number
+    _beat()
+    total = torch.tensor(number)
+    dist.all_reduce(total)
+    return int(total)
+
+
 def find_largest(numbers: list[int]) -> list[int]:
     """Return the largest of each number over all processes."""
     if count() == 1:

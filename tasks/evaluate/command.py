@@ -25,13 +25,13 @@ from tasks.loaders import build_eval_loader, open_split
 from tasks.models.checkpoint import check_rewritable, store_thresholds
 from tasks.models.description import Description
 from tasks.parsing import to_plain
-from tasks.processes import count, first_goes_first, from_first, is_first
+from tasks.processes import first_goes_first, from_first, is_first
 from tasks.report.page import REPORT, write_page
 from tasks.runs.environment import record_end
 from tasks.runs.folder import CONFIG
 from tasks.runs.manifest import record_change
 from tasks.runs.recording import record_model, record_run
-from tasks.task import check_processes, check_serves, find_task
+from tasks.task import check_serves, find_task
 from tasks.torchrun_store import recall_folder
 from tasks.trainer import make_trainer
 
@@ -117,7 +117,6 @@ def check_settings(config: EvaluateConfig, description: Description) -> None:
     task = find_task(head)
     dataset = config.dataset.changes.get("name") or description.dataset.name
     check_serves(task, str(dataset))
-    check_processes(task, count())
     if not tta.trivial:
         scales = list(tta.scales)
         if not task.averages:
