@@ -106,8 +106,12 @@ def together(accelerator: str, *, timeout: float) -> Iterator[None]:
             dist.destroy_process_group()
 
 
+def _name_here(beats: Heartbeat) -> str:
+    return f"rank {beats.share.rank} of {beats.share.world}"
+
+
 def _name_failure(error: Exception, beats: Heartbeat, timeout: float) -> str:
-    here = f"rank {beats.share.rank} of {beats.share.world}"
+    here = _name_here(beats)
     if not any(sign in str(error) for sign in TIMEOUTS):
         return f"{here}: another process has ended; what it said stands above or below"
     try:
@@ -168,6 +172,26 @@ def gather(value: Value) -> list[Value]:
     found: list[Any] | None = [None] * count() if is_first() else None
     dist.gather_object(value, found, dst=0)
     return found or []
+
+
+def advance() -> None:
+    """Tell the others that this process gets on with its part of what each does by itself."""
+    if _beats is not None:
+        _beats.advance()
+
+
+def wait_for_all() -> None:
+    """Wait until all are done with their parts, however long that takes, as long as they get on.
+
+    Raises:
+        RunError: naming those that do not.
+    """
+    if _beats is None:
+        return
+    _beats.advance(done=True)
+    slow = _beats.find_slow(PATIENCE)
+    if slow:
+        raise RunError(f"{_name_here(_beats)}: {', '.join(slow)} got no further within {PATIENCE:g} s; it hangs")
 
 
 def interleave(parts: list[list[Value]]) -> list[Value]:

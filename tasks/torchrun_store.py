@@ -17,6 +17,7 @@ from tasks.torchrun import is_inside
 ATTEMPT = "TORCHELASTIC_RESTART_COUNT"  # which start this is, from 0
 FOLDER = "bneck/folder"  # of the run
 PULSE = 1.0  # seconds
+DONE = "done"
 
 
 class Heartbeat:
@@ -33,16 +34,36 @@ class Heartbeat:
             PrefixStore(prefix, _keep()),
             PrefixStore(prefix, _keep()),
         )  # one for each thread
-        self.count = 0
+        self.count = self._steps = 0
         self._over = Event()
         self._thread = Thread(target=self._live, daemon=True, name="pulse")
         self.beat()
+        self.advance()
         self._thread.start()
 
     def beat(self) -> None:
         """Note that this process begins an exchange."""
         self.count += 1
         self.store.set(f"beat/{self.share.rank}", f"{self.count} {platform.node()} {os.getpid()}")
+
+    def advance(self, *, done: bool = False) -> None:
+        """Note that this process has got on with what it does by itself, or is done with it."""
+        self._steps += 1
+        self.store.set(self._name_steps(self.share.rank), DONE if done else str(self._steps))
+
+    def find_slow(self, timeout: float) -> list[str]:
+        """Wait until all are done with what each does by itself; return those that stand still for so many seconds."""
+        ranks = range(self.share.world)
+        before: list[str] = []
+        while True:
+            now = [self.store.get(self._name_steps(rank)).decode() for rank in ranks]
+            late = [rank for rank in ranks if now[rank] != DONE]
+            if now != before:
+                before, since = now, time.monotonic()
+            if not late or time.monotonic() - since > timeout:
+                break
+            time.sleep(PULSE)
+        return [self._name_process(rank, self.store.get(f"beat/{rank}").decode().split()) for rank in late]
 
     def end(self) -> None:
         """End the thread."""
@@ -58,7 +79,13 @@ class Heartbeat:
             time.sleep(3 * PULSE)
             after = self._read_pulses()
             missing = [rank for rank in ranks if before[rank] == after[rank]]
-        return [f"rank {rank} (process {beats[rank][2]} on {beats[rank][1]})" for rank in missing]
+        return [self._name_process(rank, beats[rank]) for rank in missing]
+
+    def _name_process(self, rank: int, beat: list[str]) -> str:
+        return f"rank {rank} (process {beat[2]} on {beat[1]})"
+
+    def _name_steps(self, rank: int) -> str:
+        return f"steps/{rank}"
 
     def _read_pulses(self) -> list[bytes]:
         return [self.store.get(f"pulse/{rank}") for rank in range(self.share.world)]

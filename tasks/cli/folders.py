@@ -107,6 +107,17 @@ def empty(folder: Path) -> None:
             path.unlink()
 
 
+def make_ready(out: Path) -> None:
+    """Check that a folder is new, or empty it where torchrun starts its own command again.
+
+    Raises:
+        InputError: if it is not.
+    """
+    if recall_folder() is not None:
+        empty(out)
+    check_new(out)
+
+
 def make_unique(out: Path) -> Path:
     """Make a folder that was not there, with a number behind its name if need be."""
     names = (out if number == 1 else out.with_name(f"{out.name}_{number}") for number in count(1))

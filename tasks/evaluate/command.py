@@ -14,7 +14,7 @@ from data.findings import refuse
 from data.loading import check_shared_memory
 from data.sizes import to_size
 from data.watchdog import name_deaths
-from tasks.cli.folders import check_new, empty, owning
+from tasks.cli.folders import make_ready, owning
 from tasks.evaluate.config import EvaluateConfig
 from tasks.evaluate.progress import EvaluationProgress
 from tasks.evaluation_settings import UNMEASURED, EvaluationSettings
@@ -32,7 +32,6 @@ from tasks.runs.folder import CONFIG
 from tasks.runs.manifest import record_change
 from tasks.runs.recording import record_model, record_run
 from tasks.task import check_serves, find_task
-from tasks.torchrun_store import recall_folder
 from tasks.trainer import make_trainer
 
 if TYPE_CHECKING:
@@ -94,17 +93,6 @@ def record_start(config: EvaluateConfig, description: Description, dataset: Data
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / CONFIG, OmegaConf.to_yaml(to_plain(config)))
     record_run(out, description, dataset=dataset, readers={"val": reader}, accelerator=config.accelerator)
-
-
-def make_ready(out: Path) -> None:
-    """Check that a folder is new, or empty it where torchrun starts its own evaluation again.
-
-    Raises:
-        InputError: if it is not.
-    """
-    if recall_folder() is not None:
-        empty(out)
-    check_new(out)
 
 
 def check_settings(config: EvaluateConfig, description: Description) -> None:

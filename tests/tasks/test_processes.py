@@ -1,6 +1,16 @@
 """What processes tell each other; alone they tell themselves."""
 
-from tasks.processes import find_largest, first_goes_first, from_first, gather, interleave, together
+from tasks.processes import (
+    advance,
+    find_largest,
+    first_goes_first,
+    from_first,
+    gather,
+    interleave,
+    sum_up,
+    together,
+    wait_for_all,
+)
 
 
 def test_what_was_dealt_out_comes_back_in_its_order() -> None:
@@ -15,3 +25,6 @@ def test_a_process_alone_does_everything_itself() -> None:
         assert from_first(lambda: 3) == 3
         assert gather("a") == ["a"]
         assert find_largest([2, 5]) == [2, 5]
+        assert sum_up(3) == 3
+        advance()
+        wait_for_all()
