@@ -21,6 +21,7 @@ from tasks.loaders import open_split
 from tasks.predict.command import predict
 from tasks.processes import is_first, together
 from tasks.task import KINDS
+from tasks.train import command as training
 from tests.data.streams.test_sources import write_video
 from tests.support.class_trees import write_images, write_table
 from tests.support.runs import load_config
@@ -29,6 +30,7 @@ from tests.support.untrained import write_untrained
 COUNTS = (1, 7, 41, 101)  # images
 SEEN = ("ssdlite", "lraspp")  # tasks that learn from scenes
 LABELLED = {"classify": ("cat", "dog", "cow"), "tags": ("cat", "dog;cow", "", "cow")}  # and from tables of such labels
+TABLE = ClassTable.create(["cat", "cow", "dog"], [0, 1, 2])
 PREDICTED = {"ssdlite": ("threshold=0",), "lraspp": (), "classify": ("results=scores",), "tags": ("results=csv",)}
 REFUSED = "refused.json"
 
@@ -39,7 +41,7 @@ def write_all(folder: Path) -> None:
         config = load_config("train", f"task={task}", *list_data(folder, task, 1))
         write_untrained(task, folder, open_split(config.recipe.task, config.dataset, "val").classes)
     for task, labels in LABELLED.items():
-        write_untrained(task, folder, ClassTable.create(["cat", "cow", "dog"], [0, 1, 2]))
+        write_untrained(task, folder, TABLE)
         for count in (0, *COUNTS):
             names = [f"{number}.png" for number in range(count)]
             rows = [f"{name},{labels[number % len(labels)]}" for number, name in enumerate(names)]
@@ -91,8 +93,9 @@ def say_refusal(function: Any) -> str:
 
 def leave_out(patch: pytest.MonkeyPatch) -> None:
     """Draw no curves, write no page, count no layers."""
-    patch.setattr(evaluating, "write_page", lambda out: None)
-    patch.setattr(evaluating, "record_run", lambda *arguments, **options: None)
+    for command in (evaluating, training):
+        patch.setattr(command, "write_page", lambda out: None)
+        patch.setattr(command, "record_run", lambda *arguments, **options: None)
     for kind in KINDS.values():
         report = import_module(f"tasks.{kind.kind}.report")
         for name in vars(report):

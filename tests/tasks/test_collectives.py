@@ -5,6 +5,7 @@ import torch
 
 from tasks import collectives
 from tasks.collectives import all_sum_with_gradient, mean_count
+from tests.support.several import run, several
 
 
 def test_a_process_alone_has_all_that_there_is() -> None:
@@ -22,3 +23,9 @@ def test_the_gradient_of_a_sum_over_processes_is_that_of_the_own_part_as_often(m
     (total**2).backward()
     assert float(own.grad) == 2 * 12 * 3  # type: ignore[arg-type]
     assert float(mean_count(torch.tensor(2.0))) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("world", [2, 4])
+def test_parts_make_up_the_whole(world: int) -> None:
+    run(several(world, "tests.support.exchanges"))
