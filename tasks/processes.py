@@ -21,7 +21,7 @@ from data.dealing import ALONE, Share
 from data.errors import InputError, RunError
 from tasks.hardware import choose_device
 from tasks.torchrun import is_inside
-from tasks.torchrun_store import ATTEMPT, Heartbeat
+from tasks.torchrun_store import Heartbeat, agree_on_start
 
 Value = TypeVar("Value")
 
@@ -79,7 +79,7 @@ def together(accelerator: str, *, timeout: float) -> Iterator[None]:
         )
     global _beats
     store, rank, world = next(iter(rendezvous("env://", timeout=timedelta(seconds=timeout))))
-    prefix = f"bneck/start/{os.environ.get(ATTEMPT, '0')}"  # else what ended processes wrote would be read
+    prefix = f"bneck/start/{agree_on_start(Share(rank, world), timeout)}"  # what ended processes wrote is not read
     store = PrefixStore(prefix, store)
     if on_gpu:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
