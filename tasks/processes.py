@@ -7,8 +7,9 @@ Tensors on a CPU travel by gloo, those on a GPU by NCCL; every exchange is one t
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from threading import Thread
 from typing import Any, TypeVar
 
 import torch
@@ -26,6 +27,7 @@ from tasks.torchrun_store import Heartbeat, agree_on_start
 Value = TypeVar("Value")
 
 PATIENCE = 600.0  # seconds that an evaluation of its own waits for another process
+ANSWER = 10.0  # seconds in which torchrun's store says who is missing
 FAILURE = 1  # exit status of a process that another one's error ends
 TIMEOUTS = ("Timed out", "timed out", "wait timeout")  # how torch says that another process is silent
 ENDINGS = ("Connection closed", "Connection reset", "Broken pipe")  # and that it has ended
@@ -79,7 +81,7 @@ def together(accelerator: str, *, timeout: float) -> Iterator[None]:
         )
     global _beats
     store, rank, world = next(iter(rendezvous("env://", timeout=timedelta(seconds=timeout))))
-    prefix = f"bneck/start/{agree_on_start(Share(rank, world), timeout)}"  # what ended processes wrote is not read
+    prefix = f"bneck/start/{agree_on_start(Share(rank, world))}"  # what ended processes wrote is not read
     store = PrefixStore(prefix, store)
     if on_gpu:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
@@ -114,10 +116,15 @@ def _name_failure(error: Exception, beats: Heartbeat, timeout: float) -> str:
     here = _name_here(beats)
     if not any(sign in str(error) for sign in TIMEOUTS):
         return f"{here}: another process has ended; what it said stands above or below"
-    try:
-        missing = beats.find_missing()
-    except (dist.DistError, RuntimeError):  # torchrun itself has gone
-        missing = []
+    missing: list[str] = []
+
+    def ask() -> None:
+        with suppress(dist.DistError, RuntimeError):  # torchrun itself has gone
+            missing.extend(beats.find_missing())
+
+    asking = Thread(target=ask, daemon=True)  # which never ends where the store's machine is cut off
+    asking.start()
+    asking.join(ANSWER)
     who = ", ".join(missing) or "another process"
     return f"{here}: {who} did not answer within {timeout:g} s; it hangs, is stopped, or its machine is cut off"
 

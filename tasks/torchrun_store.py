@@ -21,6 +21,7 @@ FOLDER = "bneck/folder"  # of the run, behind the start that began it
 START = "BNECK_START"  # the name of this start, where several processes have agreed on one
 ASKED, ANSWERED, TAKEN = "bneck/asked", "bneck/answered", "bneck/taken"  # see `agree_on_start`
 PULSE = 1.0  # seconds
+STARTING = 120.0  # seconds that processes may start after each other, on a busy machine or from a network's disk
 GLANCE = 0.05  # seconds between two looks at what the others say
 DONE = "done"
 
@@ -103,7 +104,7 @@ class Heartbeat:
                     return
 
 
-def agree_on_start(share: Share, timeout: float) -> str:
+def agree_on_start(share: Share) -> str:
     """Return a name for this start of the processes that no other start has, the same in all of them.
 
     Torchrun's own count is no such name: a machine whose processes all live does not count the start that another one
@@ -113,7 +114,7 @@ def agree_on_start(share: Share, timeout: float) -> str:
     Raises:
         RunError: naming a process that does not answer in time.
     """
-    store, deadline, own = _keep(), time.monotonic() + timeout, uuid4().hex
+    store, deadline, own = _keep(), time.monotonic() + STARTING, uuid4().hex
     if share.rank == 0:
         store.set(ASKED, own)
         for rank in range(1, share.world):

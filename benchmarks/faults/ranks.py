@@ -16,7 +16,7 @@ from benchmarks.faults.row import Row
 from tasks.runs.folder import CHECKPOINTS, LAST
 from tests.support.several import find_ranks, several, start
 
-TIMEOUT = 10  # seconds: trainer.timeout
+TIMEOUT = 30  # seconds: trainer.timeout
 KILL = 30  # seconds that torchrun gives a process to end
 SLACK = 6  # times as long as the whole run, at most
 SETTINGS = (
@@ -49,7 +49,7 @@ FAULTS = (
     Fault("one of two processes killed", signal.SIGKILL, None, 1.0),
     Fault("SIGTERM to one of two processes", signal.SIGTERM, None, 0.2),
     Fault("SIGTERM to both", signal.SIGTERM, (0, 1), 0.2),
-    Fault("one of two processes stopped", signal.SIGSTOP, None, 0.15),
+    Fault("one of two processes stopped", signal.SIGSTOP, None, 0.1),
 )
 
 

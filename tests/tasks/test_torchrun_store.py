@@ -47,9 +47,9 @@ def test_processes_agree_on_a_start_though_others_have_spoken_before(monkeypatch
     names: list[str] = []
     for _ in range(3):
         with ThreadPoolExecutor(3) as pool:  # the first one is the last to come
-            found = [pool.submit(agree_on_start, Share(rank, 3), 20.0) for rank in (2, 1)]
+            found = [pool.submit(agree_on_start, Share(rank, 3)) for rank in (2, 1)]
             sleep(0.2)
-            found.append(pool.submit(agree_on_start, Share(0, 3), 20.0))
+            found.append(pool.submit(agree_on_start, Share(0, 3)))
         (name,) = {one.result() for one in found}
         names.append(name)
     assert len(set(names)) == 3
@@ -58,10 +58,11 @@ def test_processes_agree_on_a_start_though_others_have_spoken_before(monkeypatch
 def test_a_process_that_does_not_start_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     store = HashStore()
     monkeypatch.setattr(torchrun_store, "_keep", lambda: store)
+    monkeypatch.setattr(torchrun_store, "STARTING", 0.2)
     store.set("bneck/asked", "earlier")
     for rank, missing in ((0, 1), (1, 0)):
         with pytest.raises(RunError, match=f"rank {rank} of 2: rank {missing} did not start in time"):
-            agree_on_start(Share(rank, 2), 0.2)
+            agree_on_start(Share(rank, 2))
 
 
 def test_a_folder_is_recalled_by_a_later_start_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
