@@ -23,9 +23,9 @@ from benchmarks.timing import save
 from tasks.runs.folder import CHECKPOINTS, LAST
 
 NAME = "two_machines"
-TIMEOUT = 15  # seconds: trainer.timeout
-CUTS = (3, 30)  # seconds
-PATIENCE = 300  # seconds that a run may take
+TIMEOUT = 30  # seconds: trainer.timeout
+CUTS = (5, 45)  # seconds
+PATIENCE = 900  # seconds that a run may take
 PORT = 29400
 SETTINGS = (
     "task=ssdlite",

@@ -55,6 +55,7 @@ def own(config: Config) -> Iterator[Config]:
     resumed: Path | None = getattr(config, "resume", None)
     again = recall_folder()
     if again is not None and resumed is None:
+        again.mkdir(parents=True, exist_ok=True)  # one in which nothing was written was removed
         with locked(again, option="out"):
             yield replace(config, out=again)  # type: ignore[type-var]
     elif resumed is not None and not resumed.is_dir():
