@@ -1,7 +1,7 @@
 """What a batch of each task holds, and how samples become one."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -9,7 +9,10 @@ from torch import Tensor
 
 from data.class_transforms import ClassificationItem
 from data.deferred import Change, change_images, mirror_boxes, mirror_masks
+from data.mixing import Mix
 from data.transforms import DetectionItem, SegmentationItem
+
+Left = TypeVar("Left", Change, Mix)
 
 LEAST_SLOTS = 8  # boxes that a batch has room for
 
@@ -41,6 +44,8 @@ class ClassificationBatch(NamedTuple):
     images: Tensor  # (N, 3, H, W) uint8, or float32 where the resize does not round; channels last in memory
     targets: Tensor  # (N, K) bool
     names: tuple[str, ...]  # N, of the samples
+    weights: Tensor | None = None  # (N,) float32, how images are still to be mixed, see `data.mixing`
+    parts: Tensor | None = None  # (N, 4) int64, top, left, bottom and right in pixels, likewise
 
 
 class SegmentationBatch(NamedTuple):
@@ -65,17 +70,31 @@ def stack_images(images: Sequence[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
 
 
+def take_left(changes: Sequence[Left | None]) -> list[Left]:
+    """Return what is left to the device of each image, or of none."""
+    left = [change for change in changes if change is not None]
+    if 0 < len(left) < len(changes):
+        raise ValueError(f"{len(left)} of {len(changes)} images have a change left to the device; expected all or none")
+    return left
+
+
+def stack_mixes(mixes: Sequence[Mix | None]) -> tuple[Tensor, Tensor] | tuple[None, None]:
+    """Stack how images are to be mixed: weights (N,), and parts (N, 4)."""
+    left = take_left(mixes)
+    if not left:
+        return None, None
+    return torch.tensor([mix.weight for mix in left]), torch.tensor([mix.part for mix in left])
+
+
 def stack_changes(changes: Sequence[Change | None]) -> tuple[Tensor, Tensor] | tuple[None, None]:
     """Stack what is left to the device: which images are to be mirrored (N,), and their colours (N, 3, 4).
 
     Args:
         changes: of each image, or None of each.
     """
-    left = [change for change in changes if change is not None]
+    left = take_left(changes)
     if not left:
         return None, None
-    if len(left) < len(changes):
-        raise ValueError(f"{len(left)} of {len(changes)} images have a change left to the device; expected all or none")
     mirrored = torch.tensor([change.mirror for change in left])
     return mirrored, torch.from_numpy(np.stack([change.color for change in left]))
 
@@ -102,10 +121,11 @@ def collate_detection(items: Sequence[DetectionItem]) -> DetectionBatch:
 
 
 def collate_classification(items: Sequence[ClassificationItem]) -> ClassificationBatch:
-    """Stack images of one size and their classes."""
+    """Stack images of one size, their classes, and how they are to be mixed."""
     targets = torch.from_numpy(np.stack([item.target for item in items]))  # (N, K)
     names = tuple(item.name for item in items)
-    return ClassificationBatch(stack_images([item.image for item in items]), targets, names)
+    images, mixes = stack_images([item.image for item in items]), stack_mixes([item.mix for item in items])
+    return ClassificationBatch(images, targets, names, *mixes)
 
 
 def collate_segmentation(items: Sequence[SegmentationItem]) -> SegmentationBatch:

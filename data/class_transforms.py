@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
+from data.mixing import Mix, draw_mix
 from data.resizing import resize_image
 from data.samples import ClassificationSample
 from data.sizes import Size
@@ -31,6 +32,7 @@ class ClassificationItem(NamedTuple):
     image: np.ndarray  # (H, W, 3), RGB, 0 to 255: uint8, or float32 where the resize does not round
     target: np.ndarray  # (K,) bool
     name: str  # of the sample
+    mix: Mix | None = None  # how it is still to be mixed with another
 
 
 def draw_area(
@@ -60,7 +62,7 @@ def draw_area(
 
 
 class ClassificationTransform:
-    """Crop a part, resize it to the network's size, mirror, distort colours, apply a policy, erase a part.
+    """Crop a part, resize it to the network's size, mirror, distort colours, apply a policy, erase a part, draw a mix.
 
     Args:
         size: (height, width) of the network's input in pixels.
@@ -69,6 +71,8 @@ class ClassificationTransform:
         color: probability of a change of colours.
         policy: key of `POLICIES`, or "none".
         erase: probability that a rectangle becomes noise (random erasing).
+        mixup: see `data.mixing.draw_mix`.
+        cutmix: likewise.
         rule: of the resize, key of `data.resizing.RESIZES`.
     """
 
@@ -81,8 +85,11 @@ class ClassificationTransform:
         color: float = 0.0,
         policy: str = "none",
         erase: float = 0.0,
+        mixup: float = 0.0,
+        cutmix: float = 0.0,
         rule: str = "area",
     ) -> None:
+        self.mixup, self.cutmix = mixup, cutmix
         self.size, self.area, self.flip, self.erase, self.rule = size, area, flip, erase, rule
         self.color = Photometric(color, deferred=False).color
         self.policy = None if policy == "none" else POLICIES[policy]()
@@ -104,7 +111,8 @@ class ClassificationTransform:
             image = apply_seeded(self.policy, image, seed)
         if generator.random() < self.erase:
             image = erase_part(image, generator)
-        return ClassificationItem(image, sample.target, sample.name)
+        mix = draw_mix(self.size, generator, mixup=self.mixup, cutmix=self.cutmix)
+        return ClassificationItem(image, sample.target, sample.name, mix)
 
 
 def apply_seeded(policy: Callable[[Tensor], Tensor], image: np.ndarray, seed: int) -> np.ndarray:

@@ -7,11 +7,11 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
+from tasks.collectives import average
 from tasks.distillation.features import feature_loss
 from tasks.distillation.teacher import Teacher, with_projection
 from tasks.optimization import Optimization
 from tasks.optimizers import build_optimizer
-from tasks.processes import average
 
 
 class Metrics(Protocol):

@@ -78,6 +78,9 @@ class Writer(Protocol):
 class Tally(Writer, Protocol):
     """Counts what predictions hold; as a text it ends a sentence: "57 boxes"."""
 
+    def add(self, other: Any) -> None:
+        """Count what another one of the kind has counted."""
+
     def __str__(self) -> str: ...
 
 

@@ -6,14 +6,14 @@ Tensors on a CPU travel by gloo, those on a GPU by NCCL; every exchange is one t
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from threading import Thread
 from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
 from torch._C._distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
@@ -22,11 +22,12 @@ from data.dealing import ALONE, Share
 from data.errors import InputError, RunError
 from tasks.hardware import choose_device
 from tasks.torchrun import is_inside
-from tasks.torchrun_store import ATTEMPT, Heartbeat
+from tasks.torchrun_store import Heartbeat, agree_on_start
 
 Value = TypeVar("Value")
 
 PATIENCE = 600.0  # seconds that an evaluation of its own waits for another process
+ANSWER = 10.0  # seconds in which torchrun's store says who is missing
 FAILURE = 1  # exit status of a process that another one's error ends
 TIMEOUTS = ("Timed out", "timed out", "wait timeout")  # how torch says that another process is silent
 ENDINGS = ("Connection closed", "Connection reset", "Broken pipe")  # and that it has ended
@@ -80,7 +81,7 @@ def together(accelerator: str, *, timeout: float) -> Iterator[None]:
         )
     global _beats
     store, rank, world = next(iter(rendezvous("env://", timeout=timedelta(seconds=timeout))))
-    prefix = f"bneck/start/{os.environ.get(ATTEMPT, '0')}"  # else what ended processes wrote would be read
+    prefix = f"bneck/start/{agree_on_start(Share(rank, world))}"  # what ended processes wrote is not read
     store = PrefixStore(prefix, store)
     if on_gpu:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
@@ -107,14 +108,23 @@ def together(accelerator: str, *, timeout: float) -> Iterator[None]:
             dist.destroy_process_group()
 
 
+def _name_here(beats: Heartbeat) -> str:
+    return f"rank {beats.share.rank} of {beats.share.world}"
+
+
 def _name_failure(error: Exception, beats: Heartbeat, timeout: float) -> str:
-    here = f"rank {beats.share.rank} of {beats.share.world}"
+    here = _name_here(beats)
     if not any(sign in str(error) for sign in TIMEOUTS):
         return f"{here}: another process has ended; what it said stands above or below"
-    try:
-        missing = beats.find_missing()
-    except (dist.DistError, RuntimeError):  # torchrun itself has gone
-        missing = []
+    missing: list[str] = []
+
+    def ask() -> None:
+        with suppress(dist.DistError, RuntimeError):  # torchrun itself has gone
+            missing.extend(beats.find_missing())
+
+    asking = Thread(target=ask, daemon=True)  # which never ends where the store's machine is cut off
+    asking.start()
+    asking.join(ANSWER)
     who = ", ".join(missing) or "another process"
     return f"{here}: {who} did not answer within {timeout:g} s; it hangs, is stopped, or its machine is cut off"
 
@@ -171,46 +181,40 @@ def gather(value: Value) -> list[Value]:
     return found or []
 
 
+def advance() -> None:
+    """Tell the others that this process gets on with its part of what each does by itself."""
+    if _beats is not None:
+        _beats.advance()
+
+
+def wait_for_all() -> None:
+    """Wait until all are done with their parts, however long that takes, as long as they get on.
+
+    Raises:
+        RunError: naming those that do not.
+    """
+    if _beats is None:
+        return
+    _beats.advance(done=True)
+    slow = _beats.find_slow(PATIENCE)
+    if slow:
+        raise RunError(f"{_name_here(_beats)}: {', '.join(slow)} got no further within {PATIENCE:g} s; it hangs")
+
+
 def interleave(parts: list[list[Value]]) -> list[Value]:
     """Put what was dealt out as parts[i % world][i // world] back into one row."""
     longest = max(map(len, parts), default=0)
     return [part[row] for row in range(longest) for part in parts if row < len(part)]
 
 
-def all_sum(value: Tensor) -> Tensor:
-    """Return the sum of a tensor over all processes, without a gradient; alone, the tensor itself."""
+def sum_up(number: int) -> int:
+    """Return the sum of a number over all processes."""
     if count() == 1:
-        return value
-    total = value.detach().clone()
+        return number
+    _beat()
+    total = torch.tensor(number)
     dist.all_reduce(total)
-    return total
-
-
-def all_sum_with_gradient(value: Tensor) -> Tensor:
-    """Return the sum of a tensor over all processes, for a loss that each of them then computes of all that there is.
-
-    Gradients are averaged over the processes; so that of the own part is taken as often as there are processes.
-    """
-    if count() == 1:
-        return value
-    return all_sum(value) + count() * (value - value.detach())
-
-
-def mean_count(total: Tensor) -> Tensor:
-    """Return by what a process divides its sum of losses, given its own count: by the mean of all processes' counts.
-
-    Gradients are averaged over the processes; so they become those of all the losses divided by all that was counted,
-    or by 1 where less was.
-    """
-    return total.clamp(min=1) if count() == 1 else all_sum(total).clamp(min=1) / count()
-
-
-def average(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the means of scalars over all processes, without gradients."""
-    if count() == 1:
-        return {name: value.detach() for name, value in values.items()}
-    means = all_sum(torch.stack([value.detach() for value in values.values()])) / count()
-    return dict(zip(values, means.unbind(), strict=True))
+    return int(total)
 
 
 def find_largest(numbers: list[int]) -> list[int]:
@@ -221,13 +225,6 @@ def find_largest(numbers: list[int]) -> list[int]:
     largest = torch.tensor(numbers)
     dist.all_reduce(largest, dist.ReduceOp.MAX)
     return largest.tolist()
-
-
-def copy_from_first(tensors: list[Tensor]) -> None:
-    """Give tensors the values that they have in the first process."""
-    if count() > 1:
-        for tensor in tensors:
-            dist.broadcast(tensor, src=0)
 
 
 def _beat() -> None:

@@ -39,7 +39,6 @@ class Task:
         export_options: those of tasks.export that are this task's own.
         raw_output: the same, set so that the raw predictions of the network are exported.
         device_augmentation: whether mirror images and colours can be left to the device, see `data.deferred`.
-        several_processes: whether several processes train and evaluate one network.
         usual_classes: how many the best-known data set has: COCO, Cityscapes, ImageNet.
         usual_image: (height, width) in pixels of its images.
     """
@@ -62,7 +61,6 @@ class Task:
     export_options: tuple[str, ...]
     raw_output: tuple[tuple[str, object], ...]
     device_augmentation: bool
-    several_processes: bool
     usual_classes: int
     usual_image: tuple[int, int]
 
@@ -95,7 +93,6 @@ DETECTION = Task(
     export_options=("nms", "candidates"),
     raw_output=(("nms", False),),
     device_augmentation=True,
-    several_processes=True,
     usual_classes=80,
     usual_image=(480, 640),
 )
@@ -118,7 +115,6 @@ SEGMENTATION = Task(
     export_options=("argmax", "scores"),
     raw_output=(("argmax", "none"),),
     device_augmentation=True,
-    several_processes=True,
     usual_classes=19,
     usual_image=(1024, 2048),
 )
@@ -141,7 +137,6 @@ CLASSIFICATION = Task(
     export_options=(),
     raw_output=(),
     device_augmentation=False,
-    several_processes=False,
     usual_classes=1000,
     usual_image=(500, 375),
 )
@@ -158,16 +153,6 @@ def find_task(head: str) -> Task:
     if head not in TASKS:
         raise InputError(f"model.head: unknown {head!r}; choose from {sorted(TASKS)}")
     return TASKS[head]
-
-
-def check_processes(task: Task, world: int) -> None:
-    """Check that so many processes can work on a task together.
-
-    Raises:
-        InputError: if they cannot.
-    """
-    if world > 1 and not task.several_processes:
-        raise InputError(f"{task.kind}: not done by several processes, here {world}; expected one")
 
 
 def check_serves(task: Task, dataset: str) -> None:

@@ -25,7 +25,7 @@ def check_alone(command: str, environment: Mapping[str, str] = os.environ) -> No
     if is_inside(environment) and count != "1":
         raise InputError(
             f"torchrun: tasks.{command} runs as one process, not as {count}; expected python -m tasks.{command}. "
-            "tasks.train and tasks.evaluate run as several"
+            "tasks.train, tasks.evaluate and tasks.predict run as several"
         )
 
 

@@ -24,6 +24,7 @@ COUNTS = {  # of each kind of fault in a file; of strangers' files, all that the
     "flips": 1000,
     "strangers": 1000,
     "hangs": 6,
+    "ranks": 20,
     "names": 1,
     "predicting": 3,
     "demo": 3,

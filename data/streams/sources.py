@@ -2,13 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from data.dealing import ALONE, Share
 from data.errors import InputError, first_line
 from data.escapes import to_utf8
 from data.image_headers import Header, describe_size
@@ -49,12 +50,14 @@ class Frame:
         name: unique in the source; good as the stem of a file, in UTF-8 always.
         file: that it is from, as the system names it; "" for arrays.
         timestamp: in its video; None for an image.
+        group: see `group_files`; images of one follow each other.
     """
 
     image: np.ndarray
     name: str
     file: str = ""
     timestamp: Timestamp | None = None
+    group: int = 0
 
     @property
     def place(self) -> list[str | int | float | None]:
@@ -71,11 +74,13 @@ class Read:
         load: reads it.
         file: that it is from, for messages.
         pixels: that it will hold, as far as a look at its header tells.
+        group: see `Frame`.
     """
 
     load: Callable[[], Frame]
     file: str = ""
     pixels: int = 0
+    group: int = 0
 
     def __call__(self) -> Frame:
         """Read the image.
@@ -84,14 +89,16 @@ class Read:
             InputError: if there is none that can be read, whatever the reason.
         """
         try:
-            return self.load()
+            return replace(self.load(), group=self.group)
         except InputError:
             raise
         except Exception as error:  # a decoder's, or the memory's: the other images are not to suffer
             raise InputError(f"{self.file}: cannot be read ({first_line(error)}); {EXPECTED_IMAGE}") from error
 
 
-def open_source(source: Source, *, every: int = 1, most_pixels: int = MOST_PIXELS) -> Iterator[Read]:
+def open_source(
+    source: Source, *, every: int = 1, most_pixels: int = MOST_PIXELS, together: int = 1, share: Share = ALONE
+) -> Iterator[Read]:
     """Find what a source names, and return what reads its images, one after the other.
 
     Args:
@@ -99,10 +106,16 @@ def open_source(source: Source, *, every: int = 1, most_pixels: int = MOST_PIXEL
             an iterable of such images.
         every: N takes each Nth frame of a video.
         most_pixels: larger images and videos are refused by their headers, before they are decoded.
+        together: files in a group, see `group_files`.
+        share: of this process: groups[rank::world].
 
     Raises:
-        InputError: if there is nothing, or the one thing that is named cannot be read.
+        InputError: if there is nothing, the one thing that is named cannot be read, or several processes are to share
+            what is no file.
     """
+    if share.world > 1 and not isinstance(source, str | Path):
+        what = f"camera {source}" if isinstance(source, int) else "arrays"
+        raise InputError(f"source: {what} of {share.world} processes; expected files, or one process")
     if isinstance(source, int):
         return read_video(open_camera(source), f"camera{source}", file=f"camera {source}", every=every)
     if isinstance(source, np.ndarray):
@@ -112,7 +125,25 @@ def open_source(source: Source, *, every: int = 1, most_pixels: int = MOST_PIXEL
     paths = find_files(str(source))
     if len(paths) == 1:
         check_file(paths[0], most_pixels=most_pixels)
-    return read_files(paths, every=every, most_pixels=most_pixels)
+    groups = list(enumerate(group_files(paths, together)))[share.rank :: share.world]
+    return (
+        replace(read, group=number)
+        for number, files in groups
+        for read in read_files(files, every=every, most_pixels=most_pixels)
+    )
+
+
+def group_files(paths: list[Path], together: int) -> list[list[tuple[Path, str]]]:
+    """Group files, each with its name: a video by itself, images that follow each other `together`, the last fewer."""
+    groups: list[list[tuple[Path, str]]] = []
+    open_to_more = False
+    for path, name in zip(paths, unique_names(paths), strict=True):
+        if open_to_more and not is_video(path) and len(groups[-1]) < together:
+            groups[-1].append((path, name))
+        else:
+            groups.append([(path, name)])
+            open_to_more = not is_video(path)
+    return groups
 
 
 def check_file(path: Path, *, most_pixels: int) -> None:
@@ -144,9 +175,9 @@ def check_image(path: Path, *, most_pixels: int) -> Header:
     return header
 
 
-def read_files(paths: list[Path], *, every: int, most_pixels: int) -> Iterator[Read]:
-    """Give what reads each image, and each frame of each video."""
-    for path, name in zip(paths, unique_names(paths), strict=True):
+def read_files(files: Sequence[tuple[Path, str]], *, every: int, most_pixels: int) -> Iterator[Read]:
+    """Give what reads each image, and each frame of each video, of files with their names."""
+    for path, name in files:
         if not is_video(path):
             yield Read(partial(read_image, path, name, most_pixels=most_pixels), str(path), count_pixels(path))
             continue

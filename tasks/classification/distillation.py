@@ -3,13 +3,15 @@
 from torch import Tensor
 from torch.nn import functional as F
 
+from tasks.collectives import part_of_mean
+
 
 def distillation_loss(
     logits: Tensor, teacher_logits: Tensor, *, scores: str, class_map: Tensor | None, temperature: float
 ) -> Tensor:
     """Average T^2 * KL(teacher || student) over a batch, in float32.
 
-    Teacher classes missing from the student are dropped.
+    Teacher classes missing from the student are dropped. Several processes count the images of all.
 
     Args:
         logits: (N, K), the student's.
@@ -27,6 +29,7 @@ def distillation_loss(
     if scores == "sigmoid":
         wanted = theirs.sigmoid()
         entropy = F.binary_cross_entropy_with_logits(theirs, wanted)
-        return temperature**2 * (F.binary_cross_entropy_with_logits(ours, wanted) - entropy)
-    divergence = F.kl_div(ours.log_softmax(1), theirs.log_softmax(1), reduction="batchmean", log_target=True)
-    return temperature**2 * divergence
+        divergence = F.binary_cross_entropy_with_logits(ours, wanted) - entropy
+    else:
+        divergence = F.kl_div(ours.log_softmax(1), theirs.log_softmax(1), reduction="batchmean", log_target=True)
+    return part_of_mean(temperature**2 * divergence, len(logits))

@@ -3,9 +3,13 @@
 from torch import Tensor
 from torch.nn import functional as F
 
+from tasks.collectives import part_of_mean
+
 
 def classification_loss(logits: Tensor, targets: Tensor, *, scores: str, label_smoothing: float = 0.0) -> Tensor:
     """Average the cross-entropy over a batch, in float32.
+
+    Several processes count the images of all: the mean of their losses is the loss of the whole batch.
 
     Args:
         logits: (N, K), any float type.
@@ -17,5 +21,7 @@ def classification_loss(logits: Tensor, targets: Tensor, *, scores: str, label_s
         A scalar.
     """
     if scores == "sigmoid":
-        return F.binary_cross_entropy_with_logits(logits.float(), targets)
-    return F.cross_entropy(logits.float(), targets, label_smoothing=label_smoothing)
+        loss = F.binary_cross_entropy_with_logits(logits.float(), targets)
+    else:
+        loss = F.cross_entropy(logits.float(), targets, label_smoothing=label_smoothing)
+    return part_of_mean(loss, len(logits))

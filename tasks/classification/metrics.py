@@ -3,12 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import numpy as np
 from torch import Tensor
 
 from tasks.classification.calibration import Calibration
+from tasks.processes import from_first, gather, interleave
 from tasks.score_curves import ScoreCurve
 
 HEADLINES = {"softmax": "top1", "sigmoid": "macro_AP"}  # by how logits are read
@@ -39,27 +40,55 @@ class Mistake(NamedTuple):
     why: str  # what is wrong, in words
 
 
-class ClassificationMetric(ABC):
+Found = TypeVar("Found", bound=tuple[np.ndarray, ...])
+
+
+class ClassificationMetric(ABC, Generic[Found]):
     """Gathers what was predicted for images, in their order, and turns it into metrics at the end.
 
     Args:
         names: of the K classes.
+
+    Attributes:
+        batches: what was found in each batch, arrays (N, ...): in those of this process so far, and once they are
+            measured in those of all, in the order of a single one, in the first.
     """
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names
+        self.reset()
 
-    @abstractmethod
     def reset(self) -> None:
         """Forget earlier images."""
+        self.batches: list[Found] = []
+        self._joined: Found | None = None
 
-    @abstractmethod
     def update(self, scores: Tensor, targets: Tensor) -> None:
         """Take the scores (N, K) of a batch, 0 to 1, and its targets (N, K) bool."""
+        self.batches.append(self.find(scores, targets))
+        self._joined = None
+
+    def compute(self) -> ClassificationMetrics:
+        """Return the metrics of all images together, of all processes."""
+        self.batches = interleave(gather(self.batches))
+        self._joined = None
+        return from_first(self.measure)
+
+    @property
+    def found(self) -> Found:
+        """What was found in all images: the arrays of the batches, joined."""
+        if self._joined is None:
+            kind: Any = type(self.batches[0])
+            self._joined = kind(*(np.concatenate(values) for values in zip(*self.batches, strict=True)))
+        return cast(Found, self._joined)
 
     @abstractmethod
-    def compute(self) -> ClassificationMetrics:
-        """Return the metrics of all images together."""
+    def find(self, scores: Tensor, targets: Tensor) -> Found:
+        """Return what is kept of a batch, see `update`."""
+
+    @abstractmethod
+    def measure(self) -> ClassificationMetrics:
+        """Return the metrics of what was found."""
 
     @abstractmethod
     def draw_curves(self) -> list[ScoreCurve]:

@@ -2,57 +2,49 @@
 
 import torch
 from torch import Tensor
-from torch.distributions import Beta
+
+from data.batches import ClassificationBatch
+from tasks.collectives import take_previous
 
 
-def mix(images: Tensor, targets: Tensor, *, mixup: float, cutmix: float) -> tuple[Tensor, Tensor]:
-    """Mix each image with its neighbour in the batch, by mixup (arXiv:1710.09412) or CutMix (arXiv:1905.04899).
+def mix(batch: ClassificationBatch) -> tuple[Tensor, Tensor]:
+    """Mix each image with the one before it in the batch, as `data.mixing` has drawn; the first with the last.
 
-    One weight is drawn for the whole batch; where both are wanted, one of the two as well.
-
-    Args:
-        images: (N, 3, H, W), 0 to 255.
-        targets: (N, K) float.
-        mixup: alpha of its Beta distribution; 0 for none.
-        cutmix: likewise.
+    Several processes mix as one does: what comes before may be another's.
 
     Returns:
-        Images (N, 3, H, W) float32, and targets (N, K).
+        Images (N, 3, H, W), 0 to 255, float32 if mixed, and targets (N, K) float32: how much of an image shows each
+        class.
     """
-    images = images.float()
-    ways = [(mix_whole, mixup)] * bool(mixup) + [(mix_parts, cutmix)] * bool(cutmix)
-    if not ways:
+    images, targets = batch.images, batch.targets.float()
+    if batch.weights is None or batch.parts is None:
         return images, targets
-    mixed = [way(images, targets, draw_weight(alpha, images)) for way, alpha in ways]
-    if len(mixed) == 1:
-        return mixed[0]
-    first = torch.rand((), device=images.device) < 0.5
-    return torch.where(first, mixed[0][0], mixed[1][0]), torch.where(first, mixed[0][1], mixed[1][1])
+    other_images, other_targets = take_previous([images, targets])
+    return mix_pairs(
+        images.float(), targets, other_images.float(), other_targets, weights=batch.weights, parts=batch.parts
+    )
 
 
-def draw_weight(alpha: float, like: Tensor) -> Tensor:
-    """Draw a number of Beta(alpha, alpha), on the device of `like`."""
-    shape = torch.full((), alpha, device=like.device)
-    return Beta(shape, shape, validate_args=False).sample()
+def mix_pairs(
+    images: Tensor, targets: Tensor, other_images: Tensor, other_targets: Tensor, *, weights: Tensor, parts: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Mix images (N, 3, H, W) float and their targets (N, K) with others.
 
+    Args:
+        images: of which a share is kept.
+        targets: theirs.
+        other_images: what comes in their place.
+        other_targets: theirs.
+        weights: (N,), of each image's own pixels, but for its part.
+        parts: (N, 4) int64, top, left, bottom and right in pixels of what is all the other's.
 
-def mix_whole(images: Tensor, targets: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Return images and targets of which a share of `weight` is each one's own, the rest its neighbour's."""
-    return tuple(weight * each + (1 - weight) * each.roll(1, 0) for each in (images, targets))  # type: ignore[return-value]
-
-
-def mix_parts(images: Tensor, targets: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Return images with a rectangle of their neighbour, of 1 - `weight` of the area; less at the border."""
-    height, width = images.shape[-2:]
-    side = (1 - weight).sqrt()
-    rows, columns = (pick_part(length, side, images) for length in (height, width))
-    part = rows[:, None] & columns  # (H, W)
-    own = 1 - part.float().mean()
-    return torch.where(part, images.roll(1, 0), images), own * targets + (1 - own) * targets.roll(1, 0)
-
-
-def pick_part(length: int, share: Tensor, like: Tensor) -> Tensor:
-    """Return which of `length` pixels are in a part of this share around a drawn centre: (length,) bool."""
-    places = torch.arange(length, device=like.device)
-    center = torch.rand((), device=like.device) * length
-    return (places + 0.5 - center).abs() <= share * length / 2
+    Returns:
+        Images and targets of the same shapes.
+    """
+    (top, left, bottom, right), (height, width) = parts[..., None].unbind(1), images.shape[-2:]  # (N, 1) each
+    rows, columns = (torch.arange(length, device=images.device) for length in (height, width))
+    inside = ((rows >= top) & (rows < bottom))[:, :, None] & ((columns >= left) & (columns < right))[:, None]
+    blended = torch.lerp(other_images, images, weights[:, None, None, None])
+    mixed = torch.where(inside[:, None], other_images, blended)  # (N, 3, H, W)
+    own = (weights * (1 - inside.float().mean((1, 2))))[:, None]  # (N, 1)
+    return mixed, torch.lerp(other_targets, targets, own)

@@ -11,7 +11,7 @@ from tasks.classification.distillation import distillation_loss
 from tasks.classification.losses import classification_loss
 from tasks.classification.metrics import HEADLINES, ClassificationMetric, ClassificationMetrics
 from tasks.classification.mixing import mix
-from tasks.classification.settings import Augmentation, LossSettings
+from tasks.classification.settings import LossSettings
 from tasks.distillation.teacher import Teacher
 from tasks.module import TaskModule
 from tasks.optimization import Optimization
@@ -24,7 +24,6 @@ class ClassificationModule(TaskModule[Classifier, ClassificationMetric]):
         model: the classifier.
         optimization: how to train; evaluation needs none.
         loss: how it is trained.
-        augmentation: of which mixup and CutMix happen here, to whole batches; none by default.
         teacher: that it imitates in training, beside its labels.
         metric: of the images that it is evaluated on.
 
@@ -42,20 +41,16 @@ class ClassificationModule(TaskModule[Classifier, ClassificationMetric]):
         *,
         optimization: Optimization | None = None,
         loss: LossSettings | None = None,
-        augmentation: Augmentation | None = None,
         teacher: Teacher | None = None,
         metric: ClassificationMetric | None = None,
     ) -> None:
         super().__init__(model, optimization=optimization, teacher=teacher, metric=metric)
         self.loss = loss or LossSettings()
-        self.augmentation = augmentation or Augmentation()
         self.headline = HEADLINES[model.description.arch.scores]
 
     def training_step(self, batch: ClassificationBatch, batch_idx: int) -> dict[str, Tensor]:
-        """Return the loss of a batch, and what of it is logged, by name."""
-        images, targets = batch.images, batch.targets.float()
-        if self.augmentation.mixup or self.augmentation.cutmix:
-            images, targets = mix(images, targets, mixup=self.augmentation.mixup, cutmix=self.augmentation.cutmix)
+        """Return the loss of a batch, and what of it is logged, by name: of the whole batch, in all processes."""
+        images, targets = mix(batch)
         features = self.model.backbone(self.model.prepare(images))
         logits, scores = self.model.head(features), self.model.description.arch.scores
         with torch.autocast(self.device.type, enabled=False):

@@ -1,5 +1,7 @@
 """What a classifier is measured by where an image may have several labels, or none."""
 
+from typing import NamedTuple
+
 import numpy as np
 from torch import Tensor
 
@@ -9,28 +11,28 @@ from tasks.classification.thresholds import SHOWN
 from tasks.score_curves import ScoreCurve, draw_curve
 
 
-class MultiLabelMetric(ClassificationMetric):
+class Labelled(NamedTuple):
+    """N images.
+
+    Attributes:
+        scores: (N, K) float64.
+        targets: (N, K) bool.
+    """
+
+    scores: np.ndarray
+    targets: np.ndarray
+
+
+class MultiLabelMetric(ClassificationMetric[Labelled]):
     """Keeps all scores and targets."""
 
-    def __init__(self, names: tuple[str, ...]) -> None:
-        super().__init__(names)
-        self.reset()
+    def find(self, scores: Tensor, targets: Tensor) -> Labelled:
+        """Return both as they are."""
+        return Labelled(scores.cpu().double().numpy(), targets.cpu().numpy())  # Apple's GPUs have no float64
 
-    def reset(self) -> None:
-        """Forget earlier images."""
-        self._scores: list[np.ndarray] = []  # (N, K) float64 each
-        self._targets: list[np.ndarray] = []  # (N, K) bool
-        self._joined: tuple[np.ndarray, np.ndarray] | None = None
-
-    def update(self, scores: Tensor, targets: Tensor) -> None:
-        """Take the scores (N, K) of a batch, and its targets (N, K) bool."""
-        self._scores.append(scores.cpu().double().numpy())  # in this order: Apple's GPUs have no float64
-        self._targets.append(targets.cpu().numpy())
-        self._joined = None
-
-    def compute(self) -> ClassificationMetrics:
-        """Return the metrics of all images together."""
-        shown, targets = self._gathered[0] >= SHOWN, self._gathered[1]
+    def measure(self) -> ClassificationMetrics:
+        """Return the metrics of what was found."""
+        shown, targets = self.found[0] >= SHOWN, self.found[1]
         hits, wholes = (shown & targets).sum(axis=0), shown.sum(axis=0) + targets.sum(axis=0)  # (K,)
         f1 = [ratio(2 * hit, whole) for hit, whole in zip(hits.tolist(), wholes.tolist(), strict=True)]
         summary = {
@@ -49,26 +51,26 @@ class MultiLabelMetric(ClassificationMetric):
     @property
     def calibration(self) -> Calibration:
         """How far scores are from how often an image has the label, over all images and classes."""
-        scores, targets = self._gathered
+        scores, targets = self.found
         return measure_calibration(scores.ravel(), targets.ravel())
 
     def draw_curves(self) -> list[ScoreCurve]:
         """Return what a threshold lets through of all images, for each class."""
         curves = []
-        for scores, targets in zip(*(values.T for values in self._gathered), strict=True):
+        for scores, targets in zip(*(values.T for values in self.found), strict=True):
             order = np.argsort(-scores, kind="stable")
             curves.append(draw_curve(scores[order], targets[order], objects=int(targets.sum())))
         return curves
 
     def describe_classes(self) -> dict[str, dict[str, float | int | None]]:
         """Return the images of each class, and its average precision."""
-        counts = self._gathered[1].sum(axis=0).tolist()
+        counts = self.found[1].sum(axis=0).tolist()
         rows = zip(self.names, counts, self._list_precisions(), strict=True)
         return {name: {"images": count, "AP": precision} for name, count, precision in rows}
 
     def find_mistakes(self) -> list[Mistake]:
         """Return the images with a label that is wrong or missing at a score of .5, most of them first."""
-        scores, targets = self._gathered
+        scores, targets = self.found
         badness = np.abs(scores - targets).sum(axis=1)
         wrong = (scores >= SHOWN) != targets
         rows = [index for index in np.argsort(-badness, kind="stable").tolist() if wrong[index].any()]
@@ -76,16 +78,9 @@ class MultiLabelMetric(ClassificationMetric):
 
     def list_labels(self, index: int) -> tuple[list[int], list[float]]:
         """Return the classes of an image that score at least .5, best first, and their scores."""
-        scores = self._gathered[0][index]
+        scores = self.found[0][index]
         labels = [label for label in np.argsort(-scores, kind="stable").tolist() if scores[label] >= SHOWN]
         return labels, scores[labels].tolist()
-
-    @property
-    def _gathered(self) -> tuple[np.ndarray, np.ndarray]:
-        """(N, K) scores and targets of all images."""
-        if self._joined is None:
-            self._joined = np.concatenate(self._scores), np.concatenate(self._targets)
-        return self._joined
 
     def _list_precisions(self) -> list[float | None]:
         """Return the average precision of each class; None without images that have it."""

@@ -60,7 +60,15 @@ def augment(options: ClassificationOptions, *, size: Size, rule: str, deferred: 
     """Return what happens to a training sample before it enters a network of this input size; nothing is deferred."""
     own = options.augmentation
     return ClassificationTransform(
-        size, area=own.area, flip=own.flip, color=own.color, policy=own.policy, erase=own.erase, rule=rule
+        size,
+        area=own.area,
+        flip=own.flip,
+        color=own.color,
+        policy=own.policy,
+        erase=own.erase,
+        mixup=own.mixup,
+        cutmix=own.cutmix,
+        rule=rule,
     )
 
 
@@ -91,7 +99,6 @@ def build_module(
         Classifier(description, regularization=options.regularization),
         optimization=optimization,
         loss=options.loss,
-        augmentation=options.augmentation,
         teacher=teacher,
         metric=build_metric(description),
     )

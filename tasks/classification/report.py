@@ -27,7 +27,7 @@ from tasks.score_curves import choose_thresholds
 
 PREDICTIONS = "predictions.csv"
 SAMPLES = 8  # images drawn
-METRIC_KINDS: dict[str, type[ClassificationMetric]] = {"softmax": SingleLabelMetric, "sigmoid": MultiLabelMetric}
+METRIC_KINDS: dict[str, type[ClassificationMetric[Any]]] = {"softmax": SingleLabelMetric, "sigmoid": MultiLabelMetric}
 
 
 def build_metric(description: Description) -> ClassificationMetric:

@@ -65,6 +65,10 @@ class ClassTally:
         """Count the classes of an image."""
         self.counts.update(prediction.names)
 
+    def add(self, other: "ClassTally") -> None:
+        """Count what another process has counted."""
+        self.counts += other.counts
+
     def close(self) -> None:
         """Do nothing: there is no file."""
 

@@ -19,7 +19,7 @@ class Augmentation:
         mixup: alpha of the distribution Beta(alpha, alpha) that two images' weights are drawn from (arXiv:1710.09412);
             0 for none.
         cutmix: likewise, of the area of a rectangle that comes from another image (arXiv:1905.04899). With both, each
-            batch is mixed in one of the two ways, drawn evenly.
+            image is mixed in one of the two ways, drawn evenly.
 
     Raises:
         ValueError: if the areas are no range within 0 to 1, or one of the others is out of range.

@@ -28,39 +28,22 @@ class Found(NamedTuple):
     own: np.ndarray
 
 
-class SingleLabelMetric(ClassificationMetric):
+class SingleLabelMetric(ClassificationMetric[Found]):
     """Keeps the best five classes of each image and the score of its own: no more than ImageNet's images need."""
 
-    def __init__(self, names: tuple[str, ...]) -> None:
-        super().__init__(names)
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget earlier images."""
-        self._batches: list[Found] = []
-        self._joined: Found | None = None
-
-    def update(self, scores: Tensor, targets: Tensor) -> None:
-        """Take the scores (N, K) of a batch, and its targets (N, K) bool, of one class each."""
+    def find(self, scores: Tensor, targets: Tensor) -> Found:
+        """Return the best classes of each image; its target is of one class."""
         best = scores.sort(dim=1, descending=True, stable=True)  # of equal scores the first class, as elsewhere
         truth = targets.long().argmax(1)
         own = scores.gather(1, truth[:, None])[:, 0]
         labels, values = best.indices[:, :TOP].cpu().numpy(), best.values[:, :TOP].cpu().double().numpy()
-        self._batches.append(Found(labels, values, truth.cpu().numpy(), own.cpu().double().numpy()))
-        self._joined = None
+        return Found(labels, values, truth.cpu().numpy(), own.cpu().double().numpy())
 
-    @property
-    def _found(self) -> Found:
-        """What was found in all images."""
-        if self._joined is None:
-            self._joined = Found(*(np.concatenate(values) for values in zip(*self._batches, strict=True)))
-        return self._joined
-
-    def compute(self) -> ClassificationMetrics:
-        """Return the metrics of all images together."""
+    def measure(self) -> ClassificationMetrics:
+        """Return the metrics of what was found."""
         matrix = self.confusion
         recall, f1 = self._measure(matrix, "recall"), self._measure(matrix, "F1")
-        hits = self._found.labels == self._found.truth[:, None]  # (N, T)
+        hits = self.found.labels == self.found.truth[:, None]  # (N, T)
         summary = {"top1": ratio(matrix.trace(), matrix.sum())}
         if len(self.names) > TOP:
             summary["top5"] = ratio(hits.any(axis=1).sum(), len(hits))
@@ -71,19 +54,19 @@ class SingleLabelMetric(ClassificationMetric):
     def confusion(self) -> np.ndarray:
         """(K, K) int64, rows = ground truth, columns = predictions."""
         count = len(self.names)
-        truth, predicted = self._found.truth, self._found.labels[:, 0]
+        truth, predicted = self.found.truth, self.found.labels[:, 0]
         return np.bincount(truth * count + predicted, minlength=count**2).reshape(count, count)
 
     @property
     def calibration(self) -> Calibration:
         """How far the best scores are from how often they are right."""
-        right = self._found.labels[:, 0] == self._found.truth
-        return measure_calibration(self._found.scores[:, 0], right)
+        right = self.found.labels[:, 0] == self.found.truth
+        return measure_calibration(self.found.scores[:, 0], right)
 
     def draw_curves(self) -> list[ScoreCurve]:
         """Return what a threshold lets through of the images that were taken for each class."""
-        labels, scores = self._found.labels[:, 0], self._found.scores[:, 0]
-        truth, order = self._found.truth, np.argsort(-scores, kind="stable")
+        labels, scores = self.found.labels[:, 0], self.found.scores[:, 0]
+        truth, order = self.found.truth, np.argsort(-scores, kind="stable")
         curves = []
         for label in range(len(self.names)):
             own = order[labels[order] == label]
@@ -98,8 +81,8 @@ class SingleLabelMetric(ClassificationMetric):
 
     def find_mistakes(self) -> list[Mistake]:
         """Return the images whose best class is wrong, those with the lowest score of their own class first."""
-        labels, truth = self._found.labels[:, 0], self._found.truth
-        own, best = self._found.own, self._found.scores[:, 0]
+        labels, truth = self.found.labels[:, 0], self.found.truth
+        own, best = self.found.own, self.found.scores[:, 0]
         wrong = np.flatnonzero(labels != truth)
         return [
             Mistake(
@@ -111,7 +94,7 @@ class SingleLabelMetric(ClassificationMetric):
 
     def list_labels(self, index: int) -> tuple[list[int], list[float]]:
         """Return the best class of an image, and its score."""
-        return [int(self._found.labels[index, 0])], [float(self._found.scores[index, 0])]
+        return [int(self.found.labels[index, 0])], [float(self.found.scores[index, 0])]
 
     def _measure(self, matrix: np.ndarray, name: str) -> list[float | None]:
         """Return recall or F1 of each class; None where there is nothing of it."""

@@ -55,6 +55,7 @@ def own(config: Config) -> Iterator[Config]:
     resumed: Path | None = getattr(config, "resume", None)
     again = recall_folder()
     if again is not None and resumed is None:
+        again.mkdir(parents=True, exist_ok=True)  # one in which nothing was written was removed
         with locked(again, option="out"):
             yield replace(config, out=again)  # type: ignore[type-var]
     elif resumed is not None and not resumed.is_dir():
@@ -105,6 +106,17 @@ def empty(folder: Path) -> None:
             shutil.rmtree(path)
         elif path.name != LOCK:
             path.unlink()
+
+
+def make_ready(out: Path) -> None:
+    """Check that a folder is new, or empty it where torchrun starts its own command again.
+
+    Raises:
+        InputError: if it is not.
+    """
+    if recall_folder() is not None:
+        empty(out)
+    check_new(out)
 
 
 def make_unique(out: Path) -> Path:

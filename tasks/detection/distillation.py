@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from heads.ssdlite import RawDetections
+from tasks.collectives import mean_count
 from tasks.detection.postprocess import read_scores
 from tasks.distillation.settings import Distillation
 
@@ -74,8 +75,8 @@ def distillation_loss(
 ) -> Tensor:
     """Average the divergence of scores and the smooth L1 distance of offsets over the weighted anchors, in float32.
 
-    With weights w, sum(w * (T^2 * KL + box_weight * smooth L1)) / max(1, sum(w)), over the anchors of the batch; as the
-    labels' losses, the distance is summed over the four offsets.
+    With weights w, sum(w * (T^2 * KL + box_weight * smooth L1)) / max(1, sum(w)), over the anchors of the batch, of all
+    processes; as the labels' losses, the distance is summed over the four offsets.
 
     Args:
         raw: the student's predictions.
@@ -91,4 +92,4 @@ def distillation_loss(
     weights = weigh_anchors(logits, scores=scores)
     classes = class_divergence(raw.class_logits.float(), logits, scores=scores, temperature=settings.temperature)
     offsets = F.smooth_l1_loss(raw.deltas.float(), teacher_raw.deltas.float(), reduction="none").sum(-1)  # (N, A)
-    return (weights * (classes + settings.box_weight * offsets)).sum() / weights.sum().clamp(min=1)
+    return (weights * (classes + settings.box_weight * offsets)).sum() / mean_count(weights.sum())

@@ -15,9 +15,9 @@ from torchvision.ops import sigmoid_focal_loss
 
 from heads.box_coder import decode, encode
 from heads.ssdlite import RawDetections
+from tasks.collectives import mean_count
 from tasks.detection.iou_assignment import BACKGROUND, IGNORED, Assignment
 from tasks.detection.settings import LossSettings
-from tasks.processes import mean_count
 
 NEGATIVES_PER_POSITIVE = 3
 EPS = 1e-7  # square pixels

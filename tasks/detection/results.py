@@ -84,6 +84,10 @@ class BoxTally:
         """Count the boxes of an image."""
         self.boxes += len(prediction.boxes)
 
+    def add(self, other: "BoxTally") -> None:
+        """Count what another process has counted."""
+        self.boxes += other.boxes
+
     def close(self) -> None:
         """Do nothing: there is no file."""
 

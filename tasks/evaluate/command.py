@@ -14,7 +14,7 @@ from data.findings import refuse
 from data.loading import check_shared_memory
 from data.sizes import to_size
 from data.watchdog import name_deaths
-from tasks.cli.folders import check_new, empty, owning
+from tasks.cli.folders import make_ready, owning
 from tasks.evaluate.config import EvaluateConfig
 from tasks.evaluate.progress import EvaluationProgress
 from tasks.evaluation_settings import UNMEASURED, EvaluationSettings
@@ -25,14 +25,13 @@ from tasks.loaders import build_eval_loader, open_split
 from tasks.models.checkpoint import check_rewritable, store_thresholds
 from tasks.models.description import Description
 from tasks.parsing import to_plain
-from tasks.processes import count, first_goes_first, from_first, is_first
+from tasks.processes import first_goes_first, from_first, is_first
 from tasks.report.page import REPORT, write_page
 from tasks.runs.environment import record_end
 from tasks.runs.folder import CONFIG
 from tasks.runs.manifest import record_change
 from tasks.runs.recording import record_model, record_run
-from tasks.task import check_processes, check_serves, find_task
-from tasks.torchrun_store import recall_folder
+from tasks.task import check_serves, find_task
 from tasks.trainer import make_trainer
 
 if TYPE_CHECKING:
@@ -96,17 +95,6 @@ def record_start(config: EvaluateConfig, description: Description, dataset: Data
     record_run(out, description, dataset=dataset, readers={"val": reader}, accelerator=config.accelerator)
 
 
-def make_ready(out: Path) -> None:
-    """Check that a folder is new, or empty it where torchrun starts its own evaluation again.
-
-    Raises:
-        InputError: if it is not.
-    """
-    if recall_folder() is not None:
-        empty(out)
-    check_new(out)
-
-
 def check_settings(config: EvaluateConfig, description: Description) -> None:
     """Check that the model has what the settings are for, and that its file can hold thresholds, where it is to.
 
@@ -117,7 +105,6 @@ def check_settings(config: EvaluateConfig, description: Description) -> None:
     task = find_task(head)
     dataset = config.dataset.changes.get("name") or description.dataset.name
     check_serves(task, str(dataset))
-    check_processes(task, count())
     if not tta.trivial:
         scales = list(tta.scales)
         if not task.averages:

@@ -8,6 +8,7 @@ to 255 steps around 0; gradients pass as if nothing had been rounded, but for va
 import torch
 from torch import Tensor, nn
 
+from tasks.collectives import widest
 from tasks.models.folding import fold_norms
 from tasks.models.replacing import replace_layers
 
@@ -40,8 +41,8 @@ class RoundedActivation(nn.Module):
         return torch.fake_quantize_per_tensor_affine(x, *self.grid(), 0, LEVELS)
 
     def _observe(self, x: Tensor) -> None:
-        """Move the range towards that of x; 0 stays inside, for padding is exactly that."""
-        low, high = (limit.float() for limit in torch.aminmax(x))
+        """Move the range towards that of x, in all processes; 0 stays inside, for padding is exactly that."""
+        low, high = widest(*(limit.float() for limit in torch.aminmax(x)))
         share = torch.where(self.high > self.low, AVERAGING, 1.0)  # the first batch sets it
         self.low += share * (low.clamp(max=0) - self.low)
         self.high += share * (high.clamp(min=0) - self.high)

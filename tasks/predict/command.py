@@ -4,7 +4,7 @@ import errno
 import logging
 import time
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +13,24 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from data.errors import InputError, first_line
-from tasks.cli.folders import check_new, owning
+from tasks.cli.folders import make_ready, owning
 from tasks.cli.terminal import SafeConsole
 from tasks.files import write_json
-from tasks.parts import Writer
+from tasks.parts import Tally, Writer
 from tasks.predict.config import PredictConfig
+from tasks.predict.joining import Held
 from tasks.predict.predictor import Predictor
 from tasks.predict.writers import Pictures, Videos
+from tasks.processes import (
+    advance,
+    count,
+    find_share,
+    first_goes_first,
+    from_first,
+    gather,
+    is_first,
+    wait_for_all,
+)
 
 if TYPE_CHECKING:
     from tasks.parts import Prediction
@@ -35,15 +46,17 @@ INTERRUPTED = 130  # exit status of a command that was stopped by Ctrl-C
 def predict(config: PredictConfig) -> int:
     """Predict for every image of config.source and write config.out.
 
+    Several processes divide up the files, and the first writes what goes into one file at the end.
+
     Returns:
-        The number of images.
+        The number of images; in other processes than the first, of its own.
 
     Raises:
         InputError: if an option, the checkpoint or the source cannot be used; at the end, if single images could not.
         SystemExit: if it was interrupted; what was done until then is written.
     """
     out = config.out
-    check_new(out)
+    from_first(lambda: make_ready(out))
     predictor = Predictor(
         config.checkpoint,
         threshold=config.threshold,
@@ -65,20 +78,53 @@ def predict(config: PredictConfig) -> int:
         if config.debug and error.__cause__ is not None:
             traceback.print_exception(error.__cause__)
 
-    predictions = predictor(find_source(config.source), every=config.every, report=report)
-    out.mkdir(parents=True, exist_ok=True)
+    predictions = predictor(find_source(config.source), every=config.every, report=report, share=find_share())
+    tally = predictor.task.parts.Tally()
     with ExitStack() as stack:
-        tally = predictor.task.parts.Tally()
-        writers = [*open_writers(config, predictor, results=results, stack=stack), tally]
-        count, stopped = write_all(predictions, writers, console, report)
-    images = "1 image" if count == 1 else f"{count} images"
+        with first_goes_first():
+            writers = open_writers(config, predictor, results=results, stack=stack)
+        images, stopped = write_all(predictions, [*writers, tally], console, report)
+        if not stopped:
+            wait_for_all()
+            hand_over(config, predictor, results=results, writers=writers)
+    if stopped and count() > 1:  # the others may not have been
+        raise SystemExit(INTERRUPTED)
+    parts = gather((images, tally, len(skipped)))
+    return summarize(parts, out, stopped=stopped) if is_first() else images
+
+
+def hand_over(config: PredictConfig, predictor: Predictor, *, results: str, writers: list[Writer]) -> None:
+    """Of several processes, write the results that are one file."""
+    for writer in writers:
+        if isinstance(writer, Held):
+            name, write = predictor.task.parts.RESULTS[results]
+            with ExitStack() as stack:
+                writer.hand_over(stack.enter_context(closing(write(config.out / name))) if is_first() else None)
+
+
+def summarize(parts: "Sequence[tuple[int, Tally, int]]", out: Path, *, stopped: bool) -> int:
+    """Say what came of it, and return the number of images.
+
+    Args:
+        parts: of each process the images, what they hold, and how many could not be read or written.
+        out: where it is.
+        stopped: whether Ctrl-C came before the end.
+
+    Raises:
+        InputError: if some could not be read or written.
+        SystemExit: if it was stopped.
+    """
+    number, skipped, tally = sum(part[0] for part in parts), sum(part[2] for part in parts), parts[0][1]
+    for part in parts[1:]:
+        tally.add(part[1])
+    images = "1 image" if number == 1 else f"{number} images"
     logger.info("%s, %s, written to %s%s", images, tally, out, "; stopped before the end" if stopped else "")
     if stopped:
         raise SystemExit(INTERRUPTED)
     if skipped:
-        others = f"{out} holds all the others" if count else "there are no others"
-        raise InputError(f"source: {len(skipped)} could not be read or written, see above; {others}")
-    return count
+        others = f"{out} holds all the others" if number else "there are no others"
+        raise InputError(f"source: {skipped} could not be read or written, see above; {others}")
+    return number
 
 
 def find_source(typed: str) -> str | int:
@@ -102,11 +148,15 @@ def choose_results(wanted: str | None, predictor: Predictor) -> str:
 def open_writers(config: PredictConfig, predictor: Predictor, *, results: str, stack: ExitStack) -> list[Writer]:
     """Make what writes into config.out, and have `stack` close each, even if a later one cannot be made.
 
+    Several processes each write the files of their own images; what goes into one file they hold back.
+
     What results hold numbers for is in classes.json.
     """
     out, table = config.out, predictor.description.classes
+    out.mkdir(parents=True, exist_ok=True)
     columns = zip(table.ids, table.names, table.colors, strict=True)
-    write_json(out / "classes.json", [{"id": i, "name": name, "color": list(color)} for i, name, color in columns])
+    if is_first():
+        write_json(out / "classes.json", [{"id": i, "name": name, "color": list(color)} for i, name, color in columns])
     writers: list[Writer] = []
 
     def add(writer: Writer) -> None:
@@ -114,7 +164,7 @@ def open_writers(config: PredictConfig, predictor: Predictor, *, results: str, s
 
     if results != "none":
         name, write = predictor.task.parts.RESULTS[results]
-        add(write(out / name))
+        add(Held() if count() > 1 and Path(name).suffix else write(out / name))
     if config.pictures != "none":
         add(Pictures(out / "pictures", config.pictures, frames=config.videos == "frames"))
     if config.videos == "mp4":
@@ -144,8 +194,9 @@ def write_all(
         OSError: if no image can be written any more.
     """
     columns = (TextColumn("{task.completed} images, {task.fields[rate]:.1f} a second"), TimeElapsedColumn())
-    count, start = 0, time.monotonic()
-    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    number, start = 0, time.monotonic()
+    shown = console.is_terminal and is_first()
+    bar = Progress(*columns, console=console, transient=True, disable=not shown)
     with closing(predictions), bar as progress:
         task = progress.add_task("", total=None, rate=0.0)
         try:
@@ -153,11 +204,12 @@ def write_all(
                 for writer in writers:
                     write(writer, prediction, report)
                 del prediction  # before the next one is made
-                count += 1
-                progress.update(task, completed=count, rate=count / (time.monotonic() - start))
+                number += 1
+                advance()
+                progress.update(task, completed=number, rate=number / (time.monotonic() - start))
         except KeyboardInterrupt:
-            return count, True
-    return count, False
+            return number, True
+    return number, False
 
 
 def write(writer: Writer, prediction: "Prediction", report: Callable[[InputError], None]) -> None:

@@ -72,10 +72,21 @@ def drain(views: deque[View]) -> Iterator[View]:
         yield views.popleft()
 
 
-def admit(reads: Iterable[Read], budget: Budget) -> Iterator[Read | None]:
-    """Give each image when there is room for it; before one that has to wait None, so that no batch waits for it."""
+def admit(reads: Iterable[Read], budget: Budget, *, together: int) -> Iterator[Read | None]:
+    """Give each image when there is room for it, and None where no batch may go on: it would wait for what follows.
+
+    Where that is depends on the images alone, so that every image is in the same batch however it is read.
+
+    Args:
+        reads: of the images.
+        budget: of pixels.
+        together: images up to the next None, of one group and of half the budget, at most.
+    """
+    group = count = pixels = 0
     for read in reads:
-        if not budget.has(read.pixels):
+        if count and (read.group != group or count == together or pixels + read.pixels > budget.most // 2):
             yield None
+            count = pixels = 0
         budget.take(read.pixels)
+        group, count, pixels = read.group, count + 1, pixels + read.pixels
         yield read

@@ -20,6 +20,7 @@ import torch
 
 from data.batches import stack_images
 from data.classes import find_classes
+from data.dealing import ALONE, Share
 from data.errors import InputError
 from data.resizing import resize_image
 from data.sizes import MOST_PIXELS as MOST_SIZE
@@ -115,7 +116,12 @@ class Predictor:
         return [names[index] for index in find_classes(self.description.classes, self.classes)]
 
     def __call__(
-        self, source: Source, *, every: int = 1, report: Callable[[InputError], None] = warn
+        self,
+        source: Source,
+        *,
+        every: int = 1,
+        report: Callable[[InputError], None] = warn,
+        share: Share = ALONE,
     ) -> Generator["Prediction"]:
         """Predict for one image after the other, in the order of the source; nothing is kept.
 
@@ -124,6 +130,8 @@ class Predictor:
                 or an iterable of such images.
             every: N takes each Nth frame of a video.
             report: told of each image that cannot be read; the others go on.
+            share: of several processes, each of which predicts its own groups of files, see
+                `data.streams.sources.open_source`; what it finds is what one process finds.
 
         Raises:
             InputError: if there is nothing to read.
@@ -131,7 +139,8 @@ class Predictor:
         check_count(every, "every")
         if isinstance(source, np.ndarray):
             check_array(source, "given")  # at once: the caller waits for this one
-        return self._predict(open_source(source, every=every, most_pixels=self._choose_most_pixels()), report)
+        most, together = self._choose_most_pixels(), self.batch_size
+        return self._predict(open_source(source, every=every, most_pixels=most, together=together, share=share), report)
 
     def _choose_most_pixels(self) -> int:
         """Return the pixels of the largest image that is read; unasked fewer, where the network looks at it whole."""
@@ -140,7 +149,9 @@ class Predictor:
 
     def _predict(self, reads: Iterable[Read], report: Callable[[InputError], None]) -> Generator["Prediction"]:
         workers, budget = min(4, os.cpu_count() or 1), Budget(MOST_IN_FLIGHT)
-        prepared = run_ahead(admit(reads, budget), self._prepare, ahead=self.batch_size, workers=workers)
+        prepared = run_ahead(
+            admit(reads, budget, together=self.batch_size), self._prepare, ahead=self.batch_size, workers=workers
+        )
         with closing(prepared), budget:
             for batch in self._batches(prepared):
                 outputs = self._run_each(batch)
@@ -187,7 +198,7 @@ class Predictor:
         return [whole, *tiles] if self.task.looks_whole and len(tiles) > 1 else tiles
 
     def _batches(self, prepared: Iterable[Future[deque[View] | Iterator[View]]]) -> Iterator[list[View]]:
-        """Gather views of one size, of one image or several; all that there are where an image waits for room."""
+        """Gather views of one size, of one image or several, up to where no batch may go on."""
         batch: list[View] = []
         for future in prepared:
             views = future.result()

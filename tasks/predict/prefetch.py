@@ -75,7 +75,7 @@ class Budget:
     """
 
     def __init__(self, most: int) -> None:
-        self._most, self._taken = most, 0
+        self.most, self._taken = most, 0
         self._changed = Condition()
         self._closed = False
 
@@ -91,7 +91,7 @@ class Budget:
 
     def has(self, amount: int) -> bool:
         """Tell whether so much can be taken at once."""
-        return self._closed or not self._taken or self._taken + amount <= self._most
+        return self._closed or not self._taken or self._taken + amount <= self.most
 
     def take(self, amount: int) -> None:
         """Take an amount, when it is there."""

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data.samples import IGNORE
+from tasks.collectives import mean_count
 
 
 def distillation_loss(
@@ -14,7 +15,8 @@ def distillation_loss(
 ) -> Tensor:
     """Average T^2 * KL(teacher || student) over all pixels that are not ignored, in float32; 0 where every pixel is.
 
-    Teacher classes missing from the student are dropped: the others share each pixel.
+    Teacher classes missing from the student are dropped: the others share each pixel. Several processes count the
+    pixels of all.
 
     Args:
         logits: (N, K, H, W), the student's.
@@ -31,4 +33,4 @@ def distillation_loss(
     ours, theirs = ((x.float() / temperature).log_softmax(1) for x in (logits, teacher_logits))
     divergence = F.kl_div(ours, theirs, reduction="none", log_target=True).sum(1)  # (N, H, W)
     counted = masks != IGNORE
-    return temperature**2 * (divergence * counted).sum() / counted.sum().clamp(min=1)
+    return temperature**2 * (divergence * counted).sum() / mean_count(counted.sum())

@@ -8,7 +8,9 @@ import math
 import torch
 from torch import Tensor
 
-from tasks.processes import all_sum, all_sum_with_gradient, mean_count
+from tasks.collectives import all_sum, all_sum_with_gradient, mean_count
+from tasks.processes import count
+from tasks.segmentation.hardest import weigh_hardest
 from tasks.segmentation.pixels import Pixels
 from tasks.segmentation.settings import LossSettings
 
@@ -36,6 +38,9 @@ def cross_entropy_loss(pixels: Pixels, *, ohem: float = 1.0, label_smoothing: fl
     counted = pixels.counted.sum()
     if ohem == 1:
         return loss.sum() / mean_count(counted)
+    if count() > 1:
+        quota = (ohem * all_sum(counted)).round().clamp(min=1)
+        return (loss * weigh_hardest(loss, quota)).sum() * count() / quota
     # How many count, only the device knows: take as many as could, and weigh those past the quota with 0.
     hardest = loss.topk(math.ceil(ohem * len(loss))).values  # ignored pixels are 0, and so last
     quota = (ohem * counted).round().clamp(min=1)

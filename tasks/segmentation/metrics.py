@@ -13,7 +13,7 @@ from torch import Tensor
 from data.batches import SegmentationBatch
 from data.classes import ClassTable
 from data.samples import IGNORE
-from tasks.processes import all_sum
+from tasks.collectives import all_sum
 
 
 class ConfusionMatrix:

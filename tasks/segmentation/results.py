@@ -15,7 +15,7 @@ class LabelMasks:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)  # of several processes the first makes it
 
     def write(self, prediction: MaskPrediction) -> None:
         """Write NAME.png; pixels of classes that were left out are 255 or the value in its place, and white."""
@@ -42,6 +42,10 @@ class MaskTally:
     def write(self, prediction: MaskPrediction) -> None:
         """Take note of the classes of an image."""
         self.classes.update(np.unique(prediction.mask).tolist())
+
+    def add(self, other: "MaskTally") -> None:
+        """Count what another process has counted."""
+        self.classes |= other.classes
 
     def close(self) -> None:
         """Do nothing: there is no file."""

@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, WeightAv
 from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 from torch import Tensor, nn
 
+from tasks.collectives import average_gradients
 from tasks.models.description import Description
 from tasks.models.pretrained.state_files import KEY
 from tasks.train.freezing import list_frozen
@@ -171,13 +172,24 @@ class FreezeBatchNorm(L.Callback):
 
 
 class HoldTeacher(L.Callback):
-    """Takes the module's teacher along: to the device, and the projection to its features through checkpoints."""
+    """Takes the module's teacher along: to the device, and the projection to its features through checkpoints.
+
+    Of several processes the projection learns from all: it is no part of the module, whose gradients are averaged.
+    """
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Move the teacher to where the student is."""
         teacher: Any = pl_module.teacher
         if teacher is not None:
             teacher.to(pl_module.device)
+
+    def on_before_optimizer_step(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Average the gradients of the projection."""
+        teacher: Any = pl_module.teacher
+        if teacher is not None and teacher.projection is not None:
+            average_gradients(teacher.projection)
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add the projection, all of a teacher that training changes."""

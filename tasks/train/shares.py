@@ -1,7 +1,6 @@
 """What training by several processes needs beside a process's share of the data, and what is not done by several."""
 
-from dataclasses import Field, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import lightning as L
 import numpy as np
@@ -9,15 +8,13 @@ import torch
 
 from data.dealing import count_images
 from data.errors import InputError
+from tasks.collectives import copy_from_first
 from tasks.hardware import choose_device
-from tasks.processes import copy_from_first, count, find_share
-from tasks.task import check_processes
+from tasks.processes import count, find_share
 from tasks.train.config import TrainConfig
 
 if TYPE_CHECKING:
     from tasks.parts import Batch
-
-WHOLE = ("ohem", "lovasz")  # options of losses
 
 
 def check_several(config: TrainConfig) -> None:
@@ -35,22 +32,17 @@ def check_several(config: TrainConfig) -> None:
         )
     if world == 1:
         return
-    check_processes(config.recipe.task, world)
-    loss = config.recipe.own.loss
-    options = {
-        f"find={config.find}": config.find is not None,
-        f"distill.teacher={config.distill.teacher}": config.distill.teacher is not None,
-        f"quantize={config.quantize}": config.quantize is not None,
-        **{f"loss.{field.name}={getattr(loss, field.name)}": differs(loss, field) for field in fields(loss)},
-    }
-    asked = [option for option, given in options.items() if given]
-    if asked:
-        raise InputError(f"{asked[0]}: not done by several processes, here {world}; expected one, or no such option")
-
-
-def differs(loss: object, field: "Field[Any]") -> bool:
-    """Tell whether a loss is asked for that is of the batch as a whole, and no sum over its images or pixels."""
-    return field.name in WHOLE and getattr(loss, field.name) != field.default
+    lovasz = getattr(config.recipe.own.loss, "lovasz", 0.0)
+    if lovasz:
+        raise InputError(
+            f"loss.lovasz={lovasz}: sorts the scores of all pixels of a batch, which {world} processes cannot without "
+            "each having them all; expected one process, or loss.dice, which is summed up"
+        )
+    if config.find is not None:
+        raise InputError(
+            f"find={config.find}: of one process, here {world}; expected one. A rate found there is good for the same "
+            "batch_size in several processes"
+        )
 
 
 def check_shares(config: TrainConfig, images: int) -> None:
@@ -64,7 +56,7 @@ def check_shares(config: TrainConfig, images: int) -> None:
         InputError: if a process has too little.
     """
     share, batch_size = find_share(), config.recipe.batch_size
-    least = 1 if config.trainer.sync_batchnorm else 2
+    least = 1 if config.trainer.sync_batchnorm or config.quantize is not None else 2  # which has no norms
     smallest = count_images(images, batch_size, share._replace(rank=share.world - 1))
     if share.world > 1 and smallest < least:
         raise InputError(

@@ -1,11 +1,14 @@
 """Commands as several processes, started by torchrun as a user would."""
 
 import os
+import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+RANK = re.compile(rb"(?:^|\0)RANK=(\d+)\0")  # in the environment of a process
 PATIENCE = 900  # seconds
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone")
 
@@ -37,3 +40,14 @@ def run(command: list[str], **variables: str) -> str:
     said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, said
     return said
+
+
+def find_ranks(agent: int) -> list[int]:
+    """Return the ids of the processes that torchrun started and that live, in their order."""
+    found = {}
+    for child in Path(f"/proc/{agent}/task/{agent}/children").read_text().split():
+        with suppress(OSError):  # it has just ended
+            number = RANK.search(Path(f"/proc/{child}/environ").read_bytes())
+            if number:
+                found[int(number[1])] = int(child)
+    return [found[number] for number in sorted(found)]

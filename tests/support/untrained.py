@@ -9,13 +9,18 @@ from tasks.models.checkpoint import save_safetensors
 from tasks.models.network import build_model
 from tests.support.runs import describe, load_config
 
+OPTIONS = {
+    "ssdlite": ("task=ssdlite", "size=64"),
+    "lraspp": ("task=lraspp", "eval_size=null"),
+    "classify": ("task=classify", "size=64"),
+    "tags": ("task=classify", "size=64", "model.scores=sigmoid", "loss.label_smoothing=0"),
+}
 CLASSES = ClassTable.create(["cat", "dog", "cow"], [3, 7, 8])
 
 
 def write_untrained(task: str, folder: Path, classes: ClassTable = CLASSES) -> Path:
-    """Write FOLDER/TASK.safetensors, of a detector at 64 x 64 or a segmenter at any size, and return its path."""
-    size = "size=64" if task == "ssdlite" else "eval_size=null"
-    description = describe(load_config("train", f"task={task}", "backbone=small", size), classes)
+    """Write FOLDER/TASK.safetensors, of a network at 64 x 64 or a segmenter at any size, and return its path."""
+    description = describe(load_config("train", *OPTIONS[task], "backbone=small"), classes)
     torch.manual_seed(0)
     model = build_model(description.arch)
     for tensor in model.parameters():

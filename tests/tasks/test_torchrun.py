@@ -12,11 +12,11 @@ TWO = {"TORCHELASTIC_RUN_ID": "a", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
 
 
 def test_a_command_for_one_process_is_refused_as_several() -> None:
-    torchrun.check_alone("predict", {})
-    torchrun.check_alone("predict", {**TWO, "WORLD_SIZE": "1"})
-    torchrun.check_alone("predict", {"WORLD_SIZE": "2"})  # some other program's
-    with pytest.raises(InputError, match=r"torchrun: tasks\.predict runs as one process, not as 2"):
-        torchrun.check_alone("predict", TWO)
+    torchrun.check_alone("doctor", {})
+    torchrun.check_alone("doctor", {**TWO, "WORLD_SIZE": "1"})
+    torchrun.check_alone("doctor", {"WORLD_SIZE": "2"})  # some other program's
+    with pytest.raises(InputError, match=r"torchrun: tasks\.doctor runs as one process, not as 2"):
+        torchrun.check_alone("doctor", TWO)
 
 
 def test_the_number_of_processes_may_be_typed_if_it_is_the_one_that_torchrun_started() -> None:

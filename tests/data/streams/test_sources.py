@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data.dealing import Share
 from data.errors import InputError
 from data.streams.files import unique_names
 from data.streams.sources import Timestamp, open_source
@@ -53,6 +54,24 @@ def test_a_folder_gives_its_images_and_videos_by_name(folder):
     assert frames[0].image.shape == (30, 40, 3)
     assert frames[0].file == str(folder / "a.jpg")
     assert frames[0].timestamp is None
+
+
+def test_files_are_dealt_out_in_groups_and_a_video_whole(folder):
+    for name in ("d.png", "e.png", "f.png"):
+        Image.new("RGB", (8, 8)).save(folder / name)
+    alone = [(frame.group, frame.name) for frame in read(folder, together=2)]
+    film = [(1, f"clip_{number:06d}") for number in range(10)]
+    assert alone == [(0, "a"), (0, "b"), *film, (2, "d"), (2, "e"), (3, "f")]
+    for world in (2, 3):
+        shares = [read(folder, together=2, share=Share(rank, world)) for rank in range(world)]
+        assert [(frame.group, frame.name) for share in shares for frame in share] == sorted(
+            alone, key=lambda one: (one[0] % world, one)
+        )
+
+
+def test_several_processes_share_files_alone():
+    with pytest.raises(InputError, match="source: camera 0 of 2 processes; expected files, or one process"):
+        open_source(0, share=Share(0, 2))
 
 
 def test_a_pattern_and_a_file_give_what_they_name(folder):

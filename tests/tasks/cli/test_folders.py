@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from data.errors import InputError
-from tasks.cli import lock
+from tasks.cli import folders, lock
 from tasks.cli.folders import check_new, new_folder, owning
 from tasks.cli.lock import LOCK, locked
 
@@ -150,3 +150,12 @@ def test_a_name_that_was_typed_is_kept_and_one_that_is_the_time_is_not(tmp_path:
         run(Config(out, typed=(f"out={out}",)))
     with pytest.raises(InputError, match="exists and is not empty"):
         run(Config(out.rename(tmp_path / "run")))
+
+
+def test_a_command_that_is_started_again_finds_its_folder_though_nothing_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "recall_folder", lambda: tmp_path / "begun" / "run")
+    found = owning(lambda config: config.out)(Config(tmp_path / "other"))
+    assert found == tmp_path / "begun" / "run"
+    assert found.is_dir()

@@ -1,36 +1,62 @@
-"""Evaluation by several processes: no image twice, none left out, the same files to the last byte."""
+"""Evaluation and prediction by several processes: no image twice, none left out, the same files to the last byte."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from tasks.loaders import open_split
-from tests.support.runs import load_config
 from tests.support.several import run, several
-from tests.support.untrained import write_untrained
+from tests.support.uses import COUNTS, LABELLED, REFUSED, SEEN, write_all
 
-COUNTS = (1, 7, 41, 101)  # images
-FILES = ("metrics.json", "results.json", "analysis.json", "predictions/*.png")
+MEASURED = ("metrics.json", "results.json", "analysis.json", "predictions.csv", "predictions/*.png")
+PREDICTED = ("results.*", "scores.csv", "predictions/*", "pictures/*", "videos/*", "classes.json")
+WORLDS = (1, 2, 3, 4)
+TASKS = (*SEEN, *LABELLED)
+ONCE = pytest.mark.xdist_group("uses")  # so that one process has all that is written once
 
 
-def read_files(folder: Path) -> dict[str, bytes]:
-    """Return the files of an evaluation that hold what was found."""
-    paths = [path for pattern in FILES for path in folder.glob(pattern)]
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with what each number of processes has written, in a folder of that name."""
+    folder = tmp_path_factory.mktemp("used")
+    write_all(folder)
+    for world in WORLDS:
+        run(several(world, "tests.support.uses", str(folder), str(folder / f"by{world}")))
+    return folder
+
+
+def read_files(folder: Path, patterns: tuple[str, ...]) -> dict[str, bytes]:
+    """Return the files of a folder by their names."""
+    paths = [path for pattern in patterns for path in folder.glob(pattern)]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
+@ONCE
 @pytest.mark.slow
-@pytest.mark.parametrize("task", ["ssdlite", "lraspp"])
-def test_any_number_of_processes_writes_the_same_files(task: str, tmp_path: Path) -> None:
-    scenes = ("dataset.scenes={train: 1, val: 1}", f"dataset.root={tmp_path / 'scenes/1'}")
-    config = load_config("train", f"task={task}", *scenes)
-    classes = open_split(config.recipe.task, config.dataset, "val").classes
-    checkpoint = write_untrained(task, tmp_path, classes)
-    for world in (1, 2, 3, 4):
-        given = (str(checkpoint), str(tmp_path / "scenes"), str(tmp_path / str(world)), *map(str, COUNTS))
-        run(several(world, "tests.support.evaluations", *given))
+@pytest.mark.parametrize("task", TASKS)
+def test_any_number_of_processes_evaluates_to_the_same_files(task: str, used: Path) -> None:
     for count in COUNTS:
-        alone = read_files(tmp_path / "1" / str(count))
+        alone, *others = (read_files(used / f"by{world}" / task / str(count), MEASURED) for world in WORLDS)
         assert len(alone) >= 3
-        for world in (2, 3, 4):
-            assert read_files(tmp_path / str(world) / str(count)) == alone
+        assert others == [alone] * 3, count
+
+
+@ONCE
+@pytest.mark.slow
+@pytest.mark.parametrize("task", TASKS)
+def test_any_number_of_processes_predicts_the_same_files(task: str, used: Path) -> None:
+    alone, *others = (read_files(used / f"by{world}" / task / "photos", PREDICTED) for world in WORLDS)
+    assert sum(name.startswith("pictures/") for name in alone) == 35
+    assert "videos/1film.mp4" in alone
+    assert others == [alone] * 3
+
+
+@ONCE
+@pytest.mark.slow
+def test_what_one_process_refuses_all_refuse(used: Path) -> None:
+    alone, *others = (json.loads((used / f"by{world}" / REFUSED).read_text()) for world in WORLDS)
+    said = {name for name, message in alone.items() if message}
+    assert said == {f"{task}/0" for task in LABELLED} | {f"{task}/photos" for task in TASKS}
+    assert "2 could not be read or written" in alone["lraspp/photos"]
+    for other in others:
+        assert {name for name, message in other.items() if message} == said

@@ -4,7 +4,9 @@ from itertools import count
 
 import pytest
 
-from tasks.predict.prefetch import run_ahead
+from data.streams.sources import Read
+from tasks.predict.job import admit
+from tasks.predict.prefetch import Budget, run_ahead
 
 
 def test_results_come_in_the_order_of_the_items():
@@ -50,3 +52,14 @@ def test_an_error_of_the_source_comes_after_what_was_before_it():
     assert next(futures).result() == 1
     with pytest.raises(OSError, match="gone"):
         next(futures)
+
+
+def test_which_images_are_predicted_together_depends_on_them_alone():
+    pixels = [(0, 30), (0, 30), (0, 10), (0, 10), (0, 500), (1, 10), (1, 10), (2, 10)]
+    reads = [Read(lambda: None, pixels=count, group=group) for group, count in pixels]
+    budget = Budget(100)
+    given = []
+    for read in admit(reads, budget, together=2):
+        given.append(read and read.pixels)
+        budget.give_back(read.pixels if read else 0)
+    assert given == [30, None, 30, 10, None, 10, None, 500, None, 10, 10, None, 10]

@@ -1,7 +1,6 @@
 """A process of a training is killed, told to end or stopped: torchrun starts all again, and the run ends as planned."""
 
 import os
-import re
 import signal
 import subprocess
 import time
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.faults.likeness import compare
-from tests.support.several import PATIENCE, run, several, start
+from tests.support.several import PATIENCE, find_ranks, run, several, start
 from tests.tasks.train.test_several import options, read_losses
 
 TIMEOUT = 20  # seconds
@@ -20,14 +19,6 @@ def command(out: Path, root: Path, *, world: int = 2, restarts: int = 1) -> list
     given = ("batch_size=8", "trainer.save_every=1steps", f"trainer.timeout={TIMEOUT}", "trainer.max_epochs=30")
     rare = "trainer.check_val_every_n_epoch=15"
     return several(world, "tests.support.frozen_norms", *options("ssdlite", out, root, *given, rare), restarts=restarts)
-
-
-def find_ranks(agent: int) -> list[int]:
-    """Return the processes that torchrun started, in their order."""
-    children = Path(f"/proc/{agent}/task/{agent}/children").read_text().split()
-    rank = re.compile(rb"(?:^|\0)RANK=(\d+)\0")
-    found = {int(rank.findall(Path(f"/proc/{child}/environ").read_bytes())[0]): int(child) for child in children}
-    return [found[number] for number in sorted(found)]
 
 
 def begin(out: Path, root: Path, **how: int) -> "subprocess.Popen[str]":

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from tests.support.several import run, several
+from tests.support.trainings import CASES, write_all
 
+WORLDS = (1, 2, 3, 4)
 WEIGHTS = "checkpoints/last.ckpt"
 
 
@@ -43,17 +45,25 @@ def read_weights(out: Path) -> dict[str, torch.Tensor]:
     return torch.load(out / WEIGHTS, weights_only=True)["state_dict"]
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with what each number of processes has trained, in a folder of that name."""
+    folder = tmp_path_factory.mktemp("trained")
+    write_all(folder)
+    for world in WORLDS:
+        run(several(world, "tests.support.trainings", str(folder), str(folder / f"by{world}")))
+    return folder
+
+
+@pytest.mark.xdist_group("trained")  # so that one process has what is trained once
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("task", "batch_size", "worlds"), [("ssdlite", 8, (2, 4)), ("lraspp", 8, (2, 4)), ("ssdlite", 7, (3,))]
-)
-def test_several_processes_step_as_one(task: str, batch_size: int, worlds: tuple[int, ...], tmp_path: Path) -> None:
-    for world in (1, *worlds):
-        given = options(task, tmp_path / str(world), tmp_path / "scenes", f"batch_size={batch_size}")
-        run(several(world, "tests.support.frozen_norms", *given))
-    alone, weights = read_losses(tmp_path / "1"), read_weights(tmp_path / "1")
-    assert len(alone) >= 2
-    for world in worlds:
-        assert read_losses(tmp_path / str(world)) == pytest.approx(alone, rel=1e-6)
-        for name, value in read_weights(tmp_path / str(world)).items():
-            assert torch.allclose(value.float(), weights[name].float(), rtol=1e-4, atol=1e-5), name
+@pytest.mark.parametrize("case", CASES)
+def test_several_processes_step_as_one(case: str, trained: Path) -> None:
+    alone, *others = (read_losses(trained / f"by{world}" / case) for world in WORLDS)
+    weights, *theirs = (read_weights(trained / f"by{world}" / case) for world in WORLDS)
+    assert len(alone) == 2
+    for world, losses, found in zip(WORLDS[1:], others, theirs, strict=True):
+        assert losses == pytest.approx(alone, rel=1e-6), world
+        near = 1e-4 if "hardest" in case else 1e-5  # which of two pixels is the harder may be a matter of rounding
+        for name, value in found.items():
+            assert torch.allclose(value.float(), weights[name].float(), rtol=10 * near, atol=near), (world, name)
