@@ -89,12 +89,6 @@ class Table:
             raise ValueError(
                 f"rows: the stem's stride of {STEM_STRIDE} and their s make {strides[-1]}; expected {WHOLE_STRIDE}"
             )
-        tail = find_tail(self)
-        if self.rows[tail - 1].exp_size == list_inputs(self)[tail - 1]:
-            raise ValueError(
-                f"rows.{tail}.exp_size: {self.rows[tail - 1].exp_size}, as many as enter the row, so that it has no "
-                "expansion; expected another number: that expansion is C4"
-            )
 
 
 def list_strides(table: Table) -> list[int]:

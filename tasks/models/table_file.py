@@ -6,7 +6,7 @@ from dataclasses import fields as list_fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from backbones.tables import Row, Table
+from backbones.tables import Row, Table, find_tail, list_inputs
 from data.bounded.yaml_values import read_yaml
 from data.errors import InputError
 from tasks.models.architecture import Arch
@@ -56,7 +56,22 @@ def read_table(path: Path) -> TableFile:
         raise InputError(f"{path}: rows: {values['rows']!r}; expected a list of rows")
     rows = [build(Row, row, ROWS, path, f"rows.{number}.") for number, row in enumerate(values["rows"], start=1)]
     table = build(Table, values | {"rows": [asdict(row) for row in rows]}, TABLE, path, "")
+    check_c4(table, path)
     return TableFile(table, read_heads(heads, table, path))
+
+
+def check_c4(table: Table, path: Path) -> None:
+    """Check that the row that C4 is taken from has an expansion, which C4 is.
+
+    Raises:
+        InputError: naming the file and the row.
+    """
+    tail = find_tail(table)
+    if table.rows[tail - 1].exp_size == list_inputs(table)[tail - 1]:
+        raise InputError(
+            f"{path}: rows.{tail}.exp_size: {table.rows[tail - 1].exp_size}, as many as enter the row: it has no "
+            "expansion; expected another number: that expansion is C4"
+        )
 
 
 def build(kind: type[Kind], values: object, names: tuple[str, ...], path: Path, place: str) -> Kind:
@@ -144,3 +159,11 @@ def fill_in(values: Mapping[str, Any]) -> Mapping[str, Any]:
     head = str(model.get("head"))
     own = {HEADS[head]: file.heads[head]} if head in file.heads else {}
     return {**values, "model": {**model, "table": asdict(file.table), **own}}
+
+
+def describe(arch: Arch) -> TableFile:
+    """Return the file of a network with rows of its own, and the channels of its head."""
+    if arch.table is None:
+        raise ValueError(f"backbone {arch.backbone} has no rows of its own")
+    field = HEADS.get(arch.head)
+    return TableFile(arch.table, {} if field is None else {arch.head: getattr(arch, field)})

@@ -7,6 +7,7 @@ from hydra import compose, initialize_config_dir
 
 import conf
 from data.classes import ClassTable
+from tasks.adapt.config import AdaptConfig
 from tasks.benchmark.config import BenchmarkConfig
 from tasks.cli.options import keep_text, name_table, read_options
 from tasks.demo.config import DemoConfig
@@ -19,6 +20,7 @@ from tasks.train.config import TrainConfig
 
 CONF = conf.FOLDER
 KINDS: dict[str, Any] = {
+    "adapt": AdaptConfig,
     "benchmark": BenchmarkConfig,
     "demo": DemoConfig,
     "doctor": DoctorConfig,
@@ -28,6 +30,7 @@ KINDS: dict[str, Any] = {
     "train": TrainConfig,
 }
 REQUIRED = {
+    "adapt": ("checkpoint=a",),
     "demo": ("checkpoint=a",),
     "evaluate": ("checkpoint=a",),
     "export": ("checkpoint=a",),
