@@ -13,7 +13,7 @@ from data.samples import space_evenly
 from tasks.adapt.config import AdaptConfig
 from tasks.adapt.finishing import find_run, finish
 from tasks.adapt.listing import write_layers
-from tasks.adapt.log import load_log
+from tasks.adapt.log import WEIGHTS, load_log
 from tasks.adapt.page import write_page
 from tasks.adapt.proposals import Space
 from tasks.adapt.steps import Work

@@ -86,8 +86,9 @@ class Work:
             raise InputError(f"target_latency: {target:.4g} ms; the checkpoint's network takes {latency:.4g} already")
         if smallest > target:
             raise InputError(
-                f"target_latency: {self.config.target_latency}, {target:.4g} ms, cannot be reached: with "
-                f"least={self.config.least} of the channels everywhere the network takes {smallest:.4g} of {latency:.4g} ms"
+                f"target_latency: {self.config.target_latency}, {target:.4g} ms, cannot be reached: "
+                f"with least={self.config.least} of the channels in all layers the network takes {smallest:.4g} of "
+                f"{latency:.4g} ms"
             )
         metric = self.tuner.judge(seed, self.seed_weights)
         logger.info("the checkpoint: %.3f ms, metric %.4f; target %.3f ms", latency, metric, target)
