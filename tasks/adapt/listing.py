@@ -8,7 +8,7 @@ from tasks.cli.folders import check_new
 from tasks.files import write_text
 from tasks.latency.runtimes import LayerGraph, find_format, write_graph
 from tasks.latency.settings import FORMAT_OF
-from tasks.latency.table import COLUMNS, EMPTY
+from tasks.latency.table import COLUMNS, LARGE, SMALL
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def write_layers(folder: Path, space: Space, *, device: str) -> int:
     """
     check_new(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    layers = [EMPTY, *space.layers()]
+    layers = [SMALL, LARGE, *space.layers()]
     kind = find_format(device) if device in FORMAT_OF else None
     files = [""] * len(layers)
     if kind is not None:

@@ -1,26 +1,43 @@
 """Tables of layers and their latency: measured here when one is asked for, or on another device by its owner."""
 
-import logging
 import math
 from collections.abc import Iterable, Sequence
+from functools import cache
+from math import prod
 from pathlib import Path
 
+import torch
 from torch import nn
+from torch.utils._pytree import tree_leaves
 
 from data.bounded.csv_rows import read_rows
 from data.errors import InputError
+from data.sizes import Size
 from tasks.files import write_text
 from tasks.latency.runtimes import Clock
 from tasks.models.architecture import Arch
 from tasks.models.layers import Layer, find_maps, list_backbone
 from tasks.task import find_task
 
-Size = tuple[int, int]
-logger = logging.getLogger(__name__)
-
 COLUMNS = ("layer", "milliseconds")
-# What a call costs beside its layer: a table has it as a layer that does next to nothing.
-EMPTY = Layer("empty", (), (8, 4, 4), nn.ReLU)
+
+
+def make_scale(*, c_in: int) -> nn.Module:
+    """Build a layer that does next to nothing: a factor and an addend for each channel."""
+    return nn.Conv2d(c_in, c_in, 1, groups=c_in)
+
+
+# What a call costs beside its layer, and what values cost to enter and to leave it, which inside of a network they do
+# not: runtimes copy them, and put channels in their own order. Every table has these two layers.
+SMALL, LARGE = (Layer("scale", (("c_in", c),), (c, h, w), make_scale) for c, h, w in ((8, 4, 4), (64, 24, 36)))
+
+
+@cache
+def count_values(layer: Layer) -> int:
+    """Return how many values enter and leave a layer."""
+    with torch.device("meta"):
+        found = tree_leaves(layer.build()(torch.empty(1, *layer.shape)))
+    return prod(layer.shape) + sum(tensor.numel() for tensor in found)
 
 
 def list_layers(arch: Arch, size: Size) -> list[Layer]:
@@ -60,13 +77,15 @@ class LatencyTable:
         return self.known[layer.name]
 
     def predict(self, layers: Iterable[Layer]) -> float:
-        """Return the milliseconds of a network: the sum of its layers, less what each call but one costs by itself.
+        """Return the milliseconds of a network: the sum of its layers, less what calls cost by themselves, but one.
 
         Raises:
             InputError: as `look_up`.
         """
-        overhead = self.look_up(EMPTY)
-        return overhead + sum(max(self.look_up(layer) - overhead, 0.0) for layer in layers)
+        small, large = count_values(SMALL), count_values(LARGE)
+        each = max(self.look_up(LARGE) - self.look_up(SMALL), 0.0) / (large - small)
+        call = max(self.look_up(SMALL) - each * small, 0.0)
+        return call + sum(max(self.look_up(layer) - call - each * count_values(layer), 0.0) for layer in layers)
 
     def check(self, layers: Sequence[Layer]) -> None:
         """Check that the table of another device has just these layers.
@@ -74,7 +93,7 @@ class LatencyTable:
         Raises:
             InputError: naming the first that is missing or unknown.
         """
-        names = {layer.name: None for layer in (EMPTY, *layers)}
+        names = {layer.name: None for layer in (SMALL, LARGE, *layers)}
         for found, wanted, what in ((self.known, names, "unknown"), (names, self.known, "missing")):
             wrong = [name for name in found if name not in wanted]
             if wrong:

@@ -8,7 +8,7 @@ from torch import nn
 from data.errors import InputError
 from tasks.latency.runtimes import Clock, LayerGraph, find_format
 from tasks.latency.settings import FORMAT_OF, check_device
-from tasks.latency.table import EMPTY, LatencyTable, list_layers, open_table, read_table
+from tasks.latency.table import LARGE, SMALL, LatencyTable, count_values, list_layers, open_table, read_table
 from tasks.models.architecture import Arch
 
 LAYERS = list_layers(Arch("classifier", "small", 3), (64, 64))
@@ -31,19 +31,23 @@ def write(path: Path, *lines: str) -> Path:
     return path
 
 
-def test_a_network_takes_the_sum_of_its_layers_less_what_calls_cost() -> None:
-    known = {EMPTY.name: 0.5, **{layer.name: 1.0 + 0.25 * index for index, layer in enumerate(LAYERS)}}
-    by_hand = 0.5 + sum(known[layer.name] - 0.5 for layer in LAYERS)
+def test_a_network_takes_the_sum_of_its_layers_less_what_calls_and_values_cost() -> None:
+    assert (count_values(SMALL), count_values(LARGE)) == (2 * 8 * 4 * 4, 2 * 64 * 24 * 36)
+    assert count_values(LAYERS[0]) == 3 * 64 * 64 + 16 * 32 * 32
+    each = 1e-6  # milliseconds a value
+    known = {layer.name: 0.5 + each * count_values(layer) for layer in (SMALL, LARGE)}
+    known |= {layer.name: 2.0 + index + each * count_values(layer) for index, layer in enumerate(LAYERS)}
+    by_hand = 0.5 + sum(known[layer.name] - each * count_values(layer) - 0.5 for layer in LAYERS)
     assert LatencyTable(known).predict(LAYERS) == pytest.approx(by_hand)
-    assert LatencyTable({EMPTY.name: 2.0, LAYERS[0].name: 1.9}).predict(LAYERS[:1]) == 2.0
+    assert LatencyTable(known | {LAYERS[0].name: 1e-3}).predict(LAYERS[:1]) == pytest.approx(0.5)
 
 
 def test_a_layer_is_timed_once_and_kept(tmp_path: Path) -> None:
     clock, path = CountingClock(), tmp_path / "latency.csv"
     table = open_table("torch", path, clock=clock)  # type: ignore[arg-type]
     first = table.predict(LAYERS)
-    different = len({layer.name for layer in LAYERS}) + 1  # and the empty one
-    assert len(clock.asked) == different < len(LAYERS) + 1
+    different = len({layer.name for layer in LAYERS}) + 2  # and those that do nothing
+    assert len(clock.asked) == different < len(LAYERS) + 2
     again = open_table("torch", path, clock=clock)  # type: ignore[arg-type]
     assert again.predict(LAYERS) == first
     assert len(clock.asked) == different
@@ -51,7 +55,7 @@ def test_a_layer_is_timed_once_and_kept(tmp_path: Path) -> None:
 
 
 def test_a_table_of_another_device_has_just_the_layers_that_are_asked_for(tmp_path: Path) -> None:
-    names = [layer.name for layer in (EMPTY, *LAYERS)]
+    names = [layer.name for layer in (SMALL, LARGE, *LAYERS)]
     rows = [f"{name},1" for name in dict.fromkeys(names)]
     LatencyTable(read_table(write(tmp_path / "a.csv", *rows))).check(LAYERS)
     with pytest.raises(InputError, match=rf"layer '{names[-1]}' is missing"):
@@ -59,7 +63,7 @@ def test_a_table_of_another_device_has_just_the_layers_that_are_asked_for(tmp_pa
     with pytest.raises(InputError, match="layer 'bneck of mine' is unknown"):
         LatencyTable(read_table(write(tmp_path / "a.csv", *rows, "bneck of mine,1"))).check(LAYERS)
     with pytest.raises(InputError, match="has no layer 'conv"):
-        LatencyTable({EMPTY.name: 1.0}).predict(LAYERS)
+        LatencyTable({SMALL.name: 1.0, LARGE.name: 2.0}).predict(LAYERS)
 
 
 @pytest.mark.parametrize(
