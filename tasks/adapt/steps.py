@@ -21,7 +21,7 @@ from tasks.models.truncation import Narrowing, truncate
 
 logger = logging.getLogger(__name__)
 
-LEAST_CUT = 1e-6  # milliseconds: any cut, where none is as large as is asked for
+LEAST_CUT = 1e-6  # milliseconds, below which a cut is none
 Weights = dict[str, Tensor]
 
 
@@ -136,10 +136,18 @@ class Work:
         )
 
     def list_cuts(self, arch: Arch) -> Sequence[Cut]:
-        """Return the proposals of a step: one a group, of those whose cut is large enough."""
+        """Return the proposals of a step: one a group, of those whose cut is large enough.
+
+        Where none is, towards the smallest network, cuts of half the share do, of a quarter, and so on.
+        """
         reduction = self.config.delta * self.log.latency / self.log.factor
-        return list(list_cuts(self.space, arch, self.table, reduction=reduction)) or list(
-            list_cuts(self.space, arch, self.table, reduction=LEAST_CUT)
+        while reduction > LEAST_CUT:
+            cuts = list(list_cuts(self.space, arch, self.table, reduction=reduction))
+            if cuts:
+                return cuts
+            reduction /= 2
+        raise InputError(
+            f"target_latency: {self.log.state[0]:.4g} ms reached of {self.log.target:.4g}; nothing is left to cut"
         )
 
     def try_cut(self, arch: Arch, cut: Cut, weights: Weights, *, step: int, index: int) -> Proposal:
