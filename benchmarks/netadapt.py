@@ -11,6 +11,9 @@ benchmarks/results/netadapt_STUDY.json as they come; what stands there already i
 
 import argparse
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +22,6 @@ from typing import Any
 
 import torch
 
-from benchmarks.ablations import run
 from benchmarks.timing import RESULTS
 from tasks.adapt.log import Log, load_log, name_weights
 from tasks.adapt.widths import own_rows
@@ -38,6 +40,12 @@ CLOCK = Clock("onnxruntime", seconds=0.5)
 QUIET = ("trainer.progress_bar=false", "logger=none", "dataset.workers=0")
 
 
+def run(name: str, *options: str) -> None:
+    """Run `python -m tasks.NAME OPTIONS` on one thread."""
+    command = [sys.executable, "-m", f"tasks.{name}", *options]
+    subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
+
+
 def find_step(log: Log, share: float) -> int:
     """Return the first step, from 1, whose network takes at most a share of the checkpoint's latency."""
     winners = [step.winner.latency for step in log.steps if step.winner is not None]
@@ -54,11 +62,11 @@ def time_network(path: Path) -> float:
 
 
 def time_widths(arch: Arch, size: tuple[int, int]) -> dict[float, float]:
-    """Return the milliseconds of width-multiplied networks, freshly initialised; twice, of which the quicker counts."""
+    """Return the milliseconds of width-multiplied networks, freshly initialised."""
     found: dict[float, float] = {}
     for width in WIDTHS:
         model = settle(build_model(replace(arch, width=width)), size)
-        found[width] = min(CLOCK.measure(model, (3, *size)) for _ in range(2))
+        found[width] = CLOCK.measure(model, (3, *size))
         print(f"width {width}: {found[width]:.3f} ms", flush=True)
     return found
 
@@ -92,10 +100,11 @@ class Study:
     def train(self, name: str, *options: str) -> Path:
         """Train a network unless that was done; return its folder."""
         folder: Path = self.runs / name.replace(" ", "_").replace(",", "")
-        if (folder / "model.safetensors").is_file() and name in self.known:
+        if name in self.known:
             return folder
         start = time.perf_counter()
-        run("train", *self.options, *options, f"out={folder}")
+        if not (folder / "model.safetensors").is_file():
+            run("train", *self.options, *options, f"out={folder}")
         metrics = json.loads((folder / "metrics.json").read_text())
         minutes = round((time.perf_counter() - start) / 60, 1)
         latency = min(time_network(folder / "model.safetensors") for _ in range(3))
