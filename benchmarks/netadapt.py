@@ -89,7 +89,7 @@ class Study:
         self.command = f"python -m tasks.train {' '.join((*STUDIES[args.study], *args.options))}"
         self.runs, self.path = args.runs, args.out or RESULTS / f"netadapt_{args.study}.json"
         self.known: dict[str, Any] = json.loads(self.path.read_text()) if self.path.is_file() else {}
-        self.adapt = args.adapt
+        self.adapt, self.data = args.adapt, args.data
 
     def note(self, name: str, value: Any) -> None:
         """Keep a result on the disk."""
@@ -123,6 +123,7 @@ class Study:
                 "device=onnxruntime",
                 "finish=none",
                 "dataset.workers=0",
+                f"dataset.root={self.data}",
                 *self.adapt,
                 f"out={out}",
             )
