@@ -4,8 +4,8 @@ Usage:
     python -m benchmarks.netadapt demo --data DIR --runs DIR --seeds 0 1            # the scenes, COCO layout below
     python -m benchmarks.netadapt bccd --data DIR --runs DIR --options backbone=small
 
-One adaptation goes to half of the latency in onnxruntime; on its way it passes three quarters. Every network is trained
-from scratch with the study's own recipe, and the adapted ones also on, with the weights that are left. The rows land in
+One adaptation goes to the smallest share of the latency in onnxruntime and passes the others on its way. Every network is
+trained from scratch with the study's recipe, and the adapted ones also on, with the weights that are left. Rows land in
 benchmarks/results/netadapt_STUDY.json as they come; what stands there already is not run again.
 """
 
@@ -34,7 +34,6 @@ from tasks.models.checkpoint import load_checkpoint
 from tasks.models.network import Model, build_model
 
 STUDIES = {"demo": ("experiment=demo_ssdlite",), "bccd": ("experiment=bccd_ssdlite",)}
-SHARES = (0.75, 0.5)  # of the latency
 WIDTHS = [round(0.2 + 0.05 * index, 2) for index in range(16)]
 CLOCK = Clock("onnxruntime", seconds=0.5)
 QUIET = ("trainer.progress_bar=false", "logger=none", "dataset.workers=0")
@@ -89,7 +88,7 @@ class Study:
         self.command = f"python -m tasks.train {' '.join((*STUDIES[args.study], *args.options))}"
         self.runs, self.path = args.runs, args.out or RESULTS / f"netadapt_{args.study}.json"
         self.known: dict[str, Any] = json.loads(self.path.read_text()) if self.path.is_file() else {}
-        self.adapt, self.data = args.adapt, args.data
+        self.adapt, self.data, self.shares = args.adapt, args.data, args.shares
 
     def note(self, name: str, value: Any) -> None:
         """Keep a result on the disk."""
@@ -114,12 +113,12 @@ class Study:
     def shrink(self, seed_run: Path) -> Log:
         """Adapt the seed's network to the smallest share."""
         out = self.runs / "adapted"
-        again = (f"resume={out}",) if (out / "log.json").is_file() else ()
+        again = (f"resume={out}",) if (out / "config.yaml").is_file() else ()
         start = time.perf_counter()
         if "adaptation" not in self.known:
             new = (
                 f"checkpoint={seed_run / 'model.safetensors'}",
-                f"target_latency={min(SHARES)}x",
+                f"target_latency={min(self.shares)}x",
                 "device=onnxruntime",
                 "finish=none",
                 "dataset.workers=0",
@@ -165,7 +164,7 @@ def compare(study: Study, seeds: Sequence[int]) -> None:
         study.note("widths", {str(width): ms for width, ms in time_widths(description.arch, size).items()})
     start = own_rows(description.arch)
     for seed in seeds:
-        for share in SHARES:
+        for share in study.shares:
             step = find_step(log, share)
             weights = name_weights(study.runs / "adapted", step)
             arch = log.with_step(step, log.steps[step - 1]).rebuild(start)
@@ -190,6 +189,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--shares", type=float, nargs="+", default=[0.75, 0.5], help="of the latency")
     parser.add_argument("--options", nargs="*", default=[], help="of tasks.train, for every network")
     parser.add_argument("--adapt", nargs="*", default=[], help="of tasks.adapt")
     args = parser.parse_args()

@@ -73,6 +73,7 @@ def adapt(config: AdaptConfig) -> dict[str, Any]:
     log = load_log(config.out)
     if log is None:
         write_text(config.out / CONFIG, OmegaConf.to_yaml(to_plain(config)))
+    logger.info("the adaptation is in %s; after a stop: python -m tasks.adapt resume=%s", config.out, config.out)
     work = Work(config, space, table, clock, build_tuner(config, run, description), weights)
     work.go_on(log)
     return conclude(work, run)
