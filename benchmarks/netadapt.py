@@ -4,7 +4,7 @@ Usage:
     python -m benchmarks.netadapt demo --data DIR --runs DIR --seeds 0 1            # the scenes, COCO layout below
     python -m benchmarks.netadapt bccd --data DIR --runs DIR --options backbone=small
 
-One adaptation goes to the smallest share of the latency in onnxruntime and passes the others on its way. Every network is
+One adaptation goes to the smallest share of the latency in onnxruntime and passes the others on its way. Networks are
 trained from scratch with the study's recipe, and the adapted ones also on, with the weights that are left. Rows land in
 benchmarks/results/netadapt_STUDY.json as they come; what stands there already is not run again.
 """
