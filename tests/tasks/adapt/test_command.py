@@ -194,7 +194,7 @@ def test_layers_are_listed_for_a_device(trained: Callable[[str], Trained], tmp_p
 
 
 FAKES = {
-    "litert": "Inference timings in us: Init: 5685, First inference: 1853, Warmup (avg): 1446.3, Inference (avg): 1457.5",
+    "litert": "Inference timings in us: Init: 568, First inference: 1853, Warmup (avg): 1446, Inference (avg): 1457.5",
     "executorch": "I 00:00:01 executor_runner.cpp:356] Model executed successfully 100 time(s) in 145.750000 ms.",
 }
 
