@@ -169,7 +169,7 @@ def compare(study: Study, seeds: Sequence[int]) -> None:
             weights = name_weights(study.runs / "adapted", step)
             arch = log.with_step(step, log.steps[step - 1]).rebuild(start)
             path = study.runs / f"backbone_{share}.yaml"
-            write_text(path, table_file.write_text(table_file.describe(arch)))
+            write_text(path, table_file.format_table(table_file.describe(arch)))
             latency = log.steps[step - 1].measured
             widths = {float(width): ms for width, ms in study.known["widths"].items()}
             width = min(widths, key=lambda each: abs(widths[each] - (latency or 0.0)))

@@ -133,7 +133,7 @@ def conclude(work: Work, run: TrainConfig) -> dict[str, Any]:
     """Write the network and its weights, train it to the end, and write what came out."""
     config, log, description = work.config, work.log, work.tuner.description
     arch, weights, out = log.rebuild(work.space.seed), work.load_weights(len(log.steps)), config.out
-    write_text(out / BACKBONE, table_file.write_text(table_file.describe(arch)))
+    write_text(out / BACKBONE, table_file.format_table(table_file.describe(arch)))
     save_safetensors(out / ADAPTED, replace(description, arch=arch, thresholds=None), weights)
     latency, metric = log.state
     result: dict[str, Any] = {

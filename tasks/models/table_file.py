@@ -123,7 +123,7 @@ def read_heads(values: object, table: Table, path: Path) -> dict[str, Any]:
     return {head: own[HEADS[head]] for head, own in values.items()}
 
 
-def write_text(file: TableFile) -> str:
+def format_table(file: TableFile) -> str:
     """Return a table as the text of a file that `read_table` reads."""
     rows = [
         f"  - {{{', '.join(f'{name}: {say(value)}' for name, value in asdict(row).items())}}}"

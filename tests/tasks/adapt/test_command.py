@@ -55,6 +55,7 @@ def configure(run: Path, out: Path, *options: str) -> AdaptConfig:
     return load_config("adapt", checkpoint, f"device={table}", f"out={out}", *QUICK, *options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["ssdlite", "lraspp", "classify"])
 def test_a_network_is_adapted_and_usable(
     task: str, trained: Callable[[str], Trained], tmp_path: Path, blank_figures: None

@@ -12,7 +12,7 @@ from tasks.inference.loading import load_description
 from tasks.models.architecture import Arch
 from tasks.models.checkpoint import save_safetensors
 from tasks.models.network import build_model, resolve_table
-from tasks.models.table_file import TableFile, read_table, write_text
+from tasks.models.table_file import TableFile, format_table, read_table
 from tasks.train.command import train
 from tests.support.runs import load_config, small_run
 from tests.support.starts import describe_run, start
@@ -32,7 +32,7 @@ def edit(tmp_path: Path, old: str, new: str) -> Path:
 @pytest.mark.parametrize("name", ["large", "small"])
 def test_published_rows_survive_the_file(name: str, tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
-    path.write_text(write_text(TableFile(TABLES[name], {"lraspp": 96})), encoding="utf-8")
+    path.write_text(format_table(TableFile(TABLES[name], {"lraspp": 96})), encoding="utf-8")
     assert read_table(path) == TableFile(TABLES[name], {"lraspp": 96})
 
 
@@ -118,10 +118,10 @@ def test_weights_of_the_same_rows_fit_whoever_named_them(tmp_path: Path) -> None
     weights = build_model(named.arch).state_dict()
     save_safetensors(tmp_path / "a.safetensors", named, weights)
     path = tmp_path / "own.yaml"
-    path.write_text(write_text(TableFile(TABLES["small"], {})), encoding="utf-8")
+    path.write_text(format_table(TableFile(TABLES["small"], {})), encoding="utf-8")
     _, model = start(str(tmp_path / "a.safetensors"), describe_run("task=ssdlite", f"backbone={path}"))
     assert all((model.state_dict()[name] == value).all() for name, value in weights.items())
     rows = (replace(TABLES["small"].rows[0], out=24), *TABLES["small"].rows[1:])
-    path.write_text(write_text(TableFile(replace(TABLES["small"], rows=rows), {})), encoding="utf-8")
+    path.write_text(format_table(TableFile(replace(TABLES["small"], rows=rows), {})), encoding="utf-8")
     with pytest.raises(InputError, match=r"row 1: .*out=16.* in the weights, .*out=24.* here"):
         start(str(tmp_path / "a.safetensors"), describe_run("task=ssdlite", f"backbone={path}"))
