@@ -31,8 +31,9 @@ QUICK = {
         "batch_size=2",
     ),
     "tasks.benchmark": ("warmup_runs=1", "repeats=1"),
+    "tasks.adapt": ("tune_steps=1", "images=2", "epochs=1", "step=0.25", "delta=0.1", "accelerator=cpu"),
 }
-WRITING = ("tasks.train", "tasks.evaluate", "tasks.predict", "tasks.doctor")
+WRITING = ("tasks.train", "tasks.evaluate", "tasks.predict", "tasks.doctor", "tasks.adapt")
 
 
 def mark(blocks: list[Block]) -> list[object]:

@@ -1,0 +1,1 @@
+"""python -m tasks.adapt: a network made faster on a device, row by row."""
