@@ -8,6 +8,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from data.classes import ClassTable
+from data.image_files import ImageFiles
 from data.samples import ClassificationSample, DetectionSample, SegmentationSample
 from data.sizes import Size
 
@@ -44,6 +45,10 @@ class Reader(Protocol):
     @property
     def classes(self) -> ClassTable:
         """The K classes."""
+
+    @property
+    def files(self) -> ImageFiles:
+        """The encoded images."""
 
     @property
     def image_paths(self) -> np.ndarray:
