@@ -42,6 +42,8 @@ class BoxDataset:
         folder: of the images.
         files: the encoded images.
         sizes: (N, 2) int64, height and width in pixels.
+        upright: (N,) bool, whether these are of the upright picture, else of the raw pixels.
+        numbered: whether the labels name classes by their ids, see `data.labels.Labels`.
         pixel_sizes: (N, 2) int64, the same of the images as they are decoded; smaller where `least_side` allows it.
         dropped: how many bad boxes of the split were left out, by kind; empty if there are none.
         channels: of an image.
@@ -75,8 +77,8 @@ class BoxDataset:
         """
         if classes is not None:
             labels = labels.take_classes(classes)
-        labels, self.sizes, self._upright = check_images(labels, most_pixels=most_pixels, report=report)
-        self.classes = labels.classes
+        labels, self.sizes, self.upright = check_images(labels, most_pixels=most_pixels, report=report)
+        self.classes, self.numbered = labels.classes, labels.numbered
         self.image_ids = labels.images.ids
         self.source, self.folder = labels.source, labels.folder
         self.names = labels.images.names
@@ -108,7 +110,7 @@ class BoxDataset:
         height, width = self.sizes[index].tolist()
         image = load_image(
             self.files.open(index),
-            upright=bool(self._upright[index]),
+            upright=bool(self.upright[index]),
             size=(height, width),
             least_side=self._least_side,
             most_pixels=self._most_pixels,
@@ -118,7 +120,7 @@ class BoxDataset:
     def pixel_origin(self, index: int) -> tuple[list[Path], str]:
         """Return the file that the image is read from, and what else decides its pixels."""
         files, rest = self.files.origin(index)
-        return files, f"{rest}{self._upright[index]} {self._least_side}"
+        return files, f"{rest}{self.upright[index]} {self._least_side}"
 
     def make_sample(self, index: int, image: np.ndarray) -> DetectionSample:
         """Return the sample of these pixels."""
@@ -190,7 +192,7 @@ class BoxDataset:
         part = copy(self)
         part.image_ids, part.names, part.files = self.image_ids[order], self.names[order], self.files.take(order)
         part.sizes, part.pixel_sizes = self.sizes[order], self.pixel_sizes[order]
-        part._upright, part._cache = self._upright[order], None
+        part.upright, part._cache = self.upright[order], None
         part._boxes, part._clipped = boxes, self._clipped[own]
         part._offsets = np.concatenate([[0], np.cumsum(counts)])
         return part
@@ -213,7 +215,7 @@ class BoxDataset:
         whole.image_ids = np.arange(len(paths))
         whole.sizes = np.concatenate([reader.sizes for reader in readers])
         whole.pixel_sizes = np.concatenate([reader.pixel_sizes for reader in readers])
-        whole._upright = np.concatenate([reader._upright for reader in readers])
+        whole.upright = np.concatenate([reader.upright for reader in readers])
         whole._boxes = BoxList.join([reader._boxes for reader in readers], [len(reader) for reader in readers])
         whole._clipped = np.concatenate([reader._clipped for reader in readers])
         whole._offsets = np.concatenate([[0], np.cumsum(np.bincount(whole._boxes.rows, minlength=len(paths)))])
@@ -232,7 +234,7 @@ class BoxDataset:
             return self.sizes
         columns = (
             map(Path, self.image_paths),
-            self._upright.tolist(),
+            self.upright.tolist(),
             repeat(self._least_side),
             repeat(self._most_pixels),
         )

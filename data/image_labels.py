@@ -101,6 +101,11 @@ class LabelDataset:
         return self.files.paths
 
     @property
+    def labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """How many classes each image shows (N,) int64, and the class indices (M,) int64 of one after the other."""
+        return np.diff(self._offsets), self._labels
+
+    @property
     def presence(self) -> np.ndarray:
         """Which image shows which class: (N, K) bool."""
         found = np.zeros((len(self), len(self.classes)), dtype=bool)

@@ -29,6 +29,7 @@ class MaskDataset:
         mask_files: the encoded masks.
         names: (N,) strings, unique, good as the stems of files.
         pixel_sizes: (N, 2) int64, height and width in pixels.
+        upright: (N,) bool, whether the masks are of the upright pictures, else of the raw pixels.
         channels: of an image and of a mask.
     """
 
@@ -40,7 +41,7 @@ class MaskDataset:
         Raises:
             InputError: if `report` refuses what is wrong.
         """
-        files, self.pixel_sizes, self._upright = check_pairs(files, most_pixels=most_pixels, report=report)
+        files, self.pixel_sizes, self.upright = check_pairs(files, most_pixels=most_pixels, report=report)
         self.classes = files.classes
         self.files, self.mask_files = files.files
         self.names = np.array(files.names, dtype=str)
@@ -77,7 +78,7 @@ class MaskDataset:
         mask = self.read_mask(index)
         image = load_image(
             self.files.open(index),
-            upright=bool(self._upright[index]),
+            upright=bool(self.upright[index]),
             size=(mask.shape[0], mask.shape[1]),
             most_pixels=self._most_pixels,
         )
@@ -90,7 +91,7 @@ class MaskDataset:
     def pixel_origin(self, index: int) -> tuple[list[Path], str]:
         """Return the files that image and mask are read from, and what else decides their pixels."""
         (images, one), (masks, other) = self.files.origin(index), self.mask_files.origin(index)
-        return [*images, *masks], f"{one}{other}{self._upright[index]} {self._codings[self._splits[index]]}"
+        return [*images, *masks], f"{one}{other}{self.upright[index]} {self._codings[self._splits[index]]}"
 
     def make_sample(self, index: int, image: np.ndarray, mask: np.ndarray) -> SegmentationSample:
         """Return the sample of these pixels."""
@@ -129,7 +130,7 @@ class MaskDataset:
         part = copy(self)
         part.files, part.mask_files = self.files.take(order), self.mask_files.take(order)
         part.names, part._splits = self.names[order], self._splits[order]
-        part.pixel_sizes, part._upright, part._cache = self.pixel_sizes[order], self._upright[order], None
+        part.pixel_sizes, part.upright, part._cache = self.pixel_sizes[order], self.upright[order], None
         return part
 
     @classmethod
@@ -147,7 +148,7 @@ class MaskDataset:
         whole.mask_files = type(whole.mask_files).join([reader.mask_files for reader in readers])
         whole.names = np.concatenate([reader.names for reader in readers])
         whole.pixel_sizes = np.concatenate([reader.pixel_sizes for reader in readers])
-        whole._upright = np.concatenate([reader._upright for reader in readers])
+        whole.upright = np.concatenate([reader.upright for reader in readers])
         whole._reads = [read for reader in readers for read in reader._reads]
         whole._codings = [coding for reader in readers for coding in reader._codings]
         whole._splits = np.repeat(np.arange(len(readers)), [len(reader) for reader in readers])

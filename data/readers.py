@@ -109,6 +109,14 @@ class BoxReader(Reader, Protocol):
         """(N, 2) int64, height and width in pixels of the whole images."""
 
     @property
+    def upright(self) -> np.ndarray:
+        """(N,) bool, whether these and the boxes are of the upright picture, else of the raw pixels."""
+
+    @property
+    def numbered(self) -> bool:
+        """Whether the files name classes by their ids, see `data.labels.Labels`."""
+
+    @property
     def source(self) -> Path:
         """The file, or the folder of files, that the labels were read from."""
 
@@ -139,6 +147,10 @@ class MaskReader(Reader, Protocol):
         """Return the sample of these pixels."""
 
     @property
+    def upright(self) -> np.ndarray:
+        """(N,) bool, whether the masks are of the upright pictures, else of the raw pixels."""
+
+    @property
     def mask_paths(self) -> np.ndarray:
         """(N,) strings."""
 
@@ -162,6 +174,10 @@ class LabelReader(Reader, Protocol):
     @property
     def names(self) -> np.ndarray:
         """(N,) strings, unique, the images' files relative to the folder of their split."""
+
+    @property
+    def labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """How many classes each image shows (N,) int64, and the class indices (M,) int64 of one after the other."""
 
     @property
     def presence(self) -> np.ndarray:

@@ -1,0 +1,152 @@
+"""Objects in object storage, s3://BUCKET/NAME or gs://BUCKET/NAME, by LitData's clients.
+
+These find credentials, region and endpoint (AWS_ENDPOINT_URL) as their clouds' own tools do. Where the storage does not
+answer, it is asked again and again for as long as the caller is patient.
+"""
+
+import errno
+import logging
+import os
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Protocol, TypeVar, cast
+
+from data.errors import InputError, RunError, first_line
+
+logger = logging.getLogger(__name__)
+
+SCHEMES = ("s3", "gs")
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0  # seconds until a request is repeated: twice as long each time, up to the longest
+CONNECT, READ = 5, 30  # seconds that a connection, and the next bytes, may take
+OWN_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOENT, errno.EISDIR)  # of this machine
+TEMPORARY = (408, 425, 429)  # statuses from 400 to 499 that a later request may not meet
+NO_KEYS = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "DefaultCredentialsError")
+
+Result = TypeVar("Result")
+
+
+class Provider(Protocol):
+    """LitData's client of one cloud."""
+
+    def upload_file(self, local_path: str, remote_path: str) -> None:
+        """Write an object."""
+
+    def download_file(self, remote_path: str, local_path: str) -> None:
+        """Write a file."""
+
+    def exists(self, path: str) -> bool:
+        """Tell whether there is an object."""
+
+
+def is_remote(place: str) -> bool:
+    """Tell whether a place is an address, and not the path of a file."""
+    return "://" in place
+
+
+def check_place(place: str, option: str) -> None:
+    """Check that a place is a path, or an address that can be read, and that what this needs is installed.
+
+    Raises:
+        InputError: naming the option.
+    """
+    if is_remote(place):
+        scheme, _, rest = place.partition("://")
+        if scheme not in SCHEMES or not rest.partition("/")[0]:
+            raise InputError(f"{option}: {place}; expected s3://BUCKET/NAME, gs://BUCKET/NAME or a folder")
+        find_provider(scheme, os.getpid())
+
+
+@cache
+def find_provider(scheme: str, process: int) -> Provider:
+    """Return the client of a cloud; each process has its own, as connections are not to be shared.
+
+    Raises:
+        InputError: if a package is missing, or there are no credentials.
+    """
+    try:
+        from litdata.streaming.fs_provider import GCPFsProvider, S3FsProvider
+
+        if scheme == "gs":
+            return cast(Provider, GCPFsProvider())
+        from botocore.config import Config
+    except ModuleNotFoundError as error:
+        missing = error.name or first_line(error)
+        package = "google-cloud-storage" if "google" in missing else "bneck[stream]"
+        raise InputError(f"{scheme}://: {missing} is not installed; pip install '{package}'") from error
+    except Exception as error:
+        raise InputError(f"{scheme}://: {first_line(error)}; expected credentials, see docs/scale.md") from error
+    options = Config(connect_timeout=CONNECT, read_timeout=READ, retries={"max_attempts": 2, "mode": "standard"})
+    return cast(Provider, S3FsProvider(storage_options={"config": options}))
+
+
+def download(place: str, path: Path, *, patience: float) -> None:
+    """Write an object into a file.
+
+    Raises:
+        InputError: if it is not there, or may not be read.
+        RunError: if the storage does not answer in so many seconds.
+    """
+    provider = find_provider(place.partition("://")[0], os.getpid())
+    persist(lambda: provider.download_file(place, str(path)), place, patience=patience)
+
+
+def upload(path: Path, place: str, *, patience: float) -> None:
+    """Write a file into an object, which is there as a whole or not at all; see `download` for the errors."""
+    provider = find_provider(place.partition("://")[0], os.getpid())
+    persist(lambda: provider.upload_file(str(path), place), place, patience=patience)
+
+
+def is_there(place: str, *, patience: float) -> bool:
+    """Tell whether there is an object; see `download` for the errors."""
+    provider = find_provider(place.partition("://")[0], os.getpid())
+    return persist(lambda: provider.exists(place), place, patience=patience)
+
+
+def persist(request: Callable[[], Result], place: str, *, patience: float) -> Result:
+    """Make a request until it succeeds, and say when the storage fails to answer, and when it does again.
+
+    Args:
+        request: raises whatever it likes.
+        place: that it is about, for messages.
+        patience: seconds.
+
+    Raises:
+        InputError: if it is refused, so that a later one would be too.
+        RunError: if none succeeded in time.
+        OSError: if this machine fails, such as for a full disk.
+    """
+    start, pause, silent = time.monotonic(), FIRST_PAUSE, False
+    while True:
+        try:
+            result = request()
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in OWN_FAULTS:
+                raise
+            if is_refused(error):
+                raise InputError(f"{place}: {first_line(error)}; expected an object that may be read") from error
+            waited = time.monotonic() - start
+            if waited + pause > patience:
+                cure = "see whether the storage answers; resume=RUN goes on"
+                raise RunError(f"{place}: no answer for {waited:.0f} seconds ({first_line(error)}); {cure}") from error
+            if not silent:
+                logger.warning("%s: %s; asked again for up to %.0f seconds", place, first_line(error), patience)
+            silent = True
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+        else:
+            if silent:
+                logger.warning("%s: answered after %.0f seconds", place, time.monotonic() - start)
+            return result
+
+
+def is_refused(error: Exception) -> bool:
+    """Tell whether an error says that the request is at fault: what it is about is not there, or not allowed."""
+    if type(error).__name__ in NO_KEYS:
+        return True
+    response = getattr(error, "response", None)
+    status = getattr(error, "code", None)  # Google's errors
+    if isinstance(response, dict):  # botocore's
+        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return isinstance(status, int) and 400 <= status < 500 and status not in TEMPORARY
