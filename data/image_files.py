@@ -23,6 +23,10 @@ class ImageFiles(Protocol):
         """How many samples before its turn an image should be asked for, see `prepare`; 0: never."""
 
     @property
+    def count(self) -> int:
+        """N."""
+
+    @property
     def paths(self) -> np.ndarray:
         """(N,) strings, unique."""
 
@@ -80,6 +84,11 @@ class FolderFiles:
     def list_paths(cls, paths: Sequence[Path]) -> Self:
         """Return the files of these paths."""
         return cls(Path(), np.array([str(path) for path in paths], dtype=str))
+
+    @property
+    def count(self) -> int:
+        """N."""
+        return len(self.names)
 
     @property
     def paths(self) -> np.ndarray:

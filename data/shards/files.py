@@ -54,6 +54,11 @@ class ShardFiles:
         return max(1, len(self._names) // max(1, len(self._store.shards)))
 
     @property
+    def count(self) -> int:
+        """N."""
+        return len(self._names)
+
+    @property
     def paths(self) -> np.ndarray:
         """(N,) strings, unique."""
         return np.array([self._join(name) for name in self._names.tolist()], dtype=str)

@@ -93,9 +93,9 @@ def open_places(config: ShardConfig) -> Iterator[dict[Role, Place]]:
             }
         return
     with new_folder(Path(config.out).expanduser(), named=True) as out:
-        places: dict[Role, FolderPlace] = {role: FolderPlace(out / role) for role in ROLES}
+        places: dict[Role, Place] = {role: FolderPlace(out / role) for role in ROLES}
         try:
-            yield {role: place for role, place in places.items()}
+            yield places
         except BaseException:
             for place in places.values():
                 place.remove()

@@ -20,6 +20,9 @@ class Place(Protocol):
     def keep(self, path: Path) -> None:
         """Bring a file that was made to its place, where it is whole when this returns."""
 
+    def remove(self) -> None:
+        """Remove what was made, as far as it is in the way of another try."""
+
 
 class FolderPlace:
     """A folder: files are made where they stay."""
@@ -56,3 +59,6 @@ class RemotePlace:
         """Upload a file, and remove it here."""
         upload(path, f"{self._place}/{path.name}", patience=self._patience)
         path.unlink()
+
+    def remove(self) -> None:
+        """Do nothing: without an index nothing counts, and another try writes over it."""
