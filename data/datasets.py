@@ -24,8 +24,8 @@ from data.image_labels import LabelDataset
 from data.joining import check_shared
 from data.labels import LabeledImages, Labels, MaskFiles
 from data.masks import MaskDataset
-from data.shards.storage import check_place, is_remote
 from data.splits import Part, Role
+from data.storage import check_place, is_remote
 from data.synthetic.objects import write_objects
 from data.synthetic.writing import write_synthetic
 

@@ -199,7 +199,7 @@ def build_loader(
             shuffle=shuffle,
             seed=data.seed,
             block=block,
-            ahead=ahead,
+            ahead=ahead if workers else 0,  # a thread of this process would draw on its random numbers
             forms=len(data.forms),
             batch_size=batch_size,
             share=share,

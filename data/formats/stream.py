@@ -36,12 +36,11 @@ def read_box_shards(config: DatasetConfig, part: Part) -> Labels:
     boxes = BoxList(
         np.arange(len(rows)), rows, arrays["label"], arrays["box_xywh"], arrays["area"], arrays["crowd"].astype(bool)
     )
-    sizes = [(height, width) for height, width in arrays["size"].tolist()]
     return Labels(
         Path(place),
         Path(place),
         split.classes,
-        ImageList(arrays["image_id"], names, list(sizes)),
+        ImageList(arrays["image_id"], names, [None] * len(names)),  # their sizes are packed
         boxes,
         place=partial(_place, place),
         numbered=split.index.numbered,
@@ -78,7 +77,8 @@ def read_mask_shards(config: DatasetConfig, part: Part) -> MaskFiles:
     )
     packed = Packed(files, arrays["size"], arrays["upright"].astype(bool), masks)
     read = partial(read_indices, count=len(split.classes))
-    return MaskFiles(Path(split.place), split.classes, [], [], stems.tolist(), read, packed=packed)
+    whole = MaskFiles(Path(split.place), split.classes, [], [], stems.tolist(), read, packed=packed)
+    return whole.take(part.select(read_names(split, "file").tolist()))
 
 
 def read_indices(file: Path | Content, *, count: int) -> np.ndarray:

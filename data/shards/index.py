@@ -6,7 +6,6 @@ with a hash of its own.
 
 import hashlib
 import json
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,13 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
-from data.bounded.content import MOST_BYTES, read_content
+from data.bounded.content import MOST_BYTES
 from data.bounded.json_values import parse_typed
 from data.classes import ClassTable
 from data.config import DatasetConfig
 from data.errors import InputError, first_line
-from data.shards.storage import download, is_remote, is_there
 from data.splits import Part
+from data.storage import is_remote, is_there, read_object
 
 INDEX, SAMPLES = "shards.json", "samples.safetensors"
 VERSION = 1
@@ -163,26 +162,6 @@ def check_arrays(arrays: Arrays, wanted: Shapes, index: Index, path: str) -> Non
             raise InputError(f"{path}: samples: {name}: {found}; expected {kind} {(index.images, *shape)}")
     if index.images and not 0 <= arrays["shard"].min() <= arrays["shard"].max() < len(index.shards):
         raise InputError(f"{path}: samples: shard: beyond the {len(index.shards)} shards; expected one of these")
-
-
-def read_object(place: str, *, most: int, patience: float) -> bytes:
-    """Return what is in a file or an object of at most so many bytes.
-
-    Raises:
-        InputError: if it cannot be read.
-        RunError: if the storage does not answer.
-    """
-    try:
-        if not is_remote(place):
-            return read_content(Path(place), most=most)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "object"
-            download(place, path, patience=patience)
-            return read_content(path, most=most)
-    except InputError:
-        raise
-    except (OSError, ValueError) as error:
-        raise InputError(f"{place}: {first_line(error)}; expected what tasks.shard wrote") from error
 
 
 def check_hash(content: bytes, expected: str, place: str) -> None:

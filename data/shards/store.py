@@ -13,14 +13,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Queue
 from threading import Thread
 from typing import NamedTuple
 
 from data.cache import make_shared
 from data.errors import InputError
 from data.findings import EntryError, fault
-from data.shards.storage import download, is_remote
+from data.storage import download, is_remote
 from data.user_cache import find_folder, remove_oldest
 
 KIND, LOCK_KIND = "shards", "shard-locks"  # folders in the user's cache
@@ -180,7 +180,7 @@ class Fetcher:
     """A thread that fetches shards before they are read; what goes wrong is said when they are."""
 
     def __init__(self) -> None:
-        self._queue: SimpleQueue[tuple[ShardStore, int]] = SimpleQueue()
+        self._queue: Queue[tuple[ShardStore, int]] = Queue()
         self._waiting: set[tuple[int, int]] = set()
         Thread(target=self._work, daemon=True, name="shards").start()
 
@@ -191,6 +191,10 @@ class Fetcher:
             self._waiting.add(key)
             self._queue.put((store, number))
 
+    def wait(self) -> None:
+        """Wait until all that was asked for is fetched, or failed."""
+        self._queue.join()
+
     def _work(self) -> None:
         while True:
             store, number = self._queue.get()
@@ -200,6 +204,7 @@ class Fetcher:
                 pass
             finally:
                 self._waiting.discard((id(store), number))
+                self._queue.task_done()
 
 
 _fetchers: dict[int, Fetcher] = {}

@@ -8,8 +8,8 @@ from rich.console import Console
 
 from data.config import DatasetConfig
 from data.errors import InputError
-from data.shards.storage import is_remote
 from data.splits import ROLES
+from data.storage import is_remote
 from tasks.cli.folders import check_new, owning
 from tasks.cli.terminal import SafeConsole
 from tasks.doctor.config import DoctorConfig

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Protocol
 
-from data.shards.storage import upload
+from data.storage import upload
 from tasks.files import replacing, sync
 
 

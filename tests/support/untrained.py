@@ -13,8 +13,8 @@ CLASSES = ClassTable.create(["cat", "dog", "cow"], [3, 7, 8])
 
 
 def write_untrained(task: str, folder: Path, classes: ClassTable = CLASSES) -> Path:
-    """Write FOLDER/TASK.safetensors, of a detector at 64 x 64 or a segmenter at any size, and return its path."""
-    size = "size=64" if task == "ssdlite" else "eval_size=null"
+    """Write FOLDER/TASK.safetensors, at 64 x 64 pixels, of a segmenter at any size, and return its path."""
+    size = "eval_size=null" if task == "lraspp" else "size=64"
     description = describe(load_config("train", f"task={task}", "backbone=small", size), classes)
     torch.manual_seed(0)
     model = build_model(description.arch)
