@@ -17,7 +17,9 @@ from tasks.cli.folders import check_new, owning
 from tasks.cli.terminal import SafeConsole
 from tasks.files import write_json
 from tasks.parts import Writer
+from tasks.predict.classes import describe_classes
 from tasks.predict.config import PredictConfig
+from tasks.predict.many import predict_many
 from tasks.predict.predictor import Predictor
 from tasks.predict.writers import Pictures, Videos
 
@@ -31,8 +33,13 @@ DISK_FAILURES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 INTERRUPTED = 130  # exit status of a command that was stopped by Ctrl-C
 
 
-@owning
 def predict(config: PredictConfig) -> int:
+    """Predict for every image of config.source and write config.out, here or on a cluster; see `predict_here`."""
+    return predict_many(config) if config.engine == "ray" else predict_here(config)
+
+
+@owning
+def predict_here(config: PredictConfig) -> int:
     """Predict for every image of config.source and write config.out.
 
     Returns:
@@ -42,7 +49,7 @@ def predict(config: PredictConfig) -> int:
         InputError: if an option, the checkpoint or the source cannot be used; at the end, if single images could not.
         SystemExit: if it was interrupted; what was done until then is written.
     """
-    out = config.out
+    out = Path(config.out)
     check_new(out)
     predictor = Predictor(
         config.checkpoint,
@@ -104,9 +111,8 @@ def open_writers(config: PredictConfig, predictor: Predictor, *, results: str, s
 
     What results hold numbers for is in classes.json.
     """
-    out, table = config.out, predictor.description.classes
-    columns = zip(table.ids, table.names, table.colors, strict=True)
-    write_json(out / "classes.json", [{"id": i, "name": name, "color": list(color)} for i, name, color in columns])
+    out = Path(config.out)
+    write_json(out / "classes.json", describe_classes(predictor.description.classes))
     writers: list[Writer] = []
 
     def add(writer: Writer) -> None:
