@@ -32,6 +32,9 @@ def check_images(
     Raises:
         InputError: if the folder is missing or empty, or `report` refuses what is wrong.
     """
+    if labels.packed is not None:
+        usable = labels.packed.find_usable(most_pixels=most_pixels, report=report)
+        return labels.take_images(usable), labels.packed.sizes[usable], labels.packed.upright[usable]
     if not labels.folder.is_dir() or not any(labels.folder.iterdir()):
         wanted = f"expected a folder with the images that {labels.source} lists"
         raise InputError(f"{labels.folder}: missing or empty; {wanted}")

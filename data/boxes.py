@@ -17,10 +17,9 @@ from data.cache import PixelCache
 from data.classes import ClassTable
 from data.findings import Report, refuse
 from data.fingerprint import HASHED, describe, dump_boxes
-from data.folders import join_names
 from data.ground_truth import to_coco
+from data.image_files import HASH_LENGTH, ImageFiles
 from data.images import load_image, read_decoded_size
-from data.inventory import HASH_LENGTH
 from data.joining import find_common
 from data.labels import BoxList, Labels
 from data.readers import Cache, Tally
@@ -41,7 +40,10 @@ class BoxDataset:
         names: (N,) strings, the images' files relative to `folder`.
         source: the file, or the folder of files, that the labels were read from.
         folder: of the images.
+        files: the encoded images.
         sizes: (N, 2) int64, height and width in pixels.
+        upright: (N,) bool, whether these are of the upright picture, else of the raw pixels.
+        numbered: whether the labels name classes by their ids, see `data.labels.Labels`.
         pixel_sizes: (N, 2) int64, the same of the images as they are decoded; smaller where `least_side` allows it.
         dropped: how many bad boxes of the split were left out, by kind; empty if there are none.
         channels: of an image.
@@ -75,11 +77,12 @@ class BoxDataset:
         """
         if classes is not None:
             labels = labels.take_classes(classes)
-        labels, self.sizes, self._upright = check_images(labels, most_pixels=most_pixels, report=report)
-        self.classes = labels.classes
+        labels, self.sizes, self.upright = check_images(labels, most_pixels=most_pixels, report=report)
+        self.classes, self.numbered = labels.classes, labels.numbered
         self.image_ids = labels.images.ids
         self.source, self.folder = labels.source, labels.folder
         self.names = labels.images.names
+        self.files: ImageFiles = labels.files
         self._least_side, self._most_pixels = least_side, most_pixels
         self.pixel_sizes = self._find_decoded_sizes()
         self._boxes, self._clipped, self.dropped = keep_good(
@@ -105,16 +108,19 @@ class BoxDataset:
     def read_pixels(self, index: int) -> tuple[np.ndarray]:
         """Read the image (H, W, 3) uint8."""
         height, width = self.sizes[index].tolist()
-        path, upright = self.folder / str(self.names[index]), bool(self._upright[index])
-        return (
-            load_image(
-                path, upright=upright, size=(height, width), least_side=self._least_side, most_pixels=self._most_pixels
-            ),
+        image = load_image(
+            self.files.open(index),
+            upright=bool(self.upright[index]),
+            size=(height, width),
+            least_side=self._least_side,
+            most_pixels=self._most_pixels,
         )
+        return (image,)
 
     def pixel_origin(self, index: int) -> tuple[list[Path], str]:
         """Return the file that the image is read from, and what else decides its pixels."""
-        return [self.folder / str(self.names[index])], f"{self._upright[index]} {self._least_side}"
+        files, rest = self.files.origin(index)
+        return files, f"{rest}{self.upright[index]} {self._least_side}"
 
     def make_sample(self, index: int, image: np.ndarray) -> DetectionSample:
         """Return the sample of these pixels."""
@@ -148,7 +154,7 @@ class BoxDataset:
     @property
     def image_paths(self) -> np.ndarray:
         """The (N,) paths of the images, as strings."""
-        return np.array(join_names(self.folder, self.names.tolist()))
+        return self.files.paths
 
     @property
     def boxes(self) -> tuple[np.ndarray, ...]:
@@ -168,7 +174,7 @@ class BoxDataset:
         """Describe the images and their boxes as plain values, see `data.fingerprint`."""
         labels = dump_boxes(self._boxes, self._offsets)
         return {
-            **describe(self.classes, self.image_paths, self.sizes, labels=labels),
+            **describe(self.classes, self.files, self.sizes, labels=labels),
             "boxes": len(self._boxes),
             "hashed": f"{HASHED}, and the boxes of each image as read",
         }
@@ -184,9 +190,9 @@ class BoxDataset:
         own = np.concatenate([np.arange(*self._offsets[index : index + 2]) for index in order] or [order])
         boxes = replace(self._boxes.take(own), rows=np.repeat(np.arange(len(order)), counts))
         part = copy(self)
-        part.image_ids, part.names = self.image_ids[order], self.names[order]
+        part.image_ids, part.names, part.files = self.image_ids[order], self.names[order], self.files.take(order)
         part.sizes, part.pixel_sizes = self.sizes[order], self.pixel_sizes[order]
-        part._upright, part._cache = self._upright[order], None
+        part.upright, part._cache = self.upright[order], None
         part._boxes, part._clipped = boxes, self._clipped[own]
         part._offsets = np.concatenate([[0], np.cumsum(counts)])
         return part
@@ -205,10 +211,11 @@ class BoxDataset:
         whole.source = find_common([reader.source for reader in readers])
         paths = np.concatenate([reader.image_paths for reader in readers]).tolist()
         whole.names = np.array([os.path.relpath(path, whole.folder) for path in paths], dtype=str)
+        whole.files = type(whole.files).join([reader.files for reader in readers])
         whole.image_ids = np.arange(len(paths))
         whole.sizes = np.concatenate([reader.sizes for reader in readers])
         whole.pixel_sizes = np.concatenate([reader.pixel_sizes for reader in readers])
-        whole._upright = np.concatenate([reader._upright for reader in readers])
+        whole.upright = np.concatenate([reader.upright for reader in readers])
         whole._boxes = BoxList.join([reader._boxes for reader in readers], [len(reader) for reader in readers])
         whole._clipped = np.concatenate([reader._clipped for reader in readers])
         whole._offsets = np.concatenate([[0], np.cumsum(np.bincount(whole._boxes.rows, minlength=len(paths)))])
@@ -227,7 +234,7 @@ class BoxDataset:
             return self.sizes
         columns = (
             map(Path, self.image_paths),
-            self._upright.tolist(),
+            self.upright.tolist(),
             repeat(self._least_side),
             repeat(self._most_pixels),
         )

@@ -42,6 +42,8 @@ class DatasetConfig:
             size; None: it is decoded whole. For boxes.
         cache: where training keeps decoded images: "none", "memory", see `data.cache`, or "disk", `data.disk_cache`.
         cache_gb: GB that all that is kept on the disk takes at most.
+        shuffle_block: images that stay near one another in the order of training, see `data.shuffling`; None mixes all.
+        shards_gb: GB that all shards on this disk take at most that were fetched from object storage ("stream").
         max_pixels: of an image; a larger one is refused by its header, before it is decoded.
         timeout: seconds to wait for a batch from the processes that load data, see `data.watchdog`.
 
@@ -66,6 +68,8 @@ class DatasetConfig:
     least_side: int | None = None
     cache: str = "none"
     cache_gb: float = 20
+    shuffle_block: int | None = None
+    shards_gb: float = 20
     max_pixels: int = MOST_PIXELS
     timeout: float = PATIENCE
 
@@ -82,6 +86,10 @@ class DatasetConfig:
             raise ValueError(f"cache: unknown {self.cache!r}; choose from {', '.join(CACHES)}")
         if not LEAST_CACHE <= self.cache_gb < math.inf:
             raise ValueError(f"cache_gb: {self.cache_gb}; expected GB from {LEAST_CACHE:g}")
+        if not LEAST_CACHE <= self.shards_gb < math.inf:
+            raise ValueError(f"shards_gb: {self.shards_gb}; expected GB from {LEAST_CACHE:g}")
+        if self.shuffle_block is not None and self.shuffle_block < 1:
+            raise ValueError(f"shuffle_block: {self.shuffle_block}; expected an integer from 1, or null")
         if self.least_side is not None and not (type(self.least_side) is int and self.least_side >= 1):
             raise ValueError(f"least_side: {self.least_side!r}; expected an integer from 1, or null")
         if self.val_share is not None and not (type(self.val_share) in (int, float) and 0 < self.val_share < 1):
@@ -107,6 +115,11 @@ class DatasetConfig:
         if self.val_share is None:
             return splits
         return f"{self.val_share if role == 'val' else 1 - self.val_share:.0%} of {splits}"
+
+    @property
+    def patience(self) -> float:
+        """Seconds to wait for storage that does not answer: less than for a batch, as its error says more."""
+        return 0.8 * self.timeout
 
     def whole(self) -> "DatasetConfig":
         """Return the same data set, its images decoded whole."""

@@ -17,6 +17,7 @@ from data.formats.coco import read_coco
 from data.formats.imagenet import read_imagenet
 from data.formats.label_csv import read_table
 from data.formats.masks import read_masks
+from data.formats.stream import read_box_shards, read_label_shards, read_mask_shards
 from data.formats.voc import read_voc
 from data.formats.yolo import read_yolo
 from data.image_labels import LabelDataset
@@ -24,6 +25,7 @@ from data.joining import check_shared
 from data.labels import LabeledImages, Labels, MaskFiles
 from data.masks import MaskDataset
 from data.splits import Part, Role
+from data.storage import check_place, is_remote
 from data.synthetic.objects import write_objects
 from data.synthetic.writing import write_synthetic
 
@@ -38,6 +40,18 @@ def find_root(config: DatasetConfig) -> Path:
     if not root.is_dir() and not (config.name == "yolo" and root.is_file()):
         raise InputError(f"dataset.root: {root}: no such folder; expected that of the {config.name} data set")
     return root
+
+
+def check_shards(config: DatasetConfig) -> None:
+    """Check where shards are to be.
+
+    Raises:
+        InputError: if there is no such folder, or the storage cannot be asked.
+    """
+    if is_remote(config.root):
+        check_place(config.root, "dataset.root")
+    else:
+        find_root(config)
 
 
 def read_coco_labels(config: DatasetConfig, part: Part, report: Report) -> Labels:
@@ -117,8 +131,27 @@ def read_synthetic_images(config: DatasetConfig, part: Part, report: Report) -> 
     return read_folders(write_objects(draw_synthetic(config)), part, names=None, report=report)
 
 
+def read_streamed_labels(config: DatasetConfig, part: Part, report: Report) -> Labels:
+    """Read the index of shards of boxes."""
+    check_shards(config)
+    return read_box_shards(config, part)
+
+
+def read_streamed_files(config: DatasetConfig, part: Part, classes: ClassTable | None) -> MaskFiles:
+    """Read the index of shards of masks."""
+    check_shards(config)
+    return read_mask_shards(config, part)
+
+
+def read_streamed_images(config: DatasetConfig, part: Part, report: Report) -> LabeledImages:
+    """Read the index of shards of labels."""
+    check_shards(config)
+    return read_label_shards(config, part)
+
+
 BOX_FORMATS: dict[str, Callable[[DatasetConfig, Part, Report], Labels]] = {
     "coco": read_coco_labels,
+    "stream": read_streamed_labels,
     "synthetic": read_synthetic_labels,
     "voc": read_voc_labels,
     "yolo": read_yolo_labels,
@@ -126,12 +159,14 @@ BOX_FORMATS: dict[str, Callable[[DatasetConfig, Part, Report], Labels]] = {
 MASK_FORMATS: dict[str, Callable[[DatasetConfig, Part, ClassTable | None], MaskFiles]] = {
     "cityscapes": read_cityscapes_files,
     "masks": read_mask_files,
+    "stream": read_streamed_files,
     "synthetic": read_synthetic_files,
 }
 LABEL_FORMATS: dict[str, Callable[[DatasetConfig, Part, Report], LabeledImages]] = {
     "csv": read_csv_images,
     "folder": read_folder_images,
     "imagenet": read_imagenet_images,
+    "stream": read_streamed_images,
     "synthetic": read_synthetic_images,
 }
 

@@ -13,46 +13,42 @@ from typing import Any
 import numpy as np
 
 from data.classes import ClassTable
+from data.image_files import ImageFiles
 from data.labels import BoxList
-from data.reading import map_files
 
 HASHED = "SHA-256 of the class names, the name and the size in bytes of every image file"
 
 
-def describe(
-    classes: ClassTable, image_paths: np.ndarray, sizes: np.ndarray, *, labels: Iterable[bytes]
-) -> dict[str, Any]:
+def describe(classes: ClassTable, files: ImageFiles, sizes: np.ndarray, *, labels: Iterable[bytes]) -> dict[str, Any]:
     """Describe one split as plain values.
 
     Args:
         classes: of the labels.
-        image_paths: (N,) strings.
+        files: of the N images.
         sizes: (N, 2) int64, height and width in pixels.
         labels: N times what is labelled in an image.
 
     Returns:
         images, height and width (lowest and highest, pixels), sha256.
     """
-    images = zip(stamp_files(image_paths), labels, strict=True)
+    images = zip(stamp_files(files), labels, strict=True)
     digest = hashlib.sha256("\0".join(classes.names).encode(errors="surrogatepass"))
     for image in sorted(hashlib.sha256(b"\0".join(parts)).digest() for parts in images):
         digest.update(image)
     heights, widths = sizes.T
     return {
-        "images": len(image_paths),
+        "images": len(sizes),
         "height": [int(heights.min()), int(heights.max())],
         "width": [int(widths.min()), int(widths.max())],
         "sha256": digest.hexdigest(),
     }
 
 
-def stamp_files(paths: Iterable[str]) -> list[bytes]:
+def stamp_files(files: ImageFiles) -> list[bytes]:
     """Return the name and the size in bytes of each file; where its folder is does not count."""
-
-    def stamp(path: str) -> bytes:
-        return f"{os.path.basename(path)}\0{os.stat(path).st_size}".encode(errors="surrogatepass")  # noqa: PTH116, PTH119
-
-    return map_files(stamp, paths)
+    sizes, _ = files.measure()
+    names = [os.path.basename(path) for path in files.paths.tolist()]  # noqa: PTH119  # of 100,000 paths
+    return [f"{name}\0{size}".encode(errors="surrogatepass") for name, size in zip(names, sizes, strict=True)]
 
 
 def dump_boxes(boxes: BoxList, offsets: np.ndarray) -> list[bytes]:

@@ -14,9 +14,9 @@ from data.classes import ClassTable
 from data.findings import Report, refuse
 from data.fingerprint import HASHED, describe
 from data.folders import join_names, report_left_out
+from data.image_files import HASH_LENGTH, ImageFiles
 from data.image_headers import Header
 from data.images import inspect_image, load_image
-from data.inventory import HASH_LENGTH
 from data.labels import LabeledImages
 from data.readers import Cache, Tally
 from data.reading import read_all
@@ -30,7 +30,7 @@ class LabelDataset:
     Attributes:
         classes: the K classes of the labels, or the table that was asked for.
         multilabel: whether an image may show several classes, or none.
-        image_paths: (N,) paths, as a numpy string array: one block of memory that workers share.
+        files: the encoded images.
         names: (N,) strings, unique, the images' files relative to the folder of their split.
         pixel_sizes: (N, 2) int64, height and width in pixels.
         channels: of an image.
@@ -64,7 +64,7 @@ class LabelDataset:
         images, self.pixel_sizes = check_headers(images, most_pixels=most_pixels, report=report)
         self.classes, self.multilabel = images.classes, multilabel
         self.names = np.array(images.names, dtype=str)
-        self.image_paths = np.array(join_names(images.folder, images.names), dtype=str)
+        self.files: ImageFiles = images.files
         self._labels = images.labels
         counts = np.bincount(images.rows, minlength=len(images.names))
         self._offsets = np.concatenate([[0], np.cumsum(counts)])  # image i has labels offsets[i] to offsets[i + 1]
@@ -89,12 +89,21 @@ class LabelDataset:
     def read_pixels(self, index: int) -> tuple[np.ndarray]:
         """Read the image (H, W, 3) uint8, turned upright."""
         height, width = self.pixel_sizes[index].tolist()
-        path = Path(self.image_paths[index])
-        return (load_image(path, size=(height, width), most_pixels=self._most_pixels),)
+        return (load_image(self.files.open(index), size=(height, width), most_pixels=self._most_pixels),)
 
     def pixel_origin(self, index: int) -> tuple[list[Path], str]:
         """Return the file that the image is read from; nothing else decides its pixels."""
-        return [Path(self.image_paths[index])], ""
+        return self.files.origin(index)
+
+    @property
+    def image_paths(self) -> np.ndarray:
+        """The (N,) paths of the images, as strings."""
+        return self.files.paths
+
+    @property
+    def labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """How many classes each image shows (N,) int64, and the class indices (M,) int64 of one after the other."""
+        return np.diff(self._offsets), self._labels
 
     @property
     def presence(self) -> np.ndarray:
@@ -109,7 +118,7 @@ class LabelDataset:
 
     def fingerprint(self) -> dict[str, Any]:
         """Describe the images and their labels as plain values, see `data.fingerprint`."""
-        described = describe(self.classes, self.image_paths, self.pixel_sizes, labels=self._dump())
+        described = describe(self.classes, self.files, self.pixel_sizes, labels=self._dump())
         return {**described, "boxes": None, "hashed": f"{HASHED}, and its labels"}
 
     def stamp_labels(self, *, deep: bool) -> list[str]:
@@ -120,7 +129,7 @@ class LabelDataset:
         """Return a reader of these images alone, in this order, which keeps no pixels."""
         order = np.asarray(indices, dtype=np.int64)
         part, labels = copy(self), np.split(self._labels, self._offsets[1:-1])
-        part.image_paths, part.names = self.image_paths[order], self.names[order]
+        part.files, part.names = self.files.take(order), self.names[order]
         part.pixel_sizes, part._cache = self.pixel_sizes[order], None
         part._labels = np.concatenate([self._labels[:0], *(labels[index] for index in order)])
         part._offsets = np.concatenate([[0], np.cumsum(np.diff(self._offsets)[order])])
@@ -137,7 +146,7 @@ class LabelDataset:
         if len(readers) == 1:
             return readers[0]
         whole, counts = copy(readers[0]), [np.diff(reader._offsets) for reader in readers]
-        whole.image_paths = np.concatenate([reader.image_paths for reader in readers])
+        whole.files = type(whole.files).join([reader.files for reader in readers])
         named = zip(splits, readers, strict=True)
         whole.names = np.array([f"{split}/{name}" for split, reader in named for name in reader.names.tolist()])
         whole.pixel_sizes = np.concatenate([reader.pixel_sizes for reader in readers])
@@ -162,6 +171,9 @@ def check_headers(images: LabeledImages, *, most_pixels: int, report: Report) ->
     Returns:
         The N images that can be used, and (N, 2) int64, their height and width in pixels, upright.
     """
+    if images.packed is not None:
+        usable = images.packed.find_usable(most_pixels=most_pixels, report=report)
+        return images.take(usable), images.packed.sizes[usable]
     paths, source = join_names(images.folder, images.names), str(images.source)
     report_left_out(paths, source=source, report=report)
     found = read_all(_inspect, paths, repeat(most_pixels), source=f"images of {source}", report=report)

@@ -8,7 +8,7 @@ from threading import Lock
 import numpy as np
 from PIL import Image, ImageOps
 
-from data.bounded.content import read_beginning
+from data.bounded.content import Content, read_beginning
 from data.decoding import decode_plain
 from data.errors import InputError
 from data.findings import fault
@@ -47,7 +47,7 @@ def is_image(path: Path) -> bool:
 
 
 def load_image(
-    path: Path,
+    file: Path | Content,
     *,
     upright: bool = True,
     size: Size | None = None,
@@ -57,7 +57,7 @@ def load_image(
     """Load an image as RGB.
 
     Args:
-        path: the image file; grey, palette, CMYK and transparent images become RGB.
+        file: the image file, or its content; grey, palette, CMYK and transparent images become RGB.
         upright: whether it is turned as its EXIF orientation says, or its pixels are left as they are stored.
         size: (height, width) that it must have then; None: any.
         least_side: where given, a JPEG file is decoded at 1/2, 1/4 or 1/8 of its size, the least that leaves both sides
@@ -70,12 +70,12 @@ def load_image(
     Raises:
         InputError: if the file is missing, truncated or no image of 8 bits a channel, or its size is another.
     """
-    with open_image(path, modes=COLOR_MODES, expected=EXPECTED_IMAGE, most_pixels=most_pixels) as image:
+    with open_image(file, modes=COLOR_MODES, expected=EXPECTED_IMAGE, most_pixels=most_pixels) as image:
         header = read_header(image)
         found = header.upright if upright else header.raw
         if size is not None and size != found:
             wanted = f"expected {describe_size(size)}, as its annotation says"
-            raise fault("size of an image", path, f"size is {describe_size(found)}", wanted)
+            raise fault("size of an image", file, f"size is {describe_size(found)}", wanted)
         _reduce(image, least_side)
         with _large if header.raw[0] * header.raw[1] > LARGE else nullcontext():
             plain = least_side is None and not (upright and header.turned)
@@ -115,11 +115,11 @@ def read_decoded_size(path: Path, upright: bool, least_side: int | None, most_pi
         return header.upright if upright else header.raw
 
 
-def load_mask(path: Path, *, most_pixels: int | None = MOST_PIXELS) -> np.ndarray:
+def load_mask(file: Path | Content, *, most_pixels: int | None = MOST_PIXELS) -> np.ndarray:
     """Load a mask of class indices, upright; palette images give indices, not colours.
 
     Args:
-        path: the file.
+        file: the file, or its content.
         most_pixels: a larger one is refused by its header, before anything is decoded; None: none is.
 
     Returns:
@@ -128,7 +128,7 @@ def load_mask(path: Path, *, most_pixels: int | None = MOST_PIXELS) -> np.ndarra
     Raises:
         InputError: if the file is missing, truncated, no image, or has several channels.
     """
-    with open_image(path, modes=INDEX_MODES, expected=EXPECTED_MASK, most_pixels=most_pixels) as image:
+    with open_image(file, modes=INDEX_MODES, expected=EXPECTED_MASK, most_pixels=most_pixels) as image:
         turned = _turn(image)
         return np.array(turned).astype(np.int32 if turned.mode.startswith("I") else np.uint8)
 
@@ -176,17 +176,18 @@ def read_size(path: Path) -> Size:
     return inspect_image(path).upright
 
 
-def inspect_image(path: str | Path, *, most_pixels: int | None = MOST_PIXELS) -> Header:
-    """Read the header of an image alone.
+def inspect_image(file: str | Path | Content, *, most_pixels: int | None = MOST_PIXELS) -> Header:
+    """Read the header of an image alone; see `load_image` for the arguments.
 
     Raises:
         InputError: as `load_image`, but for damage behind the header.
     """
     with suppress(OSError, ValueError):  # `open_image` says what is wrong
-        header = read_plain(read_beginning(path, BYTES))
+        header = read_plain(file.getvalue()[:BYTES] if isinstance(file, Content) else read_beginning(file, BYTES))
         if header is not None and (most_pixels is None or header.raw[0] * header.raw[1] <= most_pixels):
             return header
-    with open_image(Path(path), modes=COLOR_MODES, expected=EXPECTED_IMAGE, most_pixels=most_pixels) as image:
+    file = Path(file) if isinstance(file, str) else file
+    with open_image(file, modes=COLOR_MODES, expected=EXPECTED_IMAGE, most_pixels=most_pixels) as image:
         return read_header(image)
 
 

@@ -7,17 +7,12 @@ keep no more: so a data set may be moved.
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from data.bounded.content import BoundError, hash_file
-from data.errors import InputError
 from data.readers import Reader
-from data.reading import map_files
 
 Inventory = dict[str, list[Any]]  # columns of N values: name, bytes, modified, labels, content
 MOST_NAMES = 3  # in a line of a table
-HASH_LENGTH = 32  # hexadecimal digits that are kept of one: 128 bits
 
 
 class Change(NamedTuple):
@@ -37,26 +32,14 @@ def take_inventory(reader: Reader, *, deep: bool) -> Inventory:
     """
     paths = [str(path) for path in reader.image_paths]
     folder = os.path.commonpath({os.path.dirname(path) for path in paths})  # noqa: PTH120  # of 100,000 paths
-    found = map_files(os.stat, paths)
+    sizes, times = reader.files.measure()
     return {
         "name": [path.removeprefix(folder).lstrip(os.sep) for path in paths],
-        "bytes": [file.st_size for file in found],
-        "modified": [int(file.st_mtime) for file in found],
+        "bytes": sizes,
+        "modified": times,
         "labels": reader.stamp_labels(deep=deep),
-        "content": map_files(hash_content, paths) if deep else [],
+        "content": reader.files.hash_all() if deep else [],
     }
-
-
-def hash_content(path: str) -> str:
-    """Return the beginning of the hash of a file's content.
-
-    Raises:
-        InputError: if it is no regular file.
-    """
-    try:
-        return hash_file(Path(path))[:HASH_LENGTH]
-    except BoundError as error:
-        raise InputError(f"{path}: {error}") from error
 
 
 def compare_inventories(split: str, before: Inventory, now: Inventory) -> list[Change]:

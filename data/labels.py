@@ -9,7 +9,41 @@ from typing import Self
 import numpy as np
 
 from data.classes import ClassTable
+from data.findings import Finding, Report
+from data.image_files import FolderFiles, ImageFiles
+from data.image_headers import describe_size
 from data.sizes import Size
+
+
+@dataclass(frozen=True)
+class Packed:
+    """N images whose headers were read, and compared with their labels, when shards were made of them.
+
+    Attributes:
+        files: the images.
+        sizes: (N, 2) int64, height and width in pixels, as their labels have them.
+        upright: (N,) bool, whether these are of the upright picture, else of the raw pixels.
+        masks: where there are any.
+    """
+
+    files: ImageFiles
+    sizes: np.ndarray
+    upright: np.ndarray
+    masks: ImageFiles | None = None
+
+    def take(self, keep: np.ndarray) -> "Packed":
+        """Return the images that a mask (N,) selects."""
+        masks = None if self.masks is None else self.masks.take(keep)
+        return Packed(self.files.take(keep), self.sizes[keep], self.upright[keep], masks)
+
+    def find_usable(self, *, most_pixels: int, report: Report) -> np.ndarray:
+        """Tell which images are not too large, (N,) bool, and report those that are."""
+        large = self.sizes.prod(axis=1) > most_pixels
+        for index in np.flatnonzero(large).tolist():
+            found = f"size is {describe_size(tuple(self.sizes[index].tolist()))}"
+            cure = f"expected at most {most_pixels / 1e6:g} megapixels"
+            report(Finding("error", "size of an image", self.files.path(index), found, cure))
+        return ~large
 
 
 @dataclass(frozen=True)
@@ -113,6 +147,7 @@ class Labels:
         relative: whether boxes are shares of the sides of their image.
         numbered: whether the files themselves name classes by the ids of `classes`, as COCO's do; elsewhere classes are
             known by their names, and ids are their positions.
+        packed: the images where they are in shards.
     """
 
     source: Path
@@ -123,6 +158,12 @@ class Labels:
     place: Callable[[str, int], str]
     relative: bool = False
     numbered: bool = False
+    packed: Packed | None = None
+
+    @property
+    def files(self) -> ImageFiles:
+        """The images."""
+        return FolderFiles(self.folder, self.images.names) if self.packed is None else self.packed.files
 
     def take_images(self, keep: np.ndarray) -> "Labels":
         """Return the images that a mask (N,) selects, with their boxes."""
@@ -132,7 +173,8 @@ class Labels:
         images = ImageList(self.images.ids[keep], self.images.names[keep], sizes)
         boxes = self.boxes.take(keep[self.boxes.rows])
         rows = np.cumsum(keep) - 1  # (N,) new positions
-        return replace(self, images=images, boxes=replace(boxes, rows=rows[boxes.rows]))
+        packed = None if self.packed is None else self.packed.take(keep)
+        return replace(self, images=images, boxes=replace(boxes, rows=rows[boxes.rows]), packed=packed)
 
     def take_classes(self, classes: ClassTable) -> "Labels":
         """Return the same labels as indices of another table, which knows all their classes.
@@ -156,6 +198,7 @@ class LabeledImages:
         names: N strings, unique.
         rows: (M,) int64, positions of the images that M labels are of; sorted.
         labels: (M,) int64, class indices 0 to K - 1.
+        packed: the images where they are in shards.
     """
 
     source: Path
@@ -164,6 +207,12 @@ class LabeledImages:
     names: list[str]
     rows: np.ndarray
     labels: np.ndarray
+    packed: Packed | None = None
+
+    @property
+    def files(self) -> ImageFiles:
+        """The images."""
+        return FolderFiles(self.folder, np.array(self.names, dtype=str)) if self.packed is None else self.packed.files
 
     @classmethod
     def create(cls, source: Path, folder: Path, classes: ClassTable, images: list[tuple[str, list[int]]]) -> Self:
@@ -184,7 +233,8 @@ class LabeledImages:
             return self
         own, places = keep[self.rows], np.cumsum(keep) - 1  # (N,) new positions
         names = list(compress(self.names, keep.tolist()))
-        return replace(self, names=names, rows=places[self.rows[own]], labels=self.labels[own])
+        packed = None if self.packed is None else self.packed.take(keep)
+        return replace(self, names=names, rows=places[self.rows[own]], labels=self.labels[own], packed=packed)
 
     def take_classes(self, classes: ClassTable) -> "LabeledImages":
         """Return the same labels as indices of another table, which knows all their classes by name.
@@ -204,13 +254,14 @@ class MaskFiles:
     Attributes:
         folder: that the images were looked for in, for messages.
         classes: the K classes.
-        images: N paths, which exist.
-        masks: the path of each image's mask, which may not exist.
+        images: N paths, which exist; none where they are in shards.
+        masks: the path of each image's mask, which may not exist; none likewise.
         names: N strings, good as the stems of files; to be unique.
         read: reads a mask, (H, W) uint8, class indices or IGNORE; raises a fault where it cannot, or the mask holds
             what is neither.
         coding: tells apart two ways to read the same masks by the same code.
         color_coded: whether masks hold colours.
+        packed: the images and masks where they are in shards.
     """
 
     folder: Path
@@ -218,11 +269,20 @@ class MaskFiles:
     images: list[Path]
     masks: list[Path]
     names: list[str]
-    read: Callable[[Path], np.ndarray]
+    read: Callable[..., np.ndarray]
     coding: str = ""
     color_coded: bool = False
+    packed: Packed | None = None
+
+    @property
+    def files(self) -> tuple[ImageFiles, ImageFiles]:
+        """The images, and their masks."""
+        if self.packed is None or self.packed.masks is None:
+            return FolderFiles.list_paths(self.images), FolderFiles.list_paths(self.masks)
+        return self.packed.files, self.packed.masks
 
     def take(self, keep: Sequence[bool]) -> "MaskFiles":
         """Return the images that are to be kept."""
         images, masks = list(compress(self.images, keep)), list(compress(self.masks, keep))
-        return replace(self, images=images, masks=masks, names=list(compress(self.names, keep)))
+        packed = None if self.packed is None else self.packed.take(np.array(keep, dtype=bool))
+        return replace(self, images=images, masks=masks, names=list(compress(self.names, keep)), packed=packed)

@@ -21,6 +21,7 @@ from data.config import PATIENCE, count_beside
 from data.dealing import ALONE, Share, count_images, deal_batches, deal_images
 from data.errors import InputError
 from data.readers import Reader as DataSet
+from data.shuffling import order_samples
 from data.watchdog import WatchedLoader, collate_shared
 
 IN_USE = 2  # batches: the one under way, and the one after it, which tells whether it is the last
@@ -43,6 +44,7 @@ class Key(NamedTuple):
     epoch: int
     sample: int  # its index in the reader
     form: int = 0  # of the batch that it is in: which of the transforms
+    later: int = -1  # index of a sample whose turn comes soon, which is to be prepared; -1: none
 
 
 class Transformed(Dataset):
@@ -69,7 +71,9 @@ class Transformed(Dataset):
 
     def __getitem__(self, key: Key | tuple[int, int]) -> Any:
         """Return the transformed sample of a key."""
-        epoch, sample, form = Key(*key)
+        epoch, sample, form, later = Key(*key)
+        if later >= 0:
+            cast(DataSet, self.reader).files.prepare(later)
         state = np.random.SeedSequence((self.seed, epoch, sample)).generate_state(1)
         with self.board.at(sample):
             return self.forms[form](self.reader[sample], int(state[0]))
@@ -82,6 +86,8 @@ class EpochSampler(Sampler[Key]):
         length: samples in the reader.
         shuffle: whether each epoch has an order of its own; for training.
         seed: of the order and of the batches' forms.
+        block: samples that stay near one another in it, see `data.shuffling`; None mixes all.
+        ahead: how many samples before its turn each is to be prepared; 0: never.
         forms: that a batch may have, drawn evenly.
         batch_size: of all processes together; its samples get the same form.
         share: of this process, see `data.dealing`; all samples by default.
@@ -93,6 +99,8 @@ class EpochSampler(Sampler[Key]):
         *,
         shuffle: bool,
         seed: int,
+        block: int | None = None,
+        ahead: int = 0,
         forms: int = 1,
         batch_size: int = 1,
         share: Share = ALONE,
@@ -100,6 +108,8 @@ class EpochSampler(Sampler[Key]):
         self.length = length
         self.shuffle = shuffle
         self.seed = seed
+        self.block = block
+        self.ahead = ahead
         self.forms = forms
         self.batch_size = batch_size
         self.share = share
@@ -122,7 +132,7 @@ class EpochSampler(Sampler[Key]):
     def order(self, epoch: int) -> np.ndarray:
         """Return the indices (N,) of all processes in the order of an epoch."""
         if self.shuffle:
-            return np.random.default_rng((self.seed, epoch)).permutation(self.length)
+            return order_samples(self.length, seed=self.seed, epoch=epoch, block=self.block)
         return np.arange(self.length)
 
     def draw_forms(self, epoch: int) -> np.ndarray:
@@ -133,7 +143,14 @@ class EpochSampler(Sampler[Key]):
     def __iter__(self) -> Iterator[Key]:
         epoch, order, forms = self.epoch, self.order(self.epoch), self.draw_forms(self.epoch)
         own = self._deal(np.arange(self.start, self.length))
-        return (Key(epoch, int(order[at]), int(forms[at // self.batch_size])) for at in own)
+        later = np.full(len(own), -1)
+        if self.ahead:  # nothing of the next epoch, which may not come
+            soon = order[own[self.ahead :]]
+            later[: len(soon)] = soon
+        return (
+            Key(epoch, int(order[at]), int(forms[at // self.batch_size]), int(wanted))
+            for at, wanted in zip(own, later, strict=True)
+        )
 
     def _deal(self, positions: np.ndarray) -> np.ndarray:
         """Return the part of positions in an epoch, from a batch's first on, that is this process's."""
@@ -154,6 +171,8 @@ def build_loader(
     workers: int,
     timeout: float = PATIENCE,
     share: Share = ALONE,
+    block: int | None = None,
+    ahead: int = 0,
 ) -> DataLoader:
     """Return a loader of batches.
 
@@ -165,6 +184,8 @@ def build_loader(
         workers: processes that decode and transform; 0 does it in this one.
         timeout: seconds to wait for a batch from them.
         share: of this process, where several train or evaluate together.
+        block: of the order, see `EpochSampler`.
+        ahead: likewise.
     """
     cv2.setNumThreads(0)  # the workers use the cores; and a worker forked while OpenCV has threads may hang
     data.board = Board(workers, data.name)
@@ -174,7 +195,14 @@ def build_loader(
         patience=timeout,
         batch_size=max(1, count_images(len(data), batch_size, share)) if shuffle and share.world > 1 else batch_size,
         sampler=EpochSampler(
-            len(data), shuffle=shuffle, seed=data.seed, forms=len(data.forms), batch_size=batch_size, share=share
+            len(data),
+            shuffle=shuffle,
+            seed=data.seed,
+            block=block,
+            ahead=ahead if workers else 0,  # a thread of this process would draw on its random numbers
+            forms=len(data.forms),
+            batch_size=batch_size,
+            share=share,
         ),
         drop_last=shuffle and len(data) > batch_size,
         collate_fn=partial(collate_shared, collate=collate),

@@ -30,6 +30,9 @@ def check_pairs(
         The N images that can be used, with their masks; (N, 2) int64, their height and width in pixels; and (N,) bool,
         whether the masks are those of the upright pictures, else of the raw pixels.
     """
+    if files.packed is not None:
+        usable = files.packed.find_usable(most_pixels=most_pixels, report=report)
+        return files.take(usable.tolist()), files.packed.sizes[usable], files.packed.upright[usable]
     report_left_out(files.images, source=files.folder, report=report)
     twice = sorted(name for name, count in Counter(files.names).items() if count > 1)
     if twice:

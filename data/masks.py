@@ -1,6 +1,5 @@
 """Images with masks, of whatever format: what segmenters are trained and evaluated on."""
 
-import os
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
@@ -12,11 +11,9 @@ from data.cache import PixelCache
 from data.findings import Report, refuse
 from data.fingerprint import HASHED, describe, stamp_files
 from data.images import load_image
-from data.inventory import hash_content
 from data.labels import MaskFiles
 from data.mask_checks import check_pairs
 from data.readers import Cache, Tally
-from data.reading import map_files
 from data.samples import IGNORE, SegmentationSample, space_evenly
 from data.sizes import MOST_PIXELS
 
@@ -28,10 +25,11 @@ class MaskDataset:
 
     Attributes:
         classes: the K classes.
-        image_paths: (N,) paths, as a numpy string array: one block of memory that workers share.
-        mask_paths: (N,) paths, likewise.
+        files: the encoded images.
+        mask_files: the encoded masks.
         names: (N,) strings, unique, good as the stems of files.
         pixel_sizes: (N, 2) int64, height and width in pixels.
+        upright: (N,) bool, whether the masks are of the upright pictures, else of the raw pixels.
         channels: of an image and of a mask.
     """
 
@@ -43,18 +41,27 @@ class MaskDataset:
         Raises:
             InputError: if `report` refuses what is wrong.
         """
-        files, self.pixel_sizes, self._upright = check_pairs(files, most_pixels=most_pixels, report=report)
+        files, self.pixel_sizes, self.upright = check_pairs(files, most_pixels=most_pixels, report=report)
         self.classes = files.classes
-        self.image_paths = np.array([str(path) for path in files.images], dtype=str)
-        self.mask_paths = np.array([str(path) for path in files.masks], dtype=str)
+        self.files, self.mask_files = files.files
         self.names = np.array(files.names, dtype=str)
         self._reads, self._codings = [files.read], [files.coding]
-        self._splits = np.zeros(len(self.image_paths), dtype=np.int64)  # image -> its read and coding
+        self._splits = np.zeros(len(self.names), dtype=np.int64)  # image -> its read and coding
         self._most_pixels = most_pixels
         self._cache: Cache | None = None
 
     def __len__(self) -> int:
-        return len(self.image_paths)
+        return len(self.names)
+
+    @property
+    def image_paths(self) -> np.ndarray:
+        """The (N,) paths of the images, as strings."""
+        return self.files.paths
+
+    @property
+    def mask_paths(self) -> np.ndarray:
+        """The (N,) paths of the masks, likewise."""
+        return self.mask_files.paths
 
     def __getitem__(self, index: int) -> SegmentationSample:
         """Read one image and its mask.
@@ -69,18 +76,22 @@ class MaskDataset:
     def read_pixels(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Read the image (H, W, 3) and the mask (H, W), both uint8."""
         mask = self.read_mask(index)
-        size = mask.shape[0], mask.shape[1]
-        path, upright = Path(self.image_paths[index]), bool(self._upright[index])
-        return load_image(path, upright=upright, size=size, most_pixels=self._most_pixels), mask
+        image = load_image(
+            self.files.open(index),
+            upright=bool(self.upright[index]),
+            size=(mask.shape[0], mask.shape[1]),
+            most_pixels=self._most_pixels,
+        )
+        return image, mask
 
     def read_mask(self, index: int) -> np.ndarray:
         """Read the mask (H, W) uint8, class indices or IGNORE."""
-        return self._reads[self._splits[index]](Path(self.mask_paths[index]))
+        return self._reads[self._splits[index]](self.mask_files.open(index))
 
     def pixel_origin(self, index: int) -> tuple[list[Path], str]:
         """Return the files that image and mask are read from, and what else decides their pixels."""
-        files = [Path(self.image_paths[index]), Path(self.mask_paths[index])]
-        return files, f"{self._upright[index]} {self._codings[self._splits[index]]}"
+        (images, one), (masks, other) = self.files.origin(index), self.mask_files.origin(index)
+        return [*images, *masks], f"{one}{other}{self.upright[index]} {self._codings[self._splits[index]]}"
 
     def make_sample(self, index: int, image: np.ndarray, mask: np.ndarray) -> SegmentationSample:
         """Return the sample of these pixels."""
@@ -100,9 +111,9 @@ class MaskDataset:
 
     def fingerprint(self) -> dict[str, Any]:
         """Describe the images and their masks as plain values, see `data.fingerprint`."""
-        labels = stamp_files(self.mask_paths)
+        labels = stamp_files(self.mask_files)
         return {
-            **describe(self.classes, self.image_paths, self.pixel_sizes, labels=labels),
+            **describe(self.classes, self.files, self.pixel_sizes, labels=labels),
             "boxes": None,
             "hashed": f"{HASHED}, and those of its mask",
         }
@@ -110,16 +121,16 @@ class MaskDataset:
     def stamp_labels(self, *, deep: bool) -> list[str]:
         """Return the hash of each mask file, or its size and time."""
         if deep:
-            return map_files(hash_content, self.mask_paths)
-        return [f"{file.st_size} {int(file.st_mtime)}" for file in map_files(os.stat, self.mask_paths)]
+            return self.mask_files.hash_all()
+        return [f"{size} {time}" for size, time in zip(*self.mask_files.measure(), strict=True)]
 
     def subset(self, indices: Sequence[int]) -> Self:
         """Return a reader of these images alone, in this order, which keeps no pixels."""
         order = np.asarray(indices, dtype=np.int64)
         part = copy(self)
-        part.image_paths, part.mask_paths = self.image_paths[order], self.mask_paths[order]
+        part.files, part.mask_files = self.files.take(order), self.mask_files.take(order)
         part.names, part._splits = self.names[order], self._splits[order]
-        part.pixel_sizes, part._upright, part._cache = self.pixel_sizes[order], self._upright[order], None
+        part.pixel_sizes, part.upright, part._cache = self.pixel_sizes[order], self.upright[order], None
         return part
 
     @classmethod
@@ -133,11 +144,11 @@ class MaskDataset:
         if len(readers) == 1:
             return readers[0]
         whole = copy(readers[0])
-        whole.image_paths = np.concatenate([reader.image_paths for reader in readers])
-        whole.mask_paths = np.concatenate([reader.mask_paths for reader in readers])
+        whole.files = type(whole.files).join([reader.files for reader in readers])
+        whole.mask_files = type(whole.mask_files).join([reader.mask_files for reader in readers])
         whole.names = np.concatenate([reader.names for reader in readers])
         whole.pixel_sizes = np.concatenate([reader.pixel_sizes for reader in readers])
-        whole._upright = np.concatenate([reader._upright for reader in readers])
+        whole.upright = np.concatenate([reader.upright for reader in readers])
         whole._reads = [read for reader in readers for read in reader._reads]
         whole._codings = [coding for reader in readers for coding in reader._codings]
         whole._splits = np.repeat(np.arange(len(readers)), [len(reader) for reader in readers])

@@ -8,6 +8,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from data.classes import ClassTable
+from data.image_files import ImageFiles
 from data.samples import ClassificationSample, DetectionSample, SegmentationSample
 from data.sizes import Size
 
@@ -44,6 +45,10 @@ class Reader(Protocol):
     @property
     def classes(self) -> ClassTable:
         """The K classes."""
+
+    @property
+    def files(self) -> ImageFiles:
+        """The encoded images."""
 
     @property
     def image_paths(self) -> np.ndarray:
@@ -104,6 +109,14 @@ class BoxReader(Reader, Protocol):
         """(N, 2) int64, height and width in pixels of the whole images."""
 
     @property
+    def upright(self) -> np.ndarray:
+        """(N,) bool, whether these and the boxes are of the upright picture, else of the raw pixels."""
+
+    @property
+    def numbered(self) -> bool:
+        """Whether the files name classes by their ids, see `data.labels.Labels`."""
+
+    @property
     def source(self) -> Path:
         """The file, or the folder of files, that the labels were read from."""
 
@@ -134,6 +147,10 @@ class MaskReader(Reader, Protocol):
         """Return the sample of these pixels."""
 
     @property
+    def upright(self) -> np.ndarray:
+        """(N,) bool, whether the masks are of the upright pictures, else of the raw pixels."""
+
+    @property
     def mask_paths(self) -> np.ndarray:
         """(N,) strings."""
 
@@ -157,6 +174,10 @@ class LabelReader(Reader, Protocol):
     @property
     def names(self) -> np.ndarray:
         """(N,) strings, unique, the images' files relative to the folder of their split."""
+
+    @property
+    def labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """How many classes each image shows (N,) int64, and the class indices (M,) int64 of one after the other."""
 
     @property
     def presence(self) -> np.ndarray:

@@ -9,6 +9,7 @@ from data.config import PATIENCE, DatasetConfig
 from data.errors import InputError
 from data.findings import Report, refuse
 from data.loading import Transformed, build_loader
+from data.shuffling import BLOCKS
 from data.splits import Role
 from tasks.models.description import Description
 from tasks.processes import find_share
@@ -59,13 +60,14 @@ def build_train_loader(
         deferred: whether a part of these changes is left to the device, see `data.deferred`.
 
     Raises:
-        InputError: if images are decoded smaller than the network's input.
+        InputError: if images are decoded smaller than the network's input, or cannot be read in the order wanted.
     """
     parts, sizes, least = recipe.task.parts, recipe.training_sizes, dataset.least_side
     longest = max(max(size) for size in sizes)
     if least is not None and least < longest:
         raise InputError(f"dataset.least_side: {least}; expected at least {longest}, the network's input")
-    rule = recipe.preprocessing.resize
+    rule, block = recipe.preprocessing.resize, dataset.shuffle_block
+    reader.files.check_shuffle(block)
     if augmented:
         forms = [parts.augment(recipe.own, size=size, rule=rule, deferred=deferred) for size in sizes]
     else:
@@ -78,6 +80,8 @@ def build_train_loader(
         workers=dataset.count_workers(),
         timeout=dataset.timeout,
         share=find_share(),
+        block=block,
+        ahead=reader.files.ahead and max(reader.files.ahead, BLOCKS * (block or 0)),
     )
 
 
@@ -102,4 +106,5 @@ def build_eval_loader(
         workers=workers,
         timeout=timeout,
         share=find_share(),
+        ahead=reader.files.ahead,
     )

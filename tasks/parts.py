@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # what these need is imported late
     from data.config import DatasetConfig
     from data.readers import BoxReader, LabelReader, MaskReader
     from data.samples import ClassificationSample, DetectionSample, SegmentationSample
+    from data.shards.packing import Packing
     from data.sizes import Size
     from data.splits import Role
     from data.streams.sources import Frame
@@ -133,6 +134,9 @@ class Parts(Protocol):
         self, config: "DatasetConfig", role: "Role", *, classes: "ClassTable | None", report: Report
     ) -> "Reader":
         """Open a split of a data set that the task learns from."""
+
+    def pack(self, reader: "Reader") -> "Packing":
+        """Return what shards hold of a reader's labels."""
 
     def augment(self, options: Options, *, size: "Size", rule: str, deferred: bool) -> "Transform":
         """Return what happens to training samples before they enter a network of this size; see `data.deferred`."""

@@ -187,6 +187,7 @@ PLACES = {  # that write files in other ways, and why
     "tasks/drawing/images.py": "into memory",
     "tasks/report/pictures.py": "into memory",
     "tasks/segmentation/prediction.py": "into memory",
+    "tasks/shard/writing.py": "into memory",
     "tasks/cli/entry.py": "to nowhere",
     "tasks/demo/app.py": "into memory",
     "tasks/demo/inference.py": "into memory",

@@ -3,12 +3,28 @@
 import hashlib
 import os
 import stat
-from io import BufferedReader
+from io import BufferedReader, BytesIO
 from pathlib import Path
 
 MOST_BYTES = 2**25  # of a file of numbers and names; as Python objects it takes up to 30 times as much
 BLOCK = 2**12  # bytes that are read at once at least, beyond the size that a file is said to have
 KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
+
+
+class Content(BytesIO):
+    """What is in a file that does not lie in a folder; as a string its name, as that of a path is.
+
+    Args:
+        content: of the file.
+        name: for messages.
+    """
+
+    def __init__(self, content: bytes, name: str) -> None:
+        super().__init__(content)
+        self._name = name
+
+    def __str__(self) -> str:
+        return self._name
 
 
 class BoundError(ValueError):

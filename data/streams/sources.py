@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from data.bounded.content import Content
 from data.dealing import ALONE, Share
 from data.errors import InputError, first_line
 from data.escapes import to_utf8
@@ -19,9 +20,6 @@ from data.streams.files import find_files, is_video, unique_names
 from data.streams.videos import Capture, open_camera, open_video
 
 logger = logging.getLogger(__name__)
-
-Arrays = Iterable[np.ndarray]
-Source = str | Path | int | np.ndarray | Arrays
 
 
 @dataclass(frozen=True)
@@ -96,6 +94,10 @@ class Read:
             raise InputError(f"{self.file}: cannot be read ({first_line(error)}); {EXPECTED_IMAGE}") from error
 
 
+Arrays = Iterable[np.ndarray | Read]
+Source = str | Path | int | np.ndarray | Arrays
+
+
 def open_source(
     source: Source, *, every: int = 1, most_pixels: int = MOST_PIXELS, together: int = 1, share: Share = ALONE
 ) -> Iterator[Read]:
@@ -103,7 +105,7 @@ def open_source(
 
     Args:
         source: a file, folder or pattern of images and videos, the number of a camera, an image (H, W, 3) uint8 RGB, or
-            an iterable of such images.
+            an iterable of such images, or of what reads them.
         every: N takes each Nth frame of a video.
         most_pixels: larger images and videos are refused by their headers, before they are decoded.
         together: files in a group, see `group_files`.
@@ -121,7 +123,7 @@ def open_source(
     if isinstance(source, np.ndarray):
         return iter([read_array(source, "image")])
     if not isinstance(source, str | Path):
-        return (read_array(image, f"{number:06d}") for number, image in enumerate(source, start=1))
+        return (read_entry(entry, f"{number:06d}") for number, entry in enumerate(source, start=1))
     paths = find_files(str(source))
     if len(paths) == 1:
         check_file(paths[0], most_pixels=most_pixels)
@@ -160,7 +162,7 @@ def check_file(path: Path, *, most_pixels: int) -> None:
             raise InputError(f"{path}: {capture.cut_off}")
 
 
-def check_image(path: Path, *, most_pixels: int) -> Header:
+def check_image(path: Path | Content, *, most_pixels: int) -> Header:
     """Read the header of an image, and check whether it is too large.
 
     Raises:
@@ -189,7 +191,7 @@ def read_files(files: Sequence[tuple[Path, str]], *, every: int, most_pixels: in
             yield from read_video(capture, name, file=str(path), every=every)
 
 
-def read_image(path: Path, name: str, *, most_pixels: int) -> Frame:
+def read_image(path: Path | Content, name: str, *, most_pixels: int) -> Frame:
     """Read an image file; of one that holds several pictures, as TIFF and GIF may, the first.
 
     Raises:
@@ -227,6 +229,11 @@ def read_video(capture: Capture, name: str, *, file: str, every: int) -> Iterato
 def refuse(error: InputError) -> Frame:
     """Raise an error where a frame was to be read."""
     raise error
+
+
+def read_entry(entry: np.ndarray | Read, name: str) -> Read:
+    """Return what reads an entry of an iterable: an array, or what reads an image by itself."""
+    return entry if isinstance(entry, Read) else read_array(entry, name)
 
 
 def read_array(image: np.ndarray, name: str) -> Read:

@@ -13,6 +13,7 @@ from data.datasets import open_labels
 from data.errors import InputError
 from data.readers import LabelReader
 from data.samples import ClassificationSample, space_evenly
+from data.shards.packing import pack_labels
 from data.sizes import Size
 from tasks.classification.assembly import ClassAssembly
 from tasks.classification.classifier import Classifier
@@ -53,6 +54,7 @@ build_graph = ClassifierGraph
 use_exported = ExportedClassifier
 open_reader = open_labels
 resize = resize_whole = ClassificationResize
+pack = pack_labels
 collate = collate_classification
 evaluate = ClassificationEvaluation
 assemble = ClassAssembly

@@ -51,6 +51,10 @@ class ClassPrediction(Frame):
         """Return plain values: `scores`, of each class."""
         return {"scores": self.scores.tolist()}
 
+    def to_row(self) -> dict[str, object]:
+        """Return plain values: `labels` (class indices) that hold, and `scores` of all classes."""
+        return {"labels": self.labels.tolist(), "scores": self.scores.tolist()}
+
 
 def predict_classes(
     frame: Frame,

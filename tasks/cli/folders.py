@@ -23,7 +23,7 @@ class Writing(Protocol):
     """The configuration of a command that writes a folder; one that can go on with an earlier run has `resume` too."""
 
     @property
-    def out(self) -> Path:
+    def out(self) -> Path | str:
         """The folder."""
 
     @property
@@ -64,8 +64,9 @@ def own(config: Config) -> Iterator[Config]:
         with locked(resumed, option="resume"):
             yield config
     else:
-        named = not STAMP.fullmatch(config.out.name) or any(option.startswith("out=") for option in config.typed)
-        with new_folder(config.out, named=named) as out:
+        folder = Path(config.out)
+        named = not STAMP.fullmatch(folder.name) or any(option.startswith("out=") for option in config.typed)
+        with new_folder(folder, named=named) as out:
             remember_folder(out)
             yield replace(config, out=out)  # type: ignore[type-var]
 

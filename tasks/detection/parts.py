@@ -12,6 +12,7 @@ from data.datasets import open_boxes
 from data.errors import InputError
 from data.readers import BoxReader
 from data.samples import DetectionSample
+from data.shards.packing import pack_boxes
 from data.sizes import Size
 from data.transforms import DetectionResize, DetectionTransform
 from tasks.detection.anchor_fit import announce, check_anchors, follow_data
@@ -56,6 +57,7 @@ build_graph = DetectorGraph
 use_exported = ExportedDetector
 open_reader = open_boxes
 resize = resize_whole = DetectionResize
+pack = pack_boxes
 collate = collate_detection
 check_teacher = check_anchors
 evaluate = DetectionEvaluation

@@ -59,3 +59,7 @@ class BoxPrediction(Frame):
         """Return plain values: `detections`, of each `label` (class index), `score` and `box` (xyxy, pixels)."""
         found = zip(self.labels.tolist(), self.scores.tolist(), self.boxes.tolist(), strict=True)
         return {"detections": [{"label": label, "score": score, "box": box} for label, score, box in found]}
+
+    def to_row(self) -> dict[str, object]:
+        """Return plain values, of all boxes: `labels` (class indices), `scores` and `boxes` (xyxy, pixels)."""
+        return {"labels": self.labels.tolist(), "scores": self.scores.tolist(), "boxes": self.boxes.tolist()}

@@ -9,6 +9,7 @@ from rich.console import Console
 from data.config import DatasetConfig
 from data.errors import InputError
 from data.splits import ROLES
+from data.storage import is_remote
 from tasks.cli.folders import check_new, owning
 from tasks.cli.terminal import SafeConsole
 from tasks.doctor.config import DoctorConfig
@@ -62,7 +63,7 @@ def check_there(dataset: DatasetConfig) -> None:
     Raises:
         InputError: naming its root.
     """
-    if dataset.name != SYNTHETIC and not Path(dataset.root).expanduser().exists():
+    if dataset.name != SYNTHETIC and not is_remote(dataset.root) and not Path(dataset.root).expanduser().exists():
         raise InputError(f"dataset.root: {dataset.root}: not there; expected the {dataset.name} data set")
 
 

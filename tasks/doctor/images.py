@@ -1,18 +1,19 @@
 """One look at every image file: can it be decoded, what is it, and what does it show in a few numbers?"""
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from data.bounded.content import hash_file
+from data.bounded.content import Content, hash_file
 from data.findings import EntryError, Finding, Report
+from data.image_files import ImageFiles
 from data.image_headers import SUFFIXES, describe_size
 from data.images import inspect_image, load_image
 from data.sizes import Size
@@ -30,7 +31,7 @@ class ImageFacts:
     """What one look at an image file gives.
 
     Attributes:
-        path: the file.
+        path: of the file.
         size: (height, width) of the upright image in pixels; None where the header cannot be read.
         format: "JPEG"; "" likewise.
         mode: how a pixel is kept, as Pillow says it: "RGB"; "" likewise.
@@ -41,7 +42,7 @@ class ImageFacts:
         pictures: that the file holds.
     """
 
-    path: Path
+    path: str
     size: Size | None = None
     format: str = ""
     mode: str = ""
@@ -52,37 +53,44 @@ class ImageFacts:
     pictures: int = 1
 
 
-def look_at(path: Path, *, decode: bool) -> ImageFacts:
+def look_at(file: Path | Content, *, decode: bool) -> ImageFacts:
     """Read one file: its header, and its pixels where `decode` says so."""
-    size, kind, pictures = None, ("", ""), 1
+    path, size, kind, pictures = str(file), None, ("", ""), 1
     try:
-        header = inspect_image(path)
+        header = inspect_image(file)
         size, kind, pictures = header.upright, (header.format, header.mode), header.pictures
         if not decode:
             return ImageFacts(path, size, *kind, pictures=pictures)
-        image = load_image(path, least_side=LEAST_SIDE)
+        image = load_image(file, least_side=LEAST_SIDE)
     except EntryError as error:
         return ImageFacts(path, size, *kind, fault=error.finding)
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     thumbnail = cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
-    content = hash_file(path)
+    content = hash_file(file) if isinstance(file, Path) else hashlib.sha256(file.getvalue()).hexdigest()
     return ImageFacts(path, size, *kind, None, content, hash_differences(grey), thumbnail, pictures)
 
 
 def look_at_all(
-    paths: Sequence[Path], *, decode: bool, workers: int, advance: Callable[[], object] = lambda: None
+    files: ImageFiles, *, decode: bool, workers: int, advance: Callable[[], object] = lambda: None
 ) -> list[ImageFacts]:
     """Look at many files in threads: decoding leaves Python's lock to others.
 
     Args:
-        paths: of the files.
+        files: of a split.
         decode: whether pixels are read, or headers alone.
         workers: threads.
         advance: called after each file.
     """
+
+    def look(index: int) -> ImageFacts:
+        try:
+            return look_at(files.open(index), decode=decode)
+        except EntryError as error:
+            return ImageFacts(files.path(index), fault=error.finding)
+
     facts = []
     with ThreadPoolExecutor(max(1, workers)) as pool:
-        for found in pool.map(partial(look_at, decode=decode), paths):
+        for found in pool.map(look, range(files.count)):
             facts.append(found)
             advance()
     return facts
@@ -129,7 +137,7 @@ def check_images(facts: Sequence[ImageFacts], report: Report) -> None:
         if fact.pictures > 1:
             cure = "save the others as files of their own if they are to be used"
             report(Finding("note", "file with several images", where, f"the first of {fact.pictures} is used", cure))
-        if fact.path.suffix.lower() not in SUFFIXES[fact.format]:
+        if Path(fact.path).suffix.lower() not in SUFFIXES[fact.format]:
             cure = "is read by its content; other tools may go by the name"
             report(Finding("note", "name of another format", where, f"the file is {fact.format}", cure))
 

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +16,7 @@ class Pair(NamedTuple):
     """Two files that show the same picture."""
 
     splits: tuple[str, str]
-    paths: tuple[Path, Path]
+    paths: tuple[str, str]
     identical: bool  # byte by byte
     bits: int  # that their hashes differ by
     difference: float  # of their thumbnails
@@ -56,7 +55,7 @@ def check_pairs(pairs: Iterable[Pair], report: Report) -> None:
 def check_copies(splits: Mapping[str, Sequence[ImageFacts]], report: Report) -> None:
     """Report files that stand twice in one split, byte by byte."""
     for facts in splits.values():
-        groups: dict[str, list[Path]] = defaultdict(list)
+        groups: dict[str, list[str]] = defaultdict(list)
         for fact in facts:
             if fact.content:
                 groups[fact.content].append(fact.path)

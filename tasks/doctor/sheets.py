@@ -1,6 +1,6 @@
 """Many pictures on one sheet: samples with their labels, and the pictures that two splits share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 
 from data.errors import InputError
-from data.images import load_image
 from data.samples import space_evenly
 from data.sizes import Size
 from tasks.doctor.leaks import Pair
@@ -75,13 +74,21 @@ def draw_samples(reader: "Reader", rows: Sequence[int], task: Task) -> np.ndarra
     return np.vstack([sheet, draw_legend(np.concatenate(seen), classes=reader.classes, width=sheet.shape[1])])
 
 
-def draw_pairs(pairs: Sequence[Pair]) -> np.ndarray:
-    """Draw the first PAIRS pairs of files side by side, each under its split and name: (H, W, 3) uint8."""
+def draw_pairs(pairs: Sequence[Pair], read: Callable[[str, str], np.ndarray]) -> np.ndarray:
+    """Draw the first PAIRS pairs of files side by side, each under its split and name.
+
+    Args:
+        pairs: of images that show the same.
+        read: reads an image (H, W, 3) uint8 by its split and path.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
     cells = []
     for pair in pairs[:PAIRS]:
-        left, right = (_fit(load_image(path)) for path in pair.paths)
+        left, right = (_fit(read(*image)) for image in zip(pair.splits, pair.paths, strict=True))
         right = cv2.resize(right, left.shape[1::-1])
-        first, second = (f"{split}: {path.name}" for split, path in zip(pair.splits, pair.paths, strict=True))
+        first, second = (f"{split}: {Path(path).name}" for split, path in zip(pair.splits, pair.paths, strict=True))
         cells.append(side_by_side(left, right, titles=(first, second)))
     return tile(cells, columns=PAIR_COLUMNS)
 

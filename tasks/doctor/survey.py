@@ -17,7 +17,6 @@ from tasks.doctor.images import ImageFacts, check_images, look_at_all
 from tasks.doctor.leaks import Pair, check_copies, check_pairs, find_pairs
 from tasks.examination.counts import check_classes, check_empty
 from tasks.examination.examined import Examined
-from tasks.examination.orphans import list_images
 from tasks.loaders import open_split
 from tasks.models.description import Description
 from tasks.task import Task
@@ -116,7 +115,7 @@ def look_at_images(
     """Look at every image of every split."""
     images = progress.add_task("images", total=sum(map(len, readers.values())))
     return {
-        role: look_at_all(list_images(reader), decode=decode, workers=workers, advance=lambda: progress.advance(images))
+        role: look_at_all(reader.files, decode=decode, workers=workers, advance=lambda: progress.advance(images))
         for role, reader in readers.items()
     }
 

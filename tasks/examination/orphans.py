@@ -10,6 +10,7 @@ from data.folders import find_images_below
 from data.formats.voc_layout import find_xml
 from data.formats.voc_xml import read_xml
 from data.formats.yolo_layout import list_label_folders
+from data.image_files import FolderFiles
 from data.images import find_images
 from data.readers import BoxReader, MaskReader, Reader
 
@@ -79,8 +80,8 @@ def check_lone_masks(readers: Iterable[MaskReader], report: Report) -> None:
     """Report masks without an image, among the files that are named as those of the readers are."""
     pairs: dict[Path, list[tuple[Path, Path]]] = {}
     for reader in readers:
-        for image, mask in zip(reader.image_paths.tolist(), reader.mask_paths.tolist(), strict=True):
-            pairs.setdefault(Path(mask).parent, []).append((Path(image), Path(mask)))
+        for image, mask in zip(list_images(reader), reader.mask_paths.tolist(), strict=False):
+            pairs.setdefault(Path(mask).parent, []).append((image, Path(mask)))
     for folder, used in sorted(pairs.items()):
         if len(used) < 2:  # too few to tell how masks are named
             continue
@@ -95,8 +96,8 @@ def check_lone_masks(readers: Iterable[MaskReader], report: Report) -> None:
 
 
 def list_images(reader: Reader) -> list[Path]:
-    """Return the paths of the images that a reader reads."""
-    return [Path(path) for path in reader.image_paths.tolist()]
+    """Return the paths of the image files that a reader reads; those in shards are none."""
+    return [Path(path) for path in reader.image_paths.tolist()] if isinstance(reader.files, FolderFiles) else []
 
 
 def find_ending(names: Sequence[str]) -> str:

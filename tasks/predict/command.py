@@ -17,8 +17,10 @@ from tasks.cli.folders import make_ready, owning
 from tasks.cli.terminal import SafeConsole
 from tasks.files import write_json
 from tasks.parts import Tally, Writer
+from tasks.predict.classes import describe_classes
 from tasks.predict.config import PredictConfig
 from tasks.predict.joining import Held
+from tasks.predict.many import predict_many
 from tasks.predict.predictor import Predictor
 from tasks.predict.writers import Pictures, Videos
 from tasks.processes import (
@@ -42,8 +44,13 @@ DISK_FAILURES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 INTERRUPTED = 130  # exit status of a command that was stopped by Ctrl-C
 
 
-@owning
 def predict(config: PredictConfig) -> int:
+    """Predict for every image of config.source and write config.out, here or on a cluster; see `predict_here`."""
+    return predict_many(config) if config.engine == "ray" else predict_here(config)
+
+
+@owning
+def predict_here(config: PredictConfig) -> int:
     """Predict for every image of config.source and write config.out.
 
     Several processes divide up the files, and the first writes what goes into one file at the end.
@@ -55,7 +62,7 @@ def predict(config: PredictConfig) -> int:
         InputError: if an option, the checkpoint or the source cannot be used; at the end, if single images could not.
         SystemExit: if it was interrupted; what was done until then is written.
     """
-    out = config.out
+    out = Path(config.out)
     from_first(lambda: make_ready(out))
     predictor = Predictor(
         config.checkpoint,
@@ -99,7 +106,7 @@ def hand_over(config: PredictConfig, predictor: Predictor, *, results: str, writ
         if isinstance(writer, Held):
             name, write = predictor.task.parts.RESULTS[results]
             with ExitStack() as stack:
-                writer.hand_over(stack.enter_context(closing(write(config.out / name))) if is_first() else None)
+                writer.hand_over(stack.enter_context(closing(write(Path(config.out) / name))) if is_first() else None)
 
 
 def summarize(parts: "Sequence[tuple[int, Tally, int]]", out: Path, *, stopped: bool) -> int:
@@ -152,11 +159,10 @@ def open_writers(config: PredictConfig, predictor: Predictor, *, results: str, s
 
     What results hold numbers for is in classes.json.
     """
-    out, table = config.out, predictor.description.classes
+    out = Path(config.out)
     out.mkdir(parents=True, exist_ok=True)
-    columns = zip(table.ids, table.names, table.colors, strict=True)
     if is_first():
-        write_json(out / "classes.json", [{"id": i, "name": name, "color": list(color)} for i, name, color in columns])
+        write_json(out / "classes.json", describe_classes(predictor.description.classes))
     writers: list[Writer] = []
 
     def add(writer: Writer) -> None:

@@ -127,7 +127,7 @@ class Predictor:
 
         Args:
             source: path of an image, video or folder, a pattern, the number of a camera, an image (H, W, 3) uint8 RGB,
-                or an iterable of such images.
+                or an iterable of such images, or of what reads them, `data.streams.sources.Read`.
             every: N takes each Nth frame of a video.
             report: told of each image that cannot be read; the others go on.
             share: of several processes, each of which predicts its own groups of files, see

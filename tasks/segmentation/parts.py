@@ -12,6 +12,7 @@ from data.datasets import open_masks
 from data.findings import Report
 from data.readers import MaskReader
 from data.samples import SegmentationSample
+from data.shards.packing import pack_masks
 from data.sizes import Size
 from data.streams.sources import Frame
 from data.transforms import SegmentationResize, SegmentationTransform, WholeImage
@@ -54,6 +55,7 @@ use_exported = ExportedSegmenter
 open_reader = open_masks
 resize = SegmentationResize
 resize_whole = WholeImage
+pack = pack_masks
 collate = collate_segmentation
 evaluate = SegmentationEvaluation
 

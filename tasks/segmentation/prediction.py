@@ -58,6 +58,10 @@ class MaskPrediction(Frame):
         pixels = np.bincount(self.mask.ravel(), minlength=len(self.classes))[: len(self.classes)]
         return {"mask": encode_mask(self.mask, self.classes), "pixels": pixels.tolist()}
 
+    def to_row(self) -> dict[str, object]:
+        """Return plain values, as a message has them."""
+        return self.to_message()
+
 
 def encode_mask(mask: np.ndarray, classes: ClassTable) -> str:
     """Turn class indices (H, W) into a PNG file with the classes' colours as its palette, as a data address."""

@@ -50,8 +50,9 @@ def task_command(name: str, *options: str) -> str:
 
 
 def find_image(reader: "Reader") -> Path:
-    """Return an image that a reader reads."""
-    return Path(str(reader.image_paths[0]))
+    """Return an image that a reader reads; where they are in shards, the name of a folder of others."""
+    path = Path(reader.files.path(0))
+    return path if path.is_file() else Path("photos")
 
 
 def find_other_run(out: Path) -> Path | None:

@@ -47,7 +47,9 @@ def test_every_yaml_composes_and_builds(overrides: tuple[str, ...]) -> None:
     assert sum(parameter.numel() for parameter in model.parameters()) > 400_000
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "benchmark", "demo", "doctor", "export", "adapt"])
+@pytest.mark.parametrize(
+    "command", ["train", "evaluate", "predict", "benchmark", "demo", "doctor", "export", "adapt", "shard"]
+)
 def test_every_command_shows_its_options_without_loading_torch(command: str) -> None:
     script = (
         "import atexit, runpy, sys\n"

@@ -16,6 +16,7 @@ from tasks.evaluate.config import EvaluateConfig
 from tasks.export.config import ExportConfig
 from tasks.models.description import Description
 from tasks.predict.config import PredictConfig
+from tasks.shard.config import ShardConfig
 from tasks.train.config import TrainConfig
 
 CONF = conf.FOLDER
@@ -27,6 +28,7 @@ KINDS: dict[str, Any] = {
     "evaluate": EvaluateConfig,
     "export": ExportConfig,
     "predict": PredictConfig,
+    "shard": ShardConfig,
     "train": TrainConfig,
 }
 REQUIRED = {
@@ -35,6 +37,7 @@ REQUIRED = {
     "evaluate": ("checkpoint=a",),
     "export": ("checkpoint=a",),
     "predict": ("checkpoint=a", "source=b"),
+    "shard": ("out=a",),
 }
 
 

@@ -16,7 +16,7 @@ from tasks.distillation.settings import Distillation
 from tasks.models.architecture import HEADS
 from tasks.parsing import flatten, to_plain
 from tasks.parts import Parts
-from tasks.predict.config import PredictConfig
+from tasks.predict.config import FORMS, PredictConfig
 from tasks.segmentation.module import SegmentationModule
 from tasks.task import CLASSIFICATION, DETECTION, KINDS, SEGMENTATION, TASKS, Task, check_serves, find_task
 from tests.support.runs import CONF, load_config
@@ -44,7 +44,7 @@ def test_each_task_has_every_part_with_the_same_parameters(task: Task, name: str
 def test_predictions_are_written_in_every_form_that_a_task_has_or_in_none() -> None:
     offered, _ = get_args(get_type_hints(PredictConfig)["results"])
     forms = {form for task in KINDS.values() for form in task.parts.RESULTS}
-    assert set(get_args(offered)) == forms | {"none"}
+    assert set(get_args(offered)) == forms | {"none", *FORMS}
 
 
 @every_task
@@ -90,11 +90,11 @@ def test_an_unknown_head_is_refused_with_the_known_ones() -> None:
 @pytest.mark.parametrize(
     ("task", "dataset", "choices"),
     [
-        (DETECTION, "masks", "coco, synthetic, voc, yolo, or task=lraspp"),
-        (SEGMENTATION, "coco", "cityscapes, masks, synthetic, or task=ssdlite"),
-        (DETECTION, "imagenet", "coco, synthetic, voc, yolo, or task=classify"),
-        (CLASSIFICATION, "yolo", "csv, folder, imagenet, synthetic, or task=ssdlite"),
-        (DETECTION, "pets", "coco, synthetic, voc, yolo"),
+        (DETECTION, "masks", "coco, stream, synthetic, voc, yolo, or task=lraspp"),
+        (SEGMENTATION, "coco", "cityscapes, masks, stream, synthetic, or task=ssdlite"),
+        (DETECTION, "imagenet", "coco, stream, synthetic, voc, yolo, or task=classify"),
+        (CLASSIFICATION, "yolo", "csv, folder, imagenet, stream, synthetic, or task=ssdlite"),
+        (DETECTION, "pets", "coco, stream, synthetic, voc, yolo"),
     ],
 )
 def test_a_data_set_that_a_task_does_not_learn_from_is_refused(task: Task, dataset: str, choices: str) -> None:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -61,7 +63,7 @@ def test_changed_copies_are_found_and_other_pictures_are_not(tmp_path, how):
             Image.fromarray(image).save(tmp_path / f"{split}_{number}.png")
         facts[split] = [look_at(tmp_path / f"{split}_{number}.png", decode=True) for number in range(len(images))]
     (pair,) = find_pairs(facts)
-    assert [path.name for path in pair.paths] == ["train_3.png", "val_0.png"]
+    assert [Path(path).name for path in pair.paths] == ["train_3.png", "val_0.png"]
     assert pair.splits == ("train", "val")
     assert not pair.identical
 

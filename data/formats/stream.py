@@ -1,0 +1,159 @@
+"""Shards as `python -m tasks.shard` writes them, in a folder or in object storage: root/SPLIT/shards.json and others.
+
+Whatever format they were made of, what is read is what its reader gave: the same images in the same order, under the
+same names and ids, with the same labels.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from data.bounded.content import Content
+from data.config import GB, DatasetConfig
+from data.errors import InputError
+from data.findings import fault
+from data.images import load_mask
+from data.labels import BoxList, ImageList, LabeledImages, Labels, MaskFiles, Packed
+from data.samples import IGNORE
+from data.shards.files import LEAST_SHARDS, ShardFiles
+from data.shards.index import Arrays, Shapes, Split, check_arrays, read_split, unpack_names
+from data.shards.store import Shard, ShardStore
+from data.splits import Part
+
+MASK_PLACES = {"mask_offset": ("<i8", ()), "mask_length": ("<i8", ()), "mask_sha256": ("|u1", (16,))}
+MASK_SUFFIX = ".png"
+
+
+def read_box_shards(config: DatasetConfig, part: Part) -> Labels:
+    """Read the index of images with boxes."""
+    split = read_split(config, part, holds="boxes")
+    arrays, place = split.arrays, split.place
+    check_arrays(arrays, {"image_id": ("<i8", ()), "count": ("<i8", ())}, split.index, place)
+    names = read_names(split, "name")
+    rows = np.repeat(np.arange(len(names)), arrays["count"])
+    check_labels(split, rows)
+    boxes = BoxList(
+        np.arange(len(rows)), rows, arrays["label"], arrays["box_xywh"], arrays["area"], arrays["crowd"].astype(bool)
+    )
+    return Labels(
+        Path(place),
+        Path(place),
+        split.classes,
+        ImageList(arrays["image_id"], names, [None] * len(names)),  # their sizes are packed
+        boxes,
+        place=partial(_place, place),
+        numbered=split.index.numbered,
+        packed=Packed(open_files(config, split, names), arrays["size"], arrays["upright"].astype(bool)),
+    )
+
+
+def read_label_shards(config: DatasetConfig, part: Part) -> LabeledImages:
+    """Read the index of images with the classes that they show."""
+    split = read_split(config, part, holds="labels")
+    arrays, place = split.arrays, split.place
+    if split.index.multilabel != config.multilabel:
+        wanted = str(split.index.multilabel).lower()
+        raise InputError(f"dataset.multilabel: {str(config.multilabel).lower()}; expected {wanted}, as {place} has it")
+    check_arrays(arrays, {"count": ("<i8", ())}, split.index, place)
+    names = read_names(split, "name")
+    rows = np.repeat(np.arange(len(names)), arrays["count"])
+    check_labels(split, rows)
+    packed = Packed(open_files(config, split, names), arrays["size"], arrays["upright"].astype(bool))
+    return LabeledImages(Path(place), Path(place), split.classes, names.tolist(), rows, arrays["label"], packed)
+
+
+def read_mask_shards(config: DatasetConfig, part: Part) -> MaskFiles:
+    """Read the index of images with masks."""
+    split = read_split(config, part, holds="masks")
+    check_arrays(split.arrays, MASK_PLACES, split.index, split.place)
+    arrays, files = split.arrays, open_files(config, split, read_names(split, "file"))
+    stems = read_names(split, "name")
+    masks = files.beside(
+        np.array([f"{stem}{MASK_SUFFIX}" for stem in stems.tolist()], dtype=str),
+        offsets=arrays["mask_offset"],
+        lengths=arrays["mask_length"],
+        hashes=arrays["mask_sha256"],
+    )
+    packed = Packed(files, arrays["size"], arrays["upright"].astype(bool), masks)
+    read = partial(read_indices, count=len(split.classes))
+    whole = MaskFiles(Path(split.place), split.classes, [], [], stems.tolist(), read, packed=packed)
+    return whole.take(part.select(read_names(split, "file").tolist()))
+
+
+def read_indices(file: Path | Content, *, count: int) -> np.ndarray:
+    """Read a mask of class indices, or IGNORE: (H, W) uint8.
+
+    Raises:
+        InputError: a fault, if it cannot be read, or holds anything else.
+    """
+    mask = load_mask(file, most_pixels=None)
+    found = np.unique(mask)
+    wrong = found[(found >= count) & (found != IGNORE)]
+    if len(wrong):
+        raise fault("value in a mask", file, f"holds {wrong[:5].tolist()}", f"expected 0 to {count - 1}, or {IGNORE}")
+    return mask
+
+
+def open_files(config: DatasetConfig, split: Split, names: np.ndarray) -> ShardFiles:
+    """Return the images of a split, of these names.
+
+    Raises:
+        InputError: if the cache would not hold the shards in use.
+    """
+    shards = [Shard(f"{split.place}/{file.file}", file.bytes, file.sha256) for file in split.index.shards]
+    store = ShardStore(shards, most=int(config.shards_gb * GB), patience=config.patience)
+    largest = max((shard.bytes for shard in shards), default=0)
+    if store.count_fetched() > store.most < LEAST_SHARDS * largest:
+        raise InputError(
+            f"dataset.shards_gb={config.shards_gb:g}: the largest shard takes {largest / GB:.2f} GB; expected "
+            f"{LEAST_SHARDS} times as many, or shards that are smaller, tasks.shard shard_mb=N"
+        )
+    arrays = split.arrays
+    return ShardFiles(
+        store,
+        split.place,
+        names,
+        shards=arrays["shard"],
+        offsets=arrays["offset"],
+        lengths=arrays["length"],
+        hashes=arrays["sha256"],
+    )
+
+
+def read_names(split: Split, kind: str) -> np.ndarray:
+    """Return names of N samples.
+
+    Raises:
+        InputError: if there are not as many.
+    """
+    try:
+        names = unpack_names(split.arrays[f"{kind}_text"], split.arrays[f"{kind}_end"])
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{split.place}: samples: {kind}: {error}; expected what tasks.shard writes") from error
+    if len(names) != split.index.images:
+        raise InputError(f"{split.place}: samples: {len(names)} names; expected {split.index.images}")
+    return names
+
+
+def check_labels(split: Split, rows: np.ndarray) -> None:
+    """Check arrays of M labels: that there are as many as `rows`, and that each is of a class.
+
+    Raises:
+        InputError: naming the first that is wrong.
+    """
+    arrays: Arrays = split.arrays
+    shapes: Shapes = {"label": ("<i8", ())}
+    if "box_xywh" in arrays:
+        shapes |= {"box_xywh": ("<f8", (4,)), "area": ("<f8", ()), "crowd": ("|b1", ())}
+    for name, (kind, shape) in shapes.items():
+        array = arrays.get(name)
+        if array is None or array.dtype.str != kind or array.shape != (len(rows), *shape):
+            raise InputError(f"{split.place}: samples: {name}: expected {kind} {(len(rows), *shape)}")
+    if len(rows) and not 0 <= arrays["label"].min() <= arrays["label"].max() < len(split.classes):
+        raise InputError(f"{split.place}: samples: label: expected 0 to {len(split.classes) - 1}")
+
+
+def _place(place: str, name: str, number: int) -> str:
+    """Say where a box stands."""
+    return f"{place}: {name}: box {number}"

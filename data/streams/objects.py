@@ -1,0 +1,55 @@
+"""Images by the million, in a folder, in object storage or in a list: named first, each fetched when it is read."""
+
+from collections import Counter
+from pathlib import Path
+
+from data.bounded.content import Content
+from data.errors import InputError
+from data.images import EXTENSIONS
+from data.storage import is_remote, list_objects, read_object
+from data.streams.files import find_files, is_video
+
+LIST_SUFFIX = ".txt"  # of a file with a path or an address on each line
+MOST_LIST_BYTES = 2**31
+MOST_IMAGE_BYTES = 2**30
+
+
+def list_images(source: str, *, patience: float) -> list[str]:
+    """Return the paths or addresses of the images that a source names, each once, in the order of the source.
+
+    Args:
+        source: a folder, file or pattern; an address, and all below it; or a list, FILE.txt, of paths and addresses.
+        patience: seconds to wait for storage that does not answer.
+
+    Raises:
+        InputError: if there are none, or one is named twice.
+        RunError: if the storage does not answer.
+    """
+    if source.endswith(LIST_SUFFIX):
+        content = read_object(source, most=MOST_LIST_BYTES, patience=patience)
+        lines = content.decode("utf-8", "surrogateescape").splitlines()
+        found = [line.strip() for line in lines if line.strip()]
+    elif is_remote(source):
+        found = [place for place in list_objects(source, patience=patience) if place.lower().endswith(EXTENSIONS)]
+    else:
+        found = [str(path.absolute()) for path in find_files(source) if not is_video(path)]
+    if not found:
+        raise InputError(f"source: no images at {source}; expected some, or a list of them, FILE{LIST_SUFFIX}")
+    place, count = Counter(found).most_common(1)[0]
+    if count > 1:
+        raise InputError(f"source: {source}: names {place} {count} times; expected each image once")
+    return found
+
+
+def fetch(place: str, *, patience: float) -> Path | Content | InputError:
+    """Return an image file, or its content; or why there is none.
+
+    Raises:
+        RunError: if the storage does not answer.
+    """
+    if not is_remote(place):
+        return Path(place)
+    try:
+        return Content(read_object(place, most=MOST_IMAGE_BYTES, patience=patience), place)
+    except InputError as error:
+        return error

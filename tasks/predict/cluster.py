@@ -1,0 +1,146 @@
+"""A checkpoint on many images, over Ray Data: each node takes parts of them, and writes what it found by itself.
+
+Ray hands out the parts, and hands one out again where a node is lost; its file of results is the same then, so that
+each image is in the results once. What goes through Ray are names and receipts, not pixels.
+"""
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import ray
+import ray.exceptions
+from ray.data import ActorPoolStrategy, DataContext
+
+from data.errors import InputError, RunError
+from data.escapes import to_utf8
+from data.streams.objects import fetch
+from data.streams.sources import Read, read_image, refuse
+from tasks.files import write_bytes
+from tasks.predict.outbox import Outbox
+from tasks.predict.parts import Plan, write_part
+from tasks.predict.predictor import Predictor
+from tasks.predict.prefetch import run_ahead
+from tasks.predict.rows import Row, encode_rows, to_row
+
+logger = logging.getLogger(__name__)
+
+AHEAD, FETCHERS = 16, 8  # images that are fetched before their turn; threads that do it
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every node is told.
+
+    Attributes:
+        checkpoint: its file's name and content; or its path or name, which all nodes must know.
+        options: of `Predictor`.
+        plan: without its images.
+        out: where results go.
+        patience: seconds to wait for storage that does not answer.
+    """
+
+    checkpoint: "tuple[str, ray.ObjectRef[bytes]] | str"
+    options: dict[str, Any]
+    plan: Plan
+    out: str
+    patience: float
+
+
+class PartPredictor:
+    """A model on a node, which does one part after the other.
+
+    Args:
+        work: what is to be done.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self._work, self._out = work, Outbox(work.out, patience=work.patience)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(str(work.checkpoint))
+            if not isinstance(work.checkpoint, str):
+                path = Path(folder) / work.checkpoint[0]
+                write_bytes(path, ray.get(work.checkpoint[1]))
+            self._predictor = Predictor(path, **work.options)
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Do a part: predict for its images, and write its results and its receipt."""
+        places = [str(place) for place in row["images"]]
+        found: list[Row | InputError] = []  # of each image a row, or why there is none
+        reads = read_ahead(places, patience=self._work.patience, most_pixels=self._predictor.max_pixels)
+        for prediction in self._predictor(reads, report=found.append):
+            found.append(to_row(prediction))
+        pairs = list(zip(places, found, strict=True))
+        rows = [each for each in found if not isinstance(each, InputError)]
+        failed = {to_utf8(place): to_utf8(str(each)) for place, each in pairs if isinstance(each, InputError)}
+        content = encode_rows(rows, self._work.plan.form)
+        write_part(self._work.plan, int(row["part"]), self._out, content, images=len(rows), failed=failed)
+        return {"part": row["part"], "images": len(rows), "failed": len(failed)}
+
+
+def read_ahead(places: Sequence[str], *, patience: float, most_pixels: int) -> Iterator[Read]:
+    """Fetch images before their turn, and give what reads each.
+
+    Raises:
+        RunError: if the storage does not answer: nothing is known of its images then.
+    """
+    fetched = run_ahead(places, partial(fetch, patience=patience), ahead=AHEAD, workers=FETCHERS)
+    for place, future in zip(places, fetched, strict=True):
+        file = future.result()
+        if isinstance(file, InputError):
+            yield Read(partial(refuse, file), place)
+        else:
+            yield Read(partial(read_image, file, place, most_pixels=most_pixels), place)
+
+
+def run_parts(plan: Plan, parts: Sequence[int], work: Work, *, gpus: bool) -> Iterator[dict[str, Any]]:
+    """Have the cluster do parts, and give what became of each, as they come.
+
+    Raises:
+        RunError: if a part could not be done, such as where the storage does not answer.
+    """
+    resources = ray.cluster_resources()
+    most = int(resources.get("GPU" if gpus else "CPU", 1))
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    rows = [{"part": part, "images": plan.take(part)} for part in parts]
+    data = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
+        PartPredictor,  # type: ignore[arg-type]  # a class, as Ray says
+        fn_constructor_args=(work,),
+        compute=ActorPoolStrategy(min_size=1, max_size=max(1, min(most, len(rows)))),
+        num_cpus=None if gpus else 1,
+        num_gpus=1 if gpus else None,
+    )
+    try:
+        yield from data.iter_rows()
+    except ray.exceptions.RayError as error:
+        cure = "the same command goes on with what is missing"
+        raise RunError(f"engine=ray: {explain(error)}; {cure}") from error
+
+
+def explain(error: Exception) -> str:
+    """Return the last line that an error of a node says, which is the first error's own."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1][:500]
+
+
+def connect() -> None:
+    """Join the cluster that RAY_ADDRESS names, or that was started on this machine; else start one of this machine."""
+    if not ray.is_initialized():
+        paths = {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)}
+        ray.init(runtime_env={"env_vars": paths}, log_to_driver=False, logging_level=logging.WARNING)
+
+
+def has_gpus(accelerator: str) -> bool:
+    """Tell whether the cluster's GPUs are to be used, and there are any."""
+    return accelerator in ("auto", "gpu") and ray.cluster_resources().get("GPU", 0) > 0
+
+
+def share_checkpoint(checkpoint: Path) -> "tuple[str, ray.ObjectRef[bytes]] | str":
+    """Give a checkpoint to all nodes: a file as it is; a folder or a name, which they must know, by that."""
+    return (checkpoint.name, ray.put(checkpoint.read_bytes())) if checkpoint.is_file() else str(checkpoint)

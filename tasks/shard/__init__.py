@@ -1,0 +1,1 @@
+"""python -m tasks.shard: a data set as shards, for object storage."""
