@@ -10,6 +10,7 @@ from tasks.sweep.space import Space, read_space
 from tasks.train.config import TrainConfig
 from tasks.trials.claims import Claims
 from tasks.trials.driver import Driver
+from tasks.trials.engines import choose_launch
 from tasks.trials.outcome import Outcome, read_outcome
 from tasks.trials.page import write_outcome
 from tasks.trials.place import bind, make_place
@@ -38,7 +39,8 @@ class SweepPlan:
     @property
     def definition(self) -> Mapping[str, str]:
         """What all drivers of a study must have in common."""
-        return {"metric": self.metric, "space": str(self.space), "options": " ".join(sorted(self.shared))}
+        options = {name: value for name, _, value in (option.partition("=") for option in self.shared)}
+        return {**options, **self.space.describe()}
 
     def draw(self, trial: "Trial") -> tuple[str, ...]:
         """Choose what a trial tries."""
@@ -69,14 +71,23 @@ def sweep(config: SweepConfig) -> Outcome:
     study = open_study(settings, plan.definition, out=config.out, interval=interval, seed=seed)
     bind(study, config.out)
 
+    words = (*divide_loaders(config, plan), *shared)
+
     def tell() -> Outcome:
         outcome = read_outcome(study, plan.metric, shared, config.out)
         write_outcome(outcome, title="Sweep", judged=plan.metric)
         return outcome
 
     claims = Claims(study, plan, settings, out=config.out, seed=seed)
-    work_through(Driver(study, claims, plan, settings, typed=shared, told=tell))
+    work_through(Driver(study, claims, plan, settings, launch=choose_launch(settings), typed=words, told=tell))
     return conclude(tell())
+
+
+def divide_loaders(config: SweepConfig, plan: SweepPlan) -> tuple[str, ...]:
+    """Return the option that divides the loading processes, which change no batch, unless one is given."""
+    if config.train.dataset.workers is not None or "dataset.workers" in plan.definition:
+        return ()
+    return (f"dataset.workers={min(config.train.dataset.count_workers(), config.search.count_threads())}",)
 
 
 def check_space(space: Space, shared: tuple[str, ...], config: TrainConfig) -> None:

@@ -125,8 +125,9 @@ class Space:
         for name, domain in self.domains.items():
             yield from (f"{name}={end}" for end in domain.ends)
 
-    def __str__(self) -> str:
-        return "; ".join(f"{name}: {domain}" for name, domain in self.domains.items())
+    def describe(self) -> dict[str, str]:
+        """Return in words what is searched of each option."""
+        return {name: str(domain) for name, domain in self.domains.items()}
 
 
 def read_space(path: Path, words: tuple[str, ...]) -> Space:
@@ -186,4 +187,4 @@ def read_domain(name: str, value: Plain) -> Domain:
     numbers = {int, float} & set(choices(kind))
     if not numbers:
         raise InputError(f"{name}: {value}; expected a list of choices, as it is no number")
-    return parse(Floats if float in numbers else Integers, value, name)
+    return parse(Floats, value, name) if float in numbers else parse(Integers, value, name)

@@ -9,7 +9,10 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
+from data.errors import first_line
 from tasks.trials.processes import ROOT, LocalProcess
+
+logger = logging.getLogger(__name__)
 
 LOST = -signal.SIGKILL  # exit status of a training whose node is gone: as if it had been killed
 
@@ -44,8 +47,8 @@ class ClusterProcess:
         cpus: int,
         gpus: float,
     ) -> None:
-        actor = ray.remote(LocalProcess).options(num_cpus=cpus, num_gpus=gpus)
-        self._process: Any = actor.remote(options, log, environment, folder)
+        actor: Any = ray.remote(LocalProcess)
+        self._process: Any = actor.options(num_cpus=cpus, num_gpus=gpus).remote(options, log, environment, folder)
         self._ready: Any = self._process.__ray_ready__.remote()
         self._asked: Any = self._process.poll.remote()
         self._told: Any = None  # the answer to the last call of stop
@@ -58,7 +61,8 @@ class ClusterProcess:
             status: int | None = ray.get(self._asked)
             if status is None:
                 self._asked = self._process.poll.remote()
-        except RayError:
+        except RayError as error:
+            logger.warning("Ray: %s", first_line(error))
             return LOST
         return status
 

@@ -14,10 +14,10 @@ from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from data.errors import InputError, RunError, first_line
-from tasks.torchrun import THREADS
 from tasks.trials.claims import Claim, Claims, try_lock
+from tasks.trials.engines import Launch
 from tasks.trials.plan import Plan
-from tasks.trials.processes import GPUS, LocalProcess, Running, share_gpus
+from tasks.trials.processes import Running
 from tasks.trials.settings import TrialSettings
 from tasks.trials.study import REASON, read_trial
 from tasks.trials.writing import write_option
@@ -57,6 +57,7 @@ class Driver:
         claims: from which it takes them.
         plan: what is tried.
         settings: of the search.
+        launch: starts a training.
         typed: options of all trainings, as Hydra takes them.
         told: called after each trial that has ended.
     """
@@ -68,6 +69,7 @@ class Driver:
         plan: Plan,
         settings: TrialSettings,
         *,
+        launch: Launch,
         typed: Sequence[str],
         told: Callable[[], object],
     ) -> None:
@@ -75,6 +77,7 @@ class Driver:
         self._claims = claims
         self._plan = plan
         self._settings = settings
+        self._launch = launch
         self._typed = tuple(typed)
         self._told = told
         self._works: list[Work] = []
@@ -128,22 +131,10 @@ class Driver:
         options = (write_option("resume", str(folder.run)),) if resumes else self._write_options(claim)
         verb = "goes on" if resumes else "starts"
         logger.info("trial %d %s: %s", claim.trial.number, verb, " ".join(claim.options))
-        work.process = self._launch(work, options)
+        work.process = self._launch(options, folder.log.absolute(), work.slot)
 
     def _write_options(self, claim: Claim) -> tuple[str, ...]:
         return (*self._typed, *claim.options, "trainer.progress_bar=false", write_option("out", str(claim.folder.run)))
-
-    def _launch(self, work: Work, options: Sequence[str]) -> Running:
-        threads = self._settings.count_threads()
-        environment = {THREADS: str(threads)}
-        log, here = work.claim.folder.log.absolute(), Path.cwd()
-        if self._settings.engine == "local":
-            gpus = share_gpus(work.slot, self._settings.jobs)
-            return LocalProcess(options, log, environment | ({GPUS: gpus} if gpus else {}), here)
-        from tasks.trials.cluster import ClusterProcess, connect  # late, as few have Ray
-
-        connect()
-        return ClusterProcess(options, log, environment, here, cpus=threads, gpus=self._settings.gpus)
 
     def _look(self, work: Work) -> None:
         """Report what a trial has reached, and settle one whose process has ended."""

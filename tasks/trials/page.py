@@ -57,7 +57,7 @@ def draw_history(outcome: Outcome) -> Chart | None:
     ]
     finished = sorted(outcome.best, key=lambda record: record.number)
     x = np.array([float(record.number) for record in finished])
-    y = np.maximum.accumulate([record.value for record in finished]) if finished else np.zeros(0)
+    y = np.maximum.accumulate(np.array([record.value for record in finished], dtype=float))
     lines = [Line("best so far", x, y, color=1), *dots]
     return draw_lines(lines, title="Trials", xlabel="trial", note="Dots: each trial; grey: ended early or under way.")
 

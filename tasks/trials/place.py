@@ -47,10 +47,10 @@ def bind(study: Study, out: Path) -> None:
         if mark is None and not any((out / TRIALS).iterdir()) and not study.get_trials(deepcopy=False):
             write_json(out / MARK, {"study": study.study_name, TOKEN: known})
         elif mark != known:
-            place = study.user_attrs.get(FOLDER, "another folder")
+            place = study.user_attrs.get(FOLDER)
             raise InputError(
-                f"out: {out} is not the folder of the study {study.study_name!r} in this storage, which is {place}; "
-                "expected that, or study=NAME for another study"
+                f"out: {out} is not the folder of the study {study.study_name!r} in this storage; expected "
+                f"{place or 'another one'}, or study=NAME for another study"
             )
 
 

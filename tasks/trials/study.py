@@ -20,6 +20,7 @@ from tasks.trials.settings import Pruner, Sampler, TrialSettings
 DATABASE = "trials.db"  # in the folder of a search, unless another storage is given
 DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}  # what SQLAlchemy reaches a database through
 PATIENCE = 60  # seconds that one driver waits for another's writing to a file
+DEFINITION = "definition"  # of the search, in the study's attributes
 REASON = "reason"  # why a trial failed, in its attributes
 FIRST = 5  # trials that are not ended early, for the median to be of something
 KEEP = 3  # of so many trials successive halving goes on with one
@@ -83,15 +84,15 @@ def check_definition(study: Study, definition: Mapping[str, str]) -> None:
     Raises:
         InputError: naming the option that is another.
     """
-    known = study.user_attrs
-    for name, value in definition.items():
-        if known.get(name, value) != value:
+    known: Mapping[str, str] = study.user_attrs.get(DEFINITION, definition)
+    for name in {**definition, **known}:
+        here, there = (values.get(name, "not given") for values in (definition, known))
+        if here != there:
             raise InputError(
-                f"{name}: {value}, but the study {study.study_name!r} was begun with {known[name]}; expected the same, "
+                f"{name}: {here}, but the study {study.study_name!r} was begun with: {there}; expected the same, "
                 "or study=NAME for another one"
             )
-    for name in definition.keys() - known.keys():
-        study.set_user_attr(name, definition[name])
+    study.set_user_attr(DEFINITION, dict(definition))
 
 
 def read_trial(study: Study, number: int) -> FrozenTrial:

@@ -1,4 +1,4 @@
-"""The trainings that a search starts, checked before any is: options of tasks.train, composed as that composes them."""
+"""The trainings that a search starts, composed as tasks.train composes them and checked before any begins."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from data.errors import InputError
+from tasks.cli.composing import composing
 from tasks.cli.options import keep_text, read_options
 from tasks.cli.overrides import CommandLine, explain_override
 from tasks.train.config import TrainConfig
@@ -15,14 +16,15 @@ OWN = ("out", "resume", "resume_anyway", "find", "overfit", "debug")  # options 
 
 
 def compose_training(options: Sequence[str]) -> TrainConfig:
-    """Return the configuration of `python -m tasks.train OPTIONS...`; a command of Hydra is running.
+    """Return the configuration of `python -m tasks.train OPTIONS...`.
 
     Raises:
         InputError: naming the option that there is not, or that is of the wrong type or range.
     """
     words = tuple(keep_text(option, TrainConfig) for option in options)
     try:
-        return read_options(TrainConfig, compose("train", list(words)))
+        with composing():
+            return read_options(TrainConfig, compose("train", list(words)))
     except (HydraException, OmegaConfBaseException) as error:
         explained = explain_override(error, CommandLine("train", words))
         raise InputError(explained[0] if explained else str(error)) from error
