@@ -15,6 +15,7 @@ from tasks.evaluate.config import EvaluateConfig
 from tasks.export.config import ExportConfig
 from tasks.models.description import Description
 from tasks.predict.config import PredictConfig
+from tasks.sweep.config import SweepConfig
 from tasks.train.config import TrainConfig
 
 CONF = conf.FOLDER
@@ -25,6 +26,7 @@ KINDS: dict[str, Any] = {
     "evaluate": EvaluateConfig,
     "export": ExportConfig,
     "predict": PredictConfig,
+    "sweep": SweepConfig,
     "train": TrainConfig,
 }
 REQUIRED = {
@@ -32,6 +34,7 @@ REQUIRED = {
     "evaluate": ("checkpoint=a",),
     "export": ("checkpoint=a",),
     "predict": ("checkpoint=a", "source=b"),
+    "sweep": ("space=a",),
 }
 
 

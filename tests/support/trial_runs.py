@@ -34,7 +34,7 @@ class LinePlan:
 
 
 class Training:
-    """A run of `EPOCHS` epochs.
+    """A run of `EPOCHS` epochs, whose metric is its option x, or lr, in the end.
 
     Args:
         options: as the driver gives them.
@@ -51,7 +51,8 @@ class Training:
         self.status: int | None = None
         (self.out / "checkpoints").mkdir(parents=True, exist_ok=True)
         (self.out / "config.yaml").write_text(json.dumps(self.values)) if not self.resumed else None
-        self.x = float(json.loads((self.out / "config.yaml").read_text())["x"])
+        values = json.loads((self.out / "config.yaml").read_text())
+        self.x = float(values.get("x") or values["lr"])
         starts = len(list((self.out / "logs").glob("start_*")))
         self.table = self.out / f"logs/start_{starts}/metrics.csv"
         self.table.parent.mkdir(parents=True)
