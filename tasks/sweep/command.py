@@ -13,9 +13,8 @@ from tasks.trials.driver import Driver
 from tasks.trials.engines import choose_launch
 from tasks.trials.outcome import Outcome, read_outcome
 from tasks.trials.page import write_outcome
-from tasks.trials.place import bind, make_place
+from tasks.trials.place import open_place
 from tasks.trials.session import conclude, work_through
-from tasks.trials.study import open_study
 from tasks.trials.training import check_searchable, compose_training
 
 if TYPE_CHECKING:
@@ -66,10 +65,8 @@ def sweep(config: SweepConfig) -> Outcome:
     space = read_space(config.space, shared)
     check_space(space, shared, config.train)
     plan = SweepPlan(space, shared, config.train.recipe.metric)
-    make_place(config.out)
     interval = config.train.trainer.check_val_every_n_epoch
-    study = open_study(settings, plan.definition, out=config.out, interval=interval, seed=seed)
-    bind(study, config.out)
+    study = open_place(settings, plan, out=config.out, interval=interval, seed=seed)
 
     words = (*divide_loaders(config, plan), *shared)
 

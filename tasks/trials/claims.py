@@ -77,36 +77,31 @@ class Claims:
     def _adopt(self) -> Claim | None:
         """Claim a trial that was begun and that no driver holds."""
         for known in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            if known.number in self._mine:
-                continue
-            trial = Trial(self._study, known._trial_id)
-            claim = self._hold(trial)
-            if claim is None:
-                continue
-            if read_trial(self._study, trial.number).state == TrialState.RUNNING:  # still, now that it is held
-                claim.adopted = True
-                return claim
-            self.release(claim)
+            if known.number not in self._mine:
+                claim = self._hold(Trial(self._study, known._trial_id), adopted=True)
+                if claim is not None:
+                    return claim
         return None
 
     def _begin(self) -> Claim | None:
         """Begin a new trial unless there are as many as there are to be."""
         if len(self._study.get_trials(deepcopy=False)) >= self._settings.trials:
             return None
-        return self._hold(self._study.ask())
+        return self._hold(self._study.ask(), adopted=False)
 
-    def _hold(self, trial: Trial) -> Claim | None:
+    def _hold(self, trial: Trial, *, adopted: bool) -> Claim | None:
+        """Claim a trial; None where another driver holds it, or has just finished it."""
         folder = TrialFolder(self._out, trial.number)
         folder.path.mkdir(parents=True, exist_ok=True)
-        held = ExitStack()
-        if not try_lock(folder.path, held):
-            return None
-        self._mine.add(trial.number)
-        # What a trial tries follows from the seed, its number and what is known by then, whichever driver asks.
-        self._study.sampler = build_sampler(self._settings.sampler, self._seed + 1000 * trial.number)
-        options = self._plan.draw(trial)
-        trial.set_user_attr(OPTIONS, options)
-        return Claim(trial, folder, options, held)
+        with ExitStack() as held:  # which lets go of it, whatever happens
+            if not try_lock(folder.path, held) or read_trial(self._study, trial.number).state != TrialState.RUNNING:
+                return None
+            # What a trial tries follows from the seed, its number and what is known by then, whichever driver asks.
+            self._study.sampler = build_sampler(self._settings.sampler, self._seed + 1000 * trial.number)
+            options = self._plan.draw(trial)
+            trial.set_user_attr(OPTIONS, options)
+            self._mine.add(trial.number)
+            return Claim(trial, folder, options, held.pop_all(), adopted)
 
 
 def try_lock(folder: Path, held: ExitStack) -> bool:

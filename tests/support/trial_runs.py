@@ -12,9 +12,8 @@ from optuna.trial import FrozenTrial, Trial
 from tasks.trials.claims import Claims
 from tasks.trials.driver import Driver
 from tasks.trials.outcome import Outcome, read_outcome
-from tasks.trials.place import bind, make_place
+from tasks.trials.place import open_place
 from tasks.trials.settings import TrialSettings
-from tasks.trials.study import open_study
 
 EPOCHS = 3
 
@@ -107,9 +106,7 @@ def open_search(
     """Do what a command of a search does before its driver works."""
     plan = plan or LinePlan()
     chosen = TrialSettings(study="line", trials=trials, sampler="random", **settings)  # type: ignore[arg-type]
-    make_place(out)
-    study = open_study(chosen, plan.definition, out=out, interval=1, seed=0)
-    bind(study, out)
+    study = open_place(chosen, plan, out=out, interval=1, seed=0)
     started: list[Training] = []
 
     def launch(options: Sequence[str], log: Path, slot: int) -> Training:
