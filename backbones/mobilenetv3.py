@@ -1,12 +1,13 @@
 """MobileNetV3 (arXiv:1905.02244): the network of `backbones.tables`' rows, at any width and output stride."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
 from backbones.blocks import Activation, ConvNormAct, InvertedResidual, init_kaiming, make_divisible, make_norm
-from backbones.tables import CHOICES, HS, NO_SE, RE, STEM, TABLES, TAIL, TAPS, Table, TapPoint
+from backbones.tables import CHOICES, HS, NO_SE, RE, STEM_STRIDE, TABLES, Table, TapPoint, find_tail, find_taps
 from backbones.taps import Tap
 
 ACTIVATIONS: dict[str, Activation] = {RE: nn.ReLU, HS: nn.Hardswish}
@@ -23,12 +24,22 @@ def check_choices(**values: object) -> None:
             raise ValueError(f"{name}: unknown {value!r}; choose from {CHOICES[name]}")
 
 
-def halve_tail(table: Table, tail: int, rule: str) -> Table:
+def find_table(name: str) -> Table:
+    """Return the published rows of a network.
+
+    Raises:
+        ValueError: if there are none of this name.
+    """
+    if name not in TABLES:
+        raise ValueError(f"name: unknown {name!r}; choose from {tuple(TABLES)}")
+    return TABLES[name]
+
+
+def halve_tail(table: Table, rule: str) -> Table:
     """Halve the channels of the feature layers between C4 and C5 (paper, sections 6.3 and 6.4).
 
     Args:
         table: the published rows.
-        tail: number of the row whose expansion is C4.
         rule: "none"; "detection" keeps C4's own channels (Table 6); "segmentation" halves them too (Table 7).
 
     Returns:
@@ -36,33 +47,45 @@ def halve_tail(table: Table, tail: int, rule: str) -> Table:
     """
     if rule == "none":
         return table
-    keep_c4 = rule == "detection"
+    keep_c4, tail = rule == "detection", find_tail(table)
     rows = tuple(
-        row._replace(
+        replace(
+            row,
             out=row.out // 2 if number >= tail else row.out,
-            expanded=row.expanded // 2 if number > tail or (number == tail and not keep_c4) else row.expanded,
+            exp_size=row.exp_size // 2 if number > tail or (number == tail and not keep_c4) else row.exp_size,
         )
         for number, row in enumerate(table.rows, start=1)
     )
-    return Table(rows, table.last // 2)
+    return replace(table, rows=rows, last=table.last // 2)
 
 
 def scale_width(table: Table, width: float) -> Table:
     """Scale outputs, then expansions as the published factor of the scaled input (TensorFlow slim `mobilenet_v3.py`).
 
-    torchvision scales the expansions directly instead, and so misses the paper's figures for widths below 1.
+    torchvision scales the expansions directly instead, and so misses the paper's figures for widths below 1. The
+    classifier's hidden layer is left alone by these ("finegrain" there).
     """
-    published, scaled, rows = STEM, make_divisible(STEM * width), []
+    stem = make_divisible(table.stem * width)
+    published, scaled, rows = table.stem, stem, []
     for row in table.rows:
         out = make_divisible(row.out * width)
-        rows.append(row._replace(expanded=make_divisible(scaled * row.expanded / published), out=out))
+        rows.append(replace(row, exp_size=make_divisible(scaled * row.exp_size / published), out=out))
         published, scaled = row.out, out
-    return Table(tuple(rows), make_divisible(table.last * width))
+    hidden = make_divisible(table.hidden * max(1.0, width))
+    return replace(table, rows=tuple(rows), last=make_divisible(table.last * width), hidden=hidden, stem=stem)
 
 
 def strip_to_minimal(table: Table) -> Table:
     """Remove squeeze-and-excite, h-swish and 5x5 kernels ("minimalistic" in TensorFlow's model zoo)."""
-    return Table(tuple(row._replace(kernel=3, se=NO_SE, act=RE) for row in table.rows), table.last)
+    return replace(table, rows=tuple(replace(row, kernel=3, SE=NO_SE, NL=RE) for row in table.rows), NL=RE)
+
+
+def vary(table: Table, *, width: float = 1.0, minimalistic: bool = False, halving: str = "none") -> Table:
+    """Return the rows of a variant of a network, see `MobileNetV3`."""
+    table = halve_tail(table, halving)
+    if width != 1.0:
+        table = scale_width(table, width)
+    return strip_to_minimal(table) if minimalistic else table
 
 
 class Place(NamedTuple):
@@ -84,10 +107,10 @@ def place_rows(table: Table, *, output_stride: int, dilate_strided: bool) -> lis
     Returns:
         One place a row.
     """
-    places, total, dilation = [], 2, 1
+    places, total, dilation = [], STEM_STRIDE, 1
     for row in table.rows:
-        stride = row.stride if total * row.stride <= output_stride else 1
-        later = dilation * row.stride // stride
+        stride = row.s if total * row.s <= output_stride else 1
+        later = dilation * row.s // stride
         total *= stride
         places.append(Place(stride, later if dilate_strided else dilation, total))
         dilation = later
@@ -100,7 +123,7 @@ class MobileNetV3(nn.Module):
     Any input from 32 pixels up works, odd sizes included.
 
     Args:
-        name: "large" or "small".
+        name: "large" or "small", or rows of one's own.
         taps: name -> (row number from 1 or "last", part), parts as in `BlockMaps`; C4, C5 and skip by default.
         width: multiplier of the channels.
         minimalistic: no squeeze-and-excite, h-swish or 5x5 kernels.
@@ -116,11 +139,12 @@ class MobileNetV3(nn.Module):
 
     Attributes:
         taps: name -> Tap, in the order asked for.
+        table: its rows, with width, halving and the like applied.
     """
 
     def __init__(
         self,
-        name: str,
+        name: str | Table,
         *,
         taps: Mapping[str, TapPoint] | None = None,
         width: float = 1.0,
@@ -134,39 +158,38 @@ class MobileNetV3(nn.Module):
         bn_momentum: float = 0.01,
     ) -> None:
         super().__init__()
-        check_choices(name=name, halving=halving, output_stride=output_stride, padding=padding, se=se)
-        table = scale_width(halve_tail(TABLES[name], TAIL[name], halving), width)
-        if minimalistic:
-            table = strip_to_minimal(table)
-        act = ACTIVATIONS[RE if minimalistic else HS]
+        check_choices(halving=halving, output_stride=output_stride, padding=padding, se=se)
+        table = name if isinstance(name, Table) else find_table(name)
+        self.table = table = vary(table, width=width, minimalistic=minimalistic, halving=halving)
+        act, channels = ACTIVATIONS[table.NL], table.stem
         norm = make_norm(eps=bn_eps, momentum=bn_momentum)
-        channels = make_divisible(STEM * width)
-        self.stem = ConvNormAct(3, channels, kernel=3, stride=2, norm=norm, act=act, padding=padding)
+        self.stem = ConvNormAct(3, channels, kernel=3, stride=STEM_STRIDE, norm=norm, act=act, padding=padding)
         self.blocks = nn.ModuleList()
         maps: dict[TapPoint, tuple[int, int]] = {}  # tap point -> channels, stride
         placed = place_rows(table, output_stride=output_stride, dilate_strided=dilate_strided)
         for number, (row, place) in enumerate(zip(table.rows, placed, strict=True), start=1):
             block = InvertedResidual(
                 channels,
-                row.expanded,
+                row.exp_size,
                 row.out,
                 kernel=row.kernel,
                 stride=place.stride,
                 dilation=place.dilation,
-                se=row.se,
-                act=ACTIVATIONS[row.act],
+                se=row.SE,
+                act=ACTIVATIONS[row.NL],
                 norm=norm,
                 padding=padding,
-                se_first=se == "before_act" and row.expanded != channels,
+                se_first=se == "before_act" and row.exp_size != channels,
             )
             self.blocks.append(block)
-            maps[number, "expand"] = row.expanded, place.total_stride // place.stride
-            maps[number, "depthwise"] = row.expanded, place.total_stride
+            maps[number, "expand"] = row.exp_size, place.total_stride // place.stride
+            maps[number, "depthwise"] = row.exp_size, place.total_stride
             maps[number, "out"] = row.out, place.total_stride
             channels = row.out
         self.last = ConvNormAct(channels, table.last, kernel=1, norm=norm, act=act)
         maps["last", "out"] = table.last, placed[-1].total_stride
-        self.tap_points = dict({tap: TAPS[name][tap] for tap in ("C4", "C5", "skip")} if taps is None else taps)
+        usual = {tap: point for tap, point in find_taps(table).items() if tap != "low"}
+        self.tap_points = dict(usual if taps is None else taps)
         unknown = [point for point in self.tap_points.values() if point not in maps]
         if unknown:
             raise ValueError(

@@ -1,7 +1,7 @@
 """SSDLite (arXiv:1801.04381, section 6.2) as MobileNetV3 uses it (arXiv:1905.02244, section 6.3)."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -28,6 +28,11 @@ class RawDetections(NamedTuple):
 def scale_extra(channels: float, width: float) -> int:
     """Scale the channels of an extra level (TensorFlow `feature_map_generators.py`, `get_depth_fn`)."""
     return max(int(channels * width), MIN_EXTRA)
+
+
+def scale_extras(width: float) -> tuple[tuple[int, int], ...]:
+    """Return the (half, out) channels of the extra levels of a network of some width."""
+    return tuple((scale_extra(out / 2, width), scale_extra(out, width)) for out in EXTRAS)
 
 
 def build_extra(in_channels: int, half: int, out_channels: int, *, norm: Norm, padding: str) -> nn.Sequential:
@@ -61,6 +66,7 @@ class SSDLite(nn.Module):
         num_classes: K, without background.
         layout: shapes of the anchors per level.
         width: multiplier of the extra levels' channels.
+        extras: (half, out) channels of each of these levels, in place of the published ones times the width.
         padding: of the extra levels' strided convolutions, "symmetric" or TensorFlow's "same".
         bn_eps: added to the variance in batch normalisation.
         bn_momentum: 1 - TensorFlow's decay.
@@ -68,6 +74,7 @@ class SSDLite(nn.Module):
     Attributes:
         TAPS: names of the feature maps that it takes.
         layout: shapes of the anchors per level.
+        channels: (half, out) of each extra level.
         strides: of the levels in pixels, finest first.
     """
 
@@ -80,6 +87,7 @@ class SSDLite(nn.Module):
         num_classes: int,
         layout: AnchorLayout = TENSORFLOW,
         width: float = 1.0,
+        extras: Sequence[tuple[int, int]] | None = None,
         padding: str = "symmetric",
         bn_eps: float = 0.001,
         bn_momentum: float = 0.03,
@@ -87,14 +95,14 @@ class SSDLite(nn.Module):
         super().__init__()
         norm = make_norm(eps=bn_eps, momentum=bn_momentum)
         c4, c5 = (taps[name] for name in self.TAPS)
-        extras = [(scale_extra(out / 2, width), scale_extra(out, width)) for out in EXTRAS]
-        channels = (c4.channels, c5.channels, *(out for _, out in extras))
+        self.channels = scale_extras(width) if extras is None else tuple(extras)
+        channels = (c4.channels, c5.channels, *(out for _, out in self.channels))
         self.layout = layout
         self.strides = (c4.stride, *(c5.stride * 2**level for level in range(len(EXTRAS) + 1)))
         self.outputs = 1 + num_classes
         self.extras = nn.ModuleList(
             build_extra(before, half, out, norm=norm, padding=padding)
-            for before, (half, out) in zip(channels[1:], extras, strict=False)
+            for before, (half, out) in zip(channels[1:], self.channels, strict=False)
         )
         per_cell = self.layout.per_cell
         self.class_predictors = nn.ModuleList(

@@ -45,6 +45,7 @@ if TYPE_CHECKING:  # what these need is imported late
     from tasks.formats.settings import GraphSettings
     from tasks.models.architecture import Arch
     from tasks.models.description import Description
+    from tasks.models.layers import Layer, Shape
     from tasks.optimization import Optimization
     from tasks.segmentation.exported import ExportedSegmenter
     from tasks.segmentation.module import SegmentationModule
@@ -210,6 +211,9 @@ class Parts(Protocol):
 
     def check_files(self, name: str, readers: "Collection[Reader]", *, blamed: set[Path], report: Report) -> None:
         """Report files that are left over, for the doctor."""
+
+    def list_layers(self, arch: "Arch", maps: "Mapping[str, Shape]") -> "list[Layer]":
+        """Return the layers of the head as they are timed one by one, for maps of these shapes."""
 
     def plot_labels(self, readers: "Mapping[str, Reader]", description: "Description", out: Path) -> None:
         """Draw what there is to plot of labels, for the doctor."""

@@ -19,6 +19,7 @@ from tasks.classification.classifier import Classifier
 from tasks.classification.examination import check_evaluation, check_files, examine, plot_labels
 from tasks.classification.exported import ExportedClassifier, describe_decoding, describe_outputs
 from tasks.classification.graph import ClassifierGraph
+from tasks.classification.layers import list_layers
 from tasks.classification.module import ClassificationModule
 from tasks.classification.options import ClassificationOptions
 from tasks.classification.pictures import draw_pair, draw_sample, list_classes
@@ -40,6 +41,7 @@ __all__ = [
     "draw_sample",
     "examine",
     "list_classes",
+    "list_layers",
     "plot_labels",
     "usual_threshold",
 ]

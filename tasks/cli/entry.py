@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 import conf
 from tasks.cli.failures import Stopped, explain
-from tasks.cli.options import keep_text, read_options
+from tasks.cli.options import keep_text, name_table, read_options
 from tasks.cli.overrides import CommandLine, check_flags, explain_override
 from tasks.cli.terminal import guarded
 from tasks.torchrun import check_alone
@@ -48,7 +48,8 @@ def command(name: str, *, several: bool = False) -> Callable[[Callable[[Config],
                 if not several:
                     check_alone(name)
                 os.environ.setdefault(FULL_ERROR, "1")
-                sys.argv[1:] = [keep_text(argument, kind) for argument in line.arguments]
+                arguments = [each for argument in line.arguments for each in name_table(argument)]
+                sys.argv[1:] = [keep_text(argument, kind) for argument in arguments]
                 hydra.main(config_path=str(conf.FOLDER), config_name=name, version_base="1.3")(configured)()
 
         return run

@@ -13,6 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from data.errors import InputError
+from tasks.models.architecture import OWN_TABLE
+from tasks.models.table_file import SUFFIXES, fill_in
 from tasks.parsing import SPREAD, Partial, choices, parse, typed_fields
 from tasks.task import check_serves, find_task
 
@@ -54,11 +56,14 @@ def check_pairing(cfg: DictConfig) -> None:
 def parse_command(kind: type[Config], values: Mapping[str, Any]) -> Config:
     """Build the configuration of a command from plain values; a recipe's head says which task it is for.
 
+    A file of rows, model.table, is read here.
+
     Raises:
         InputError: naming the option that is missing, unknown, or of the wrong type or range.
     """
     if not has_recipe(kind):
         return parse(kind, values)
+    values = fill_in(values)
     model = values.get("model")
     head = model.get("head") if isinstance(model, Mapping) else None
     return parse(kind, values, kinds={"own": find_task(str(head)).options})
@@ -90,6 +95,14 @@ def keep_text(argument: str, kind: type) -> str:
         return argument
     quoted = _quote(value, option)
     return argument if quoted == value else f"{name}={quoted}"
+
+
+def name_table(argument: str) -> list[str]:
+    """Return backbone=FILE.yaml as the options that it is short for; all else as it is."""
+    name, _, value = argument.partition("=")
+    if name != "backbone" or not value.endswith(SUFFIXES):
+        return [argument]
+    return [f"backbone={OWN_TABLE}", f"model.table={_quote_text(value, nullable=False)}"]
 
 
 def find_option(kind: type, name: str) -> Any:

@@ -18,6 +18,7 @@ class DetectorOptions(ModelOptions):
     anchors: str
     scores: str
     shapes: tuple[tuple[tuple[float, float], ...], ...] | str | None = None
+    extras: tuple[tuple[int, int], ...] | None = None
 
     def arch(self, num_classes: int) -> Arch:
         """Return the architecture for data of so many classes; shapes that follow the data are the layout's as yet."""

@@ -20,6 +20,7 @@ from tasks.detection.detector import Detector
 from tasks.detection.examination import check_files, examine, plot_labels
 from tasks.detection.exported import ExportedDetector, describe_decoding, describe_outputs
 from tasks.detection.graph import DetectorGraph
+from tasks.detection.layers import list_layers
 from tasks.detection.limits import check_evaluation
 from tasks.detection.metrics import DetectionMetric
 from tasks.detection.module import DetectionModule
@@ -44,6 +45,7 @@ __all__ = [
     "examine",
     "follow_data",
     "list_classes",
+    "list_layers",
     "plot_labels",
 ]
 

@@ -4,14 +4,15 @@ import math
 from dataclasses import dataclass
 
 from backbones.baselines import BASELINES, list_halvings, list_widths
-from backbones.tables import HALVINGS, OUTPUT_STRIDES, PADDINGS, SE_ORDERS, TABLES
+from backbones.tables import HALVINGS, MOST_CHANNELS, OUTPUT_STRIDES, PADDINGS, SE_ORDERS, TABLES, Table
 from data.classes import MOST_CLASSES
-from heads.anchor_layouts import LAYOUTS
+from heads.anchor_layouts import LAYOUTS, LEVELS
 from heads.lraspp_conventions import CONVENTIONS
 
 HEADS = {"ssdlite": "SSDLite", "lraspp": "LR-ASPP", "raspp": "R-ASPP", "classifier": "classifier"}  # name -> title
-TITLES = HEADS | {"large": "MobileNetV3-Large", "small": "MobileNetV3-Small"}
-
+EXTRA_LEVELS = LEVELS - 2  # of SSDLite, behind C4 and C5
+OWN_TABLE = "table"  # backbone of a model that has rows of its own
+TITLES = HEADS | {"large": "MobileNetV3-Large", "small": "MobileNetV3-Small", OWN_TABLE: "MobileNetV3 of its own rows"}
 
 MOST = {"num_classes": MOST_CLASSES, "width": 4, "filters": 4096}  # of what a file may ask for
 
@@ -22,7 +23,7 @@ class Arch:
 
     Attributes:
         head: "ssdlite", "lraspp", "raspp" or "classifier".
-        backbone: "large" or "small" (MobileNetV3), or one of `backbones.baselines.BASELINES`.
+        backbone: "large" or "small" (MobileNetV3), one of `backbones.baselines.BASELINES`, or "table".
         num_classes: K, without background.
         width: multiplier of the backbone's channels.
         minimalistic: no squeeze-and-excite, h-swish or 5x5 kernels (MobileNetV3).
@@ -36,7 +37,9 @@ class Arch:
         shapes: of these anchors, (scale, ratio) in the layout's order, level by level; None for the layout's own.
         scores: of SSDLite and the classifier: how class logits are read: "softmax" or "sigmoid".
         filters: of LR-ASPP and R-ASPP: width of the branches.
+        extras: of SSDLite: (half, out) channels of each level behind C5; None for the published ones times the width.
         aspp: of LR-ASPP: "tensorflow" or "torchvision" (MobileNetV3): skip, gate, resizing, and which rows are dilated.
+        table: rows of its own, with backbone "table".
         quantized: whether norms are folded and convolutions round to 8 bits, see `tasks.models.quantization`.
 
     Raises:
@@ -58,13 +61,15 @@ class Arch:
     shapes: tuple[tuple[tuple[float, float], ...], ...] | None = None
     scores: str = "softmax"
     filters: int = 128
+    extras: tuple[tuple[int, int], ...] | None = None
     aspp: str = "tensorflow"
+    table: Table | None = None
     quantized: bool = False
 
     def __post_init__(self) -> None:
         choices: dict[str, tuple[object, ...]] = {
             "head": tuple(HEADS),
-            "backbone": (*TABLES, *BASELINES),
+            "backbone": (*TABLES, OWN_TABLE, *BASELINES),
             "halving": HALVINGS,
             "output_stride": OUTPUT_STRIDES,
             "padding": PADDINGS,
@@ -85,8 +90,15 @@ class Arch:
             self._check_shapes()
         if self.head == "raspp":
             self._check("aspp", ("tensorflow",), owner=" with head raspp")
+        if self.extras is not None:
+            self._check_extras(self.extras)
         if self.backbone in BASELINES:
             self._check_baseline()
+        if (self.backbone == OWN_TABLE) != (self.table is not None):
+            given = "none" if self.table is None else "rows"
+            raise ValueError(f"model.table: {given} with backbone {self.backbone}; expected both: backbone=FILE.yaml")
+        if self.backbone == OWN_TABLE:
+            self._check_table()
 
     def _check(self, field: str, allowed: tuple[object, ...], *, owner: str = "") -> None:
         if getattr(self, field) not in allowed:
@@ -104,6 +116,18 @@ class Arch:
             numbers = isinstance(pair, tuple) and len(pair) == 2 and all(type(v) in (int, float) for v in pair)
             if not numbers or not all(0 < value < math.inf for value in pair):
                 raise ValueError(f"model.shapes: {pair!r} is not a pair of numbers above 0; {expected}")
+
+    def _check_extras(self, extras: tuple[tuple[int, int], ...]) -> None:
+        """Refuse extra levels that are not as many as the published ones, or have no channels."""
+        channels = [each for pair in extras for each in pair]
+        if len(extras) != EXTRA_LEVELS or not all(type(c) is int and 1 <= c <= MOST_CHANNELS for c in channels):
+            raise ValueError(f"model.extras: {extras!r}; expected {EXTRA_LEVELS} pairs (half, out) of channels")
+
+    def _check_table(self) -> None:
+        """Refuse what changes rows: those of a table are as they are."""
+        owner = f" with backbone {self.backbone}"
+        for field, value in (("width", 1.0), ("halving", "none"), ("minimalistic", False)):
+            self._check(field, (value,), owner=owner)
 
     def _check_baseline(self) -> None:
         """Refuse what only MobileNetV3 has."""

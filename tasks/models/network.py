@@ -5,9 +5,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from backbones import baselines, tables
-from backbones.blocks import make_divisible
-from backbones.mobilenetv3 import MobileNetV3
+from backbones import baselines
+from backbones.mobilenetv3 import ACTIVATIONS, MobileNetV3, find_table, vary
+from backbones.tables import Table, find_taps
 from backbones.taps import Tap
 from backbones.zoo import TimmBackbone
 from data.errors import InputError
@@ -19,8 +19,7 @@ from heads.ssdlite import RawDetections, SSDLite
 from tasks.models.architecture import Arch
 from tasks.models.quantization import quantize
 
-HIDDEN = {"large": 1280, "small": 1024}  # of the classifier; of the others, C5 itself is that layer
-V4_HIDDEN = 1280  # whatever the width (arXiv:2404.10518, tables 11 to 15)
+V4_HIDDEN = 1280  # of the classifier, whatever the width (arXiv:2404.10518, tables 11 to 15)
 
 
 class Model(nn.Module):
@@ -34,6 +33,16 @@ class Model(nn.Module):
     def forward(self, images: Tensor) -> RawDetections | Tensor:
         """Predict; see the head for what comes out."""
         return self.head(self.backbone(images))
+
+
+def choose_table(arch: Arch) -> Table:
+    """Return the published rows of a MobileNetV3, or its own."""
+    return arch.table or find_table(arch.backbone)
+
+
+def resolve_table(arch: Arch) -> Table:
+    """Return the rows that a MobileNetV3 has, whatever width, halving and the like made of those that it began with."""
+    return vary(choose_table(arch), width=arch.width, minimalistic=arch.minimalistic, halving=arch.halving)
 
 
 def choose_layout(arch: Arch) -> AnchorLayout:
@@ -51,6 +60,7 @@ def build_ssdlite(arch: Arch, taps: Mapping[str, Tap]) -> SSDLite:
         num_classes=arch.num_classes,
         layout=choose_layout(arch),
         width=arch.width,
+        extras=arch.extras,
         padding=arch.padding,
         bn_eps=arch.bn_eps,
         bn_momentum=arch.bn_momentum,
@@ -75,13 +85,11 @@ def build_raspp(arch: Arch, taps: Mapping[str, Tap]) -> RASPP:
 
 def build_classifier(arch: Arch, taps: Mapping[str, Tap]) -> ClassifierHead:
     """Return the ImageNet classifier of `arch`."""
-    hidden = None
-    if arch.backbone in HIDDEN:
-        hidden = make_divisible(HIDDEN[arch.backbone] * max(1.0, arch.width))
-    elif arch.backbone in baselines.V4:
-        hidden = V4_HIDDEN
-    act = nn.Hardswish if arch.backbone in HIDDEN and not arch.minimalistic else nn.ReLU
-    return ClassifierHead(taps, num_classes=arch.num_classes, hidden=hidden, act=act)
+    if arch.backbone in baselines.BASELINES:
+        hidden = V4_HIDDEN if arch.backbone in baselines.V4 else None  # of the others, C5 itself is that layer
+        return ClassifierHead(taps, num_classes=arch.num_classes, hidden=hidden, act=nn.ReLU)
+    table = resolve_table(arch)
+    return ClassifierHead(taps, num_classes=arch.num_classes, hidden=table.hidden, act=ACTIVATIONS[table.NL])
 
 
 BuildHead = Callable[[Arch, Mapping[str, Tap]], nn.Module]
@@ -100,7 +108,7 @@ def choose_taps(arch: Arch, extra: tuple[str, ...] = ()) -> dict[str, Any]:
         if arch.head in ("lraspp", "raspp"):
             points["C5"] = points["body"]
     else:
-        points = dict(tables.TAPS[arch.backbone])
+        points = dict(find_taps(choose_table(arch)))
         if arch.aspp == "torchvision":
             points["skip"] = points["low"]
     return {tap: points[tap] for tap in (*BUILDERS[arch.head][0], *extra)}
@@ -115,7 +123,7 @@ def build_backbone(arch: Arch, extra: tuple[str, ...] = ()) -> MobileNetV3 | Tim
     if arch.backbone in baselines.BASELINES:
         return TimmBackbone(arch.backbone, **shared)
     return MobileNetV3(
-        arch.backbone,
+        choose_table(arch),
         **shared,
         minimalistic=arch.minimalistic,
         dilate_strided=arch.aspp == "torchvision",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 
+from backbones.tables import Table
 from data.sizes import RESIZE_RULES
 from tasks.models.architecture import Arch
 
@@ -24,6 +25,7 @@ class ModelOptions:
     bn_momentum: float
     padding: str
     se: str = "after_act"
+    table: Table | None = None
 
     def __post_init__(self) -> None:
         self.arch(1)

@@ -25,6 +25,7 @@ from tasks.segmentation.assembly import MaskAssembly
 from tasks.segmentation.examination import check_files, examine, plot_labels
 from tasks.segmentation.exported import ExportedSegmenter, describe_decoding, describe_outputs
 from tasks.segmentation.graph import SegmenterGraph
+from tasks.segmentation.layers import list_layers
 from tasks.segmentation.metrics import SegmentationMetric
 from tasks.segmentation.module import SegmentationModule
 from tasks.segmentation.options import SegmentationOptions
@@ -41,6 +42,7 @@ __all__ = [
     "draw_sample",
     "examine",
     "list_classes",
+    "list_layers",
     "plot_labels",
 ]
 

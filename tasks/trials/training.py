@@ -8,7 +8,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from data.errors import InputError
 from tasks.cli.composing import composing
-from tasks.cli.options import keep_text, read_options
+from tasks.cli.options import keep_text, name_table, read_options
 from tasks.cli.overrides import CommandLine, explain_override
 from tasks.train.config import TrainConfig
 
@@ -21,7 +21,7 @@ def compose_training(options: Sequence[str]) -> TrainConfig:
     Raises:
         InputError: naming the option that there is not, or that is of the wrong type or range.
     """
-    words = tuple(keep_text(option, TrainConfig) for option in options)
+    words = tuple(keep_text(each, TrainConfig) for option in options for each in name_table(option))
     try:
         with composing():
             return read_options(TrainConfig, compose("train", list(words)))

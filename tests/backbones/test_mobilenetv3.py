@@ -9,7 +9,7 @@ from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
 from backbones.blocks import make_divisible
 from backbones.mobilenetv3 import MobileNetV3
-from backbones.tables import TAIL
+from backbones.tables import TABLES, find_tail
 from backbones.taps import Tap
 from tests.support.random_weights import copy_by_order, randomize
 
@@ -130,7 +130,7 @@ def test_taps_are_those_of_the_published_heads(name, halving, output_stride, c4,
     ],
 )
 def test_halving_starts_at_the_row_after_c4(name, halving, channels):
-    tail, end = TAIL[name], {"large": 15, "small": 11}[name]
+    tail, end = find_tail(TABLES[name]), {"large": 15, "small": 11}[name]
     points = {"a": (tail - 1, "out"), "b": (tail, "out"), "c": (end, "expand"), "d": (end, "out")}
     net = MobileNetV3(name, taps=points, halving=halving).eval()
     assert [tap.channels for tap in net.taps.values()] == channels
@@ -152,7 +152,7 @@ def test_maps_of_any_size_are_the_rounded_up_share_of_the_image(name, output_str
 
 @pytest.mark.parametrize("name", ["large", "small"])
 def test_at_stride_16_only_the_rows_after_the_strided_one_are_dilated(name):
-    tail, net, full = TAIL[name], MobileNetV3(name, output_stride=16), MobileNetV3(name)
+    tail, net, full = find_tail(TABLES[name]), MobileNetV3(name, output_stride=16), MobileNetV3(name)
     for number, (block, plain) in enumerate(zip(net.blocks, full.blocks, strict=True), start=1):
         conv, expected = block.depthwise.conv, plain.depthwise.conv
         dilation = 2 if number > tail else 1
@@ -218,7 +218,7 @@ def test_features_equal_those_of_torchvision(name, halving, reduced_tail, size):
     with torch.no_grad():
         maps = ours(x)
         skip = theirs[row].block[:2](theirs[:row](x))
-        c4 = theirs[TAIL[name]].block[0](theirs[: TAIL[name]](x))
+        c4 = theirs[find_tail(TABLES[name])].block[0](theirs[: find_tail(TABLES[name])](x))
         assert relative_difference(maps["C5"], theirs(x)) < 1e-5
         assert relative_difference(maps["C4"], c4) < 1e-5
         assert relative_difference(maps["skip"], skip) < 1e-5
@@ -232,7 +232,7 @@ def test_dilated_features_equal_those_of_torchvision_but_for_the_strided_row(nam
     with torch.no_grad():
         c5 = ours(x)["C5"]
         assert relative_difference(c5, theirs(x)) > 1e-3  # torchvision dilates the strided row too
-        strided = theirs[TAIL[name]].block[1][0]
+        strided = theirs[find_tail(TABLES[name])].block[1][0]
         strided.dilation, strided.padding = (1, 1), (2, 2)
         assert relative_difference(c5, theirs(x)) < 1e-5
 

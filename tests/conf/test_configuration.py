@@ -20,6 +20,7 @@ from tasks.train import plan
 from tests.support.runs import CONF, KINDS, REQUIRED, describe, load_config, small_run
 
 CLASSES = CITYSCAPES_CLASSES
+TABLE = CONF.parent / "tests/support/table.yaml"
 
 
 def group(name: str) -> list[str]:
@@ -27,8 +28,11 @@ def group(name: str) -> list[str]:
 
 
 def overrides_of_groups() -> list[tuple[str, ...]]:
+    given = {"table": (f"model.table={TABLE}",)}  # whose file there is none of
     choices = [
-        (f"{name}={option}",) for name in ("backbone", "optimizer", "trainer", "experiment") for option in group(name)
+        (f"{name}={option}", *given.get(option, ()))
+        for name in ("backbone", "optimizer", "trainer", "experiment")
+        for option in group(name)
     ]
     pairs = [(f"task={task}", f"dataset={dataset}") for task in group("task") for dataset in group("dataset")]
     formats = {"ssdlite": BOX_FORMATS, "classify": LABEL_FORMATS}  # the others are for masks

@@ -22,7 +22,7 @@ class Gate(nn.Module):
 
 
 def activation(row: Row) -> nn.Module:
-    return nn.ReLU() if row.act == RE else nn.Hardswish()
+    return nn.ReLU() if row.NL == RE else nn.Hardswish()
 
 
 class Residual(nn.Module):
@@ -30,16 +30,16 @@ class Residual(nn.Module):
 
     def __init__(self, channels: int, row: Row) -> None:
         super().__init__()
-        wide, pad = row.expanded, row.kernel // 2
-        gate = Gate(wide) if row.se else nn.Identity()
-        depthwise = nn.Conv2d(wide, wide, row.kernel, row.stride, pad, groups=wide, bias=False)
+        wide, pad = row.exp_size, row.kernel // 2
+        gate = Gate(wide) if row.SE else nn.Identity()
+        depthwise = nn.Conv2d(wide, wide, row.kernel, row.s, pad, groups=wide, bias=False)
         project = (nn.Conv2d(wide, row.out, 1, bias=False), nn.BatchNorm2d(row.out))
         if wide == channels:
             self.conv = nn.Sequential(depthwise, nn.BatchNorm2d(wide), activation(row), gate, *project)
         else:
             expand = (nn.Conv2d(channels, wide, 1, bias=False), nn.BatchNorm2d(wide), activation(row))
             self.conv = nn.Sequential(*expand, depthwise, nn.BatchNorm2d(wide), gate, activation(row), *project)
-        self.identity = row.stride == 1 and channels == row.out
+        self.identity = row.s == 1 and channels == row.out
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.conv(x) if self.identity else self.conv(x)

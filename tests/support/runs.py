@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 import conf
 from data.classes import ClassTable
 from tasks.benchmark.config import BenchmarkConfig
-from tasks.cli.options import keep_text, read_options
+from tasks.cli.options import keep_text, name_table, read_options
 from tasks.demo.config import DemoConfig
 from tasks.doctor.config import DoctorConfig
 from tasks.evaluate.config import EvaluateConfig
@@ -42,7 +42,9 @@ def load_config(command: str, *overrides: str) -> Any:
     """Return the configuration of `python -m tasks.COMMAND OVERRIDES`."""
     kind = KINDS[command]
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return read_options(kind, compose(command, [keep_text(option, kind) for option in overrides]))
+        return read_options(
+            kind, compose(command, [keep_text(each, kind) for option in overrides for each in name_table(option)])
+        )
 
 
 def describe(config: TrainConfig, classes: ClassTable) -> Description:

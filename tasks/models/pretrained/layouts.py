@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from backbones.mobilenetv3 import MobileNetV3
-from backbones.tables import TABLES, TAIL
+from backbones.tables import find_tail
 from backbones.weights import CLASSIFIERS, NAMINGS, Names, name_torchvision
 from data.errors import InputError
 from heads.anchor_layouts import LEVELS, TORCHVISION
@@ -55,7 +55,7 @@ def name_classifier(publisher: str) -> Callable[[MobileNetV3], Names]:
 
 def name_ssdlite(net: MobileNetV3) -> Names:
     """Return torchvision's names of an SSDLite: the backbone is cut at C4, inside the first row of its tail."""
-    (tail,) = (TAIL[name] for name, table in TABLES.items() if len(table.rows) == len(net.blocks))
+    tail = find_tail(net.table)
     names = {}
     for ours, theirs in name_torchvision(net).items():
         _, number, *rest = theirs.split(".")

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from backbones.baselines import BASELINES
 from data.classes import ClassTable
 from data.errors import InputError
-from tasks.models.architecture import Arch
+from tasks.models.architecture import OWN_TABLE, Arch
 from tasks.models.description import Description, read_description
+from tasks.models.network import resolve_table
 from tasks.models.pretrained.halved_tail import BACKBONE, keep_fitting, log_carried, may_carry
 from tasks.models.pretrained.identification import Weights, read_state
 from tasks.models.pretrained.published import SOURCES, fetch, with_classes
@@ -21,7 +23,7 @@ logger = logging.getLogger(__name__)
 # Fields of Arch that decide the shapes or the meaning of the tensors: of the backbone, of each head.
 BACKBONE_FIELDS = ("backbone", "width", "minimalistic", "halving")
 HEAD_FIELDS: dict[str, tuple[str, ...]] = {
-    "ssdlite": ("anchors", "scores"),
+    "ssdlite": ("anchors", "scores", "extras"),
     "lraspp": ("filters", "aspp", "output_stride"),
     "raspp": ("filters", "output_stride"),
     "classifier": (),
@@ -97,6 +99,9 @@ def check_fields(weights: Weights, arch: Arch) -> None:
     fields = BACKBONE_FIELDS + (HEAD_FIELDS[arch.head] if weights.head == arch.head else ())
     if may_carry(weights.arch, arch, head=weights.head):
         fields = tuple(field for field in fields if field != "halving")
+    if OWN_TABLE in (weights.arch.backbone, arch.backbone):
+        check_rows(weights, arch)
+        fields = tuple(field for field in fields if field not in BACKBONE_FIELDS)
     values = {field: (getattr(weights.arch, field), getattr(arch, field)) for field in fields}
     wrong = {field: both for field, both in values.items() if both[0] != both[1]}
     if not wrong:
@@ -109,6 +114,30 @@ def check_fields(weights: Weights, arch: Arch) -> None:
     if wrong.get("scores", ("",))[0] == "softmax":
         options += " loss.assignment=iou"  # which softmax scores need
     raise InputError(f"weights={weights.source}: {said}; options that fit: {options}")
+
+
+def check_rows(weights: Weights, arch: Arch) -> None:
+    """Check that weights are of a backbone of the same rows, whoever named them.
+
+    Raises:
+        InputError: naming the first row or layer that differs, or the backbone that has no rows.
+    """
+    if not {weights.arch.backbone, arch.backbone}.isdisjoint(BASELINES):
+        names = f"backbone={weights.arch.backbone} in the weights, {arch.backbone} here"
+        raise InputError(f"weights={weights.source}: {names}; expected a network of the same rows")
+    theirs, ours = resolve_table(weights.arch), resolve_table(arch)
+    if len(theirs.rows) != len(ours.rows):
+        raise InputError(f"weights={weights.source}: {len(theirs.rows)} rows in the weights, {len(ours.rows)} here")
+    pairs = [(f"row {n}", a, b) for n, (a, b) in enumerate(zip(theirs.rows, ours.rows, strict=True), start=1)]
+    # The hidden layer is of the head; where heads differ it is not loaded.
+    layers = ("stem", "last", "NL") + (("hidden",) if weights.head == arch.head == "classifier" else ())
+    pairs += [(name, getattr(theirs, name), getattr(ours, name)) for name in layers]
+    wrong = next((pair for pair in pairs if pair[1] != pair[2]), None)
+    if wrong is not None:
+        name, found, expected = wrong
+        raise InputError(
+            f"weights={weights.source}: {name}: {found} in the weights, {expected} here; expected the same"
+        )
 
 
 def check_count(weights: Weights, arch: Arch) -> None:

@@ -23,7 +23,7 @@ from data.bounded.content import hash_file
 from data.classes import ClassTable
 from data.config import DatasetConfig
 from data.errors import InputError
-from tasks.models.architecture import Arch
+from tasks.models.architecture import OWN_TABLE, Arch
 from tasks.models.description import Description
 from tasks.models.postprocessing import Postprocessing
 from tasks.models.pretrained.identification import Weights, read_state
@@ -99,6 +99,8 @@ def fetch(name: str, arch: Arch) -> Weights:
     """
     if name == "imagenet" and arch.backbone in BASELINES:
         return fetch_timm(arch)
+    if name not in WHOLE and arch.backbone == OWN_TABLE:
+        raise InputError("weights=imagenet: none published for rows of one's own; expected a file of their weights")
     source = WHOLE[name] if name in WHOLE else IMAGENET[arch.backbone]
     weights = read_state(name, fetch_torchvision(source), arch=arch)
     return with_classes(weights)
