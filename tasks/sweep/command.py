@@ -2,19 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from data.errors import InputError
 from tasks.sweep.config import SweepConfig
 from tasks.sweep.space import Space, read_space
 from tasks.train.config import TrainConfig
-from tasks.trials.claims import Claims
-from tasks.trials.driver import Driver
-from tasks.trials.engines import choose_launch
-from tasks.trials.outcome import Outcome, read_outcome
+from tasks.trials.outcome import Outcome
 from tasks.trials.page import write_outcome
-from tasks.trials.place import open_place
-from tasks.trials.session import conclude, work_through
+from tasks.trials.session import Session, conclude
 from tasks.trials.training import check_searchable, compose_training
 
 if TYPE_CHECKING:
@@ -60,31 +57,15 @@ def sweep(config: SweepConfig) -> Outcome:
         InputError: before the first trial, if the options, the space, the folder or the storage cannot be used.
         RunError: if no trial came to its end.
     """
-    shared, settings, seed = config.shared, config.search, config.train.seed
+    shared = config.shared
     check_searchable(config.train)
     space = read_space(config.space, shared)
     check_space(space, shared, config.train)
     plan = SweepPlan(space, shared, config.train.recipe.metric)
-    interval = config.train.trainer.check_val_every_n_epoch
-    study = open_place(settings, plan, out=config.out, interval=interval, seed=seed)
-
-    words = (*divide_loaders(config, plan), *shared)
-
-    def tell() -> Outcome:
-        outcome = read_outcome(study, plan.metric, shared, config.out)
-        write_outcome(outcome, title="Sweep", judged=plan.metric)
-        return outcome
-
-    claims = Claims(study, plan, settings, out=config.out, seed=seed)
-    work_through(Driver(study, claims, plan, settings, launch=choose_launch(settings), typed=words, told=tell))
-    return conclude(tell())
-
-
-def divide_loaders(config: SweepConfig, plan: SweepPlan) -> tuple[str, ...]:
-    """Return the option that divides the loading processes, which change no batch, unless one is given."""
-    if config.train.dataset.workers is not None or "dataset.workers" in plan.definition:
-        return ()
-    return (f"dataset.workers={min(config.train.dataset.count_workers(), config.search.count_threads())}",)
+    write = partial(write_outcome, title="Sweep", judged=plan.metric)
+    session = Session(plan, config.search, config.train, shared, config.out, lambda study, outcome: write(outcome))
+    _, outcome = session.run()
+    return conclude(outcome)
 
 
 def check_space(space: Space, shared: tuple[str, ...], config: TrainConfig) -> None:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.parsing import hidden, list_options, spread
+from tasks.parsing import hidden, spread
 from tasks.train.config import TrainConfig
 from tasks.trials.settings import TrialSettings
+from tasks.trials.writing import drop_options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,5 +32,4 @@ class SweepConfig:
     @property
     def shared(self) -> tuple[str, ...]:
         """The options of the command line that are those of every trial."""
-        own = {"space", "out", "debug", *list_options(TrialSettings)}
-        return tuple(option for option in self.typed if option.partition("=")[0].lstrip("+") not in own)
+        return drop_options(self.typed, SweepConfig)

@@ -2,7 +2,8 @@
 
 import secrets
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from optuna.study import Study
@@ -47,12 +48,19 @@ def open_place(settings: TrialSettings, plan: Plan, *, out: Path, interval: int,
         InputError: if the folder or the storage cannot be used, or is of another search.
     """
     make_place(out)
-    with ExitStack() as turn:
-        while not try_lock(out, turn):
-            time.sleep(PAUSE)
+    with taking_turns(out):
         study = open_study(settings, plan.definition, out=out, interval=interval, seed=seed)
         bind(study, out)
     return study
+
+
+@contextmanager
+def taking_turns(out: Path) -> Iterator[None]:
+    """Hold the folder of a search while the context lasts, once no other driver does."""
+    with ExitStack() as turn:
+        while not try_lock(out, turn):
+            time.sleep(PAUSE)
+        yield
 
 
 def bind(study: Study, out: Path) -> None:

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from tasks.sweep import command
-from tasks.trials import driver
+from tasks.trials import driver, session
 from tasks.trials.training import compose_training
 from tests.support.commands import Ended, run_command
 from tests.support.trial_runs import Training
@@ -25,7 +24,7 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     """Return a function that runs the command in an empty folder, on a file with this text."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(driver, "PAUSE", 0.0)
-    monkeypatch.setattr(command, "choose_launch", lambda settings: Training)
+    monkeypatch.setattr(session, "choose_launch", lambda settings: Training)
 
     def run(*options: str, space: str = SPACE) -> Ended:
         Path("space.yaml").write_text(space)
@@ -75,7 +74,7 @@ def test_failed_trials_are_listed_with_their_reason_and_stop_nothing(
             odd = int(self.out.parent.name) % 2
             return self.end(1, "error: out of <memory>") if odd else super().poll()
 
-    monkeypatch.setattr(command, "choose_launch", lambda settings: Failing)
+    monkeypatch.setattr(session, "choose_launch", lambda settings: Failing)
     ended = sweep("trials=4")
     assert ended.status == 0
     assert ended.said.count("failed: status 1: error: out of <memory>") == 4  # when it happens, and at the end
@@ -89,7 +88,7 @@ def test_a_sweep_of_which_nothing_comes_to_its_end_fails(
         def poll(self) -> int | None:
             return self.end(1, "error: the loss is nan")
 
-    monkeypatch.setattr(command, "choose_launch", lambda settings: Failing)
+    monkeypatch.setattr(session, "choose_launch", lambda settings: Failing)
     ended = sweep("trials=2")
     assert ended.status == 1
     assert "error: none of 2 trials came to its end; outputs/sweep/sweep/report.html says why" in ended.said
