@@ -66,9 +66,8 @@ def prepare(config: SearchConfig) -> CandidatePlan:
     recipe, dataset = config.train.recipe, config.train.dataset
     classes = open_split(recipe.task, dataset, "train", report=once(refuse)).classes
     arch = recipe.describe(classes, dataset).arch
-    size = recipe.own.input_size(recipe.input_size) or recipe.input_size
     make_place(config.out)
-    network = Network(arch, size, config.device, config.device_threads, config.out / LAYERS)
+    network = Network(arch, recipe.input_size, config.device, config.device_threads, config.out / LAYERS)
     space = Space(resolve_table(arch))
     with taking_turns(config.out):
         usual, least = network.measure(arch), network.measure(network.build(space.smallest))

@@ -1,4 +1,4 @@
-"""What a search tries: candidates, each a table of rows of its own and trained briefly; then the best, trained in full."""
+"""What a search tries: candidates, rows of their own that are trained briefly; then the best, trained in full."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -94,13 +94,8 @@ class CandidatePlan:
         """What all drivers of a study must have in common."""
         options = {name: value for name, _, value in (option.partition("=") for option in self.config.shared)}
         own = {name: str(getattr(self.config, name)) for name in NUMBERS}
-        arch = self.network.arch
-        return {
-            **options,
-            **own,
-            "backbone": f"{arch.backbone}, width {arch.width}",
-            "exponent": str(self.config.power),
-        }
+        own |= {"backbone": f"{self.network.arch.backbone}, width {self.network.arch.width}"}
+        return {**options, **own, "exponent": str(self.config.power)}
 
     @property
     def shared(self) -> tuple[str, ...]:

@@ -17,7 +17,9 @@ SHOWN = 20  # of the best, with their commands
 PALE = COLORS - 1  # the colour of what is not among them
 
 
-def write_outcome(outcome: Outcome, *, title: str, judged: str, charts: Sequence[Chart] = (), **more: Any) -> None:
+def write_outcome(
+    outcome: Outcome, *, title: str, judged: str, charts: Sequence[Chart | None] = (), **more: Any
+) -> None:
     """Write what came of a search into its folder, as a page and as JSON.
 
     Args:
