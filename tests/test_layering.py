@@ -125,6 +125,7 @@ def test_a_command_is_imported_by_one_that_runs_it_alone():
         ("tasks/demo", "tasks/predict"),
         ("tasks/trials", "tasks/train"),  # which checks the options of the trainings that it starts
         ("tasks/sweep", "tasks/train"),
+        ("tasks/search", "tasks/train"),
     }
 
 

@@ -15,6 +15,7 @@ from tasks.evaluate.config import EvaluateConfig
 from tasks.export.config import ExportConfig
 from tasks.models.description import Description
 from tasks.predict.config import PredictConfig
+from tasks.search.config import SearchConfig
 from tasks.sweep.config import SweepConfig
 from tasks.train.config import TrainConfig
 
@@ -26,6 +27,7 @@ KINDS: dict[str, Any] = {
     "evaluate": EvaluateConfig,
     "export": ExportConfig,
     "predict": PredictConfig,
+    "search": SearchConfig,
     "sweep": SweepConfig,
     "train": TrainConfig,
 }

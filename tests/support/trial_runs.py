@@ -41,6 +41,8 @@ class Training:
         slot: which of those at once it is.
     """
 
+    metric = "mAP"
+
     def __init__(self, options: Sequence[str], log: Path, slot: int) -> None:
         self.values = dict(option.split("=", 1) for option in options)
         self.out = Path(self.values.get("resume") or self.values["out"])
@@ -55,7 +57,7 @@ class Training:
         starts = len(list((self.out / "logs").glob("start_*")))
         self.table = self.out / f"logs/start_{starts}/metrics.csv"
         self.table.parent.mkdir(parents=True)
-        self.table.write_text("epoch,step,val/mAP\n")
+        self.table.write_text(f"epoch,step,val/{self.metric}\n")
         self.epoch = len(list((self.out / "checkpoints").iterdir()))
 
     def poll(self) -> int | None:
@@ -63,7 +65,7 @@ class Training:
         if self.status is not None:
             return self.status
         if self.epoch == EPOCHS:
-            (self.out / "metrics.json").write_text(json.dumps({"mAP": self.x}))
+            (self.out / "metrics.json").write_text(json.dumps({self.metric: self.x}))
             return self.end(0)
         with self.table.open("a") as file:
             file.write(f"{self.epoch},{self.epoch + 1},{self.x * (self.epoch + 1) / EPOCHS}\n")
