@@ -73,6 +73,7 @@ def write_search(plan: CandidatePlan, study: "Study", outcome: Outcome, finals: 
         title="Search",
         judged=JUDGED,
         charts=[draw_front(plan, candidates, finals)],
+        numbers=list_numbers(plan, finished),
         target_ms=plan.target,
         exponent=plan.config.power,
         candidates=[{**asdict(each), plan.metric: find_metric(each, plan)} for each in finished],
@@ -80,9 +81,16 @@ def write_search(plan: CandidatePlan, study: "Study", outcome: Outcome, finals: 
     )
 
 
+def list_numbers(plan: CandidatePlan, candidates: Sequence[Candidate]) -> dict[str, dict[int, float]]:
+    """Return the metric and the milliseconds of each candidate."""
+    metrics = {candidate.number: find_metric(candidate, plan) for candidate in candidates}
+    return {plan.metric: metrics, "ms": {candidate.number: candidate.latency for candidate in candidates}}
+
+
 def write_finals(plan: CandidatePlan, candidates: "Study", study: "Study", outcome: Outcome) -> None:
     """Write the page of the trainings in full, and that of the candidates anew."""
-    write_outcome(outcome, title="Search, trained in full", judged=JUDGED, target_ms=plan.target)
+    numbers = list_numbers(plan, list_candidates(study))
+    write_outcome(outcome, title="Search, trained in full", judged=JUDGED, numbers=numbers, target_ms=plan.target)
     write_search(plan, candidates, read_outcome(candidates, plan.metric, plan.shared, plan.config.out), study)
 
 

@@ -1,7 +1,6 @@
 """The page of a search: importance of the parameters, the best runs with their commands, what failed."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -14,11 +13,18 @@ from tasks.trials.outcome import Outcome, Record
 RESULTS = "trials.json"  # beside the page
 STRONG = 6  # trials, the best, whose curves have colours
 SHOWN = 20  # of the best, with their commands
+NONE: Mapping[str, Mapping[int, float]] = {}
 PALE = COLORS - 1  # the colour of what is not among them
 
 
 def write_outcome(
-    outcome: Outcome, *, title: str, judged: str, charts: Sequence[Chart | None] = (), **more: Any
+    outcome: Outcome,
+    *,
+    title: str,
+    judged: str,
+    charts: Sequence[Chart | None] = (),
+    numbers: Mapping[str, Mapping[int, float]] = NONE,
+    **more: object,
 ) -> None:
     """Write what came of a search into its folder, as a page and as JSON.
 
@@ -27,6 +33,7 @@ def write_outcome(
         title: of the page.
         judged: what the value of a trial is, in words.
         charts: beside those that every search has.
+        numbers: name -> number of a trial -> what is shown of it beside its value.
         more: what else is in the JSON.
     """
     write_json(outcome.out / RESULTS, {**outcome.to_dict(), **more})
@@ -38,6 +45,7 @@ def write_outcome(
         title=title,
         judged=judged,
         best=best[:SHOWN],
+        numbers=numbers,
         columns=list_columns(outcome),
         charts=[chart for chart in (*charts, draw_history(outcome), draw_scores(outcome)) if chart],
     )

@@ -11,29 +11,27 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 PATIENCE = 600  # seconds
 SPACE = "lr: {low: 0.01, high: 0.1, log: true}\noptimizer.momentum: [0.8, 0.9]\n"
+SMALLEST = (
+    "task=lraspp",
+    "backbone=small",
+    "model.width=0.35",
+    "dataset.scenes={train: 8, val: 2}",
+    "dataset.workers=0",
+    "size=[64,96]",
+    "batch_size=4",
+    "model.bn_momentum=0.1",
+    "trainer.accelerator=cpu",
+    "trainer.save_every=1steps",
+    "logger=csv",
+)
 
 
 def sweep_words(folder: Path, *options: str) -> list[str]:
     """Return a command that searches over `SPACE` in `folder`/out, on scenes beside it."""
     space = folder / "space.yaml"
     space.write_text(SPACE)
-    given = (
-        "task=lraspp",
-        "backbone=small",
-        "model.width=0.35",
-        f"dataset.root={folder / 'scenes'}",
-        "dataset.scenes={train: 8, val: 2}",
-        "dataset.workers=0",
-        "size=[64,96]",
-        "batch_size=4",
-        "model.bn_momentum=0.1",
-        "trainer.accelerator=cpu",
-        "trainer.save_every=1steps",
-        "logger=csv",
-        f"space={space}",
-        f"out={folder / 'out'}",
-    )
-    return [sys.executable, "-m", "tasks.sweep", *given, *options]
+    places = (f"space={space}", f"dataset.root={folder / 'scenes'}", f"out={folder / 'out'}")
+    return [sys.executable, "-m", "tasks.sweep", *SMALLEST, *places, *options]
 
 
 def start_sweep(folder: Path, *options: str) -> "subprocess.Popen[str]":

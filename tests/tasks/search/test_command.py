@@ -72,7 +72,11 @@ def test_candidates_are_judged_by_their_reward_and_the_best_are_trained_in_full(
     (backbone,) = best["options"]
     winner = Path("outputs/search/search/winner.yaml")
     assert winner.read_text() == Path(backbone.removeprefix("backbone=")).read_text()
-    assert "trained in full" in Path("outputs/search/search/report.html").read_text()
+    page = Path("outputs/search/search/report.html").read_text()
+    assert "trained in full" in page
+    for candidate in results["candidates"]:
+        assert f">{candidate['mIoU']:.3f}</td>" in page
+        assert f">{candidate['latency']:.3f}</td>" in page
     assert f"backbone={winner}" in ended.said
 
 
