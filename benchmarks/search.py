@@ -5,9 +5,9 @@ Usage:
     python -m benchmarks.search --runs DIR --seeds 0 --trials 12 --out FILE
 
 Segmenters with Small's rows at a width of .35, 64 x 96 pixels, 48 scenes, eight epochs a candidate without halving; the
-best candidate is trained for four times as long. One such training took 16 seconds of a core; three seeds of both samplers
-at 40 trials are 240 of them, so that two idle cores should need less than an hour. The rows land in benchmarks/results/search.json as they come; what stands
-there already is not run again.
+best candidate is trained for four times as long. One such training took 16 seconds of a core. Three seeds of both
+samplers at 40 trials are 240 of them, so that two idle cores should need less than an hour. The rows land in
+benchmarks/results/search.json as they come; what stands there already is not run again.
 """
 
 import argparse
