@@ -120,7 +120,14 @@ def test_the_code_stays_as_it_was_put_in_order(measure, most):
 def test_a_command_is_imported_by_one_that_runs_it_alone():
     commands = {path.parent.relative_to(ROOT).as_posix() for path in ROOT.glob("tasks/*/__main__.py")}
     found = {(a, b) for a, b in arrows(of_files=False) if b in commands}
-    assert found == {("tasks/adapt", "tasks/train"), ("tasks/train", "tasks/evaluate"), ("tasks/demo", "tasks/predict")}
+    assert found == {
+        ("tasks/train", "tasks/evaluate"),
+        ("tasks/demo", "tasks/predict"),
+        ("tasks/adapt", "tasks/train"),
+        ("tasks/sweep", "tasks/train"),
+        ("tasks/search", "tasks/train"),
+        ("tasks/trials", "tasks/train"),  # which checks the options of the trainings that it starts
+    }
 
 
 def test_a_question_for_the_task_and_a_bare_any_are_seen():
@@ -192,6 +199,7 @@ PLACES = {  # that write files in other ways, and why
     "tasks/demo/app.py": "into memory",
     "tasks/demo/inference.py": "into memory",
     "tasks/train/saving.py": "logs, which grow",
+    "tasks/trials/processes.py": "logs, which grow",
     "tasks/classification/results.py": "complete after every image",
     "tasks/detection/results.py": "complete after every image",
     "data/streams/videos.py": "complete after every image",

@@ -1,7 +1,6 @@
 """The options of tasks.adapt, conf/adapt.yaml."""
 
 import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,9 +8,9 @@ from typing import Literal
 from data.config import DatasetConfig
 from tasks.accelerators import Accelerator
 from tasks.latency.settings import check_device
+from tasks.latency.target import check_target, find_target
 from tasks.parsing import Partial, hidden
 
-TARGET = re.compile(r"(\d*\.?\d+)(x|ms)")
 SHARES = ("delta", "step", "least")  # above 0, below 1
 FROM_ONE = ("tune_steps", "images", "epochs", "threads")
 
@@ -48,12 +47,9 @@ class AdaptConfig:
     def __post_init__(self) -> None:
         if self.checkpoint is None and self.resume is None:
             raise ValueError("checkpoint: none given; expected checkpoint=RUN/model.safetensors, or resume=DIR")
-        found = TARGET.fullmatch(self.target_latency)
-        if found is None or float(found[1]) <= 0 or (found[2] == "x" and float(found[1]) >= 1):
-            raise ValueError(
-                f"target_latency: {self.target_latency!r}; expected a share below 1 of the checkpoint's, such as 0.6x, "
-                "or milliseconds, such as 4.5ms"
-            )
+        check_target(self.target_latency)
+        if self.target_latency.endswith("x") and find_target(self.target_latency, 1.0) >= 1:
+            raise ValueError(f"target_latency: {self.target_latency!r}; expected a share below 1 of the checkpoint's")
         check_device(self.device)
         for name in SHARES:
             if not 0 < getattr(self, name) < 1:
@@ -79,8 +75,3 @@ class AdaptConfig:
         if self.checkpoint is None:
             raise ValueError("checkpoint: none given")
         return self.checkpoint
-
-    def find_target(self, latency: float) -> float:
-        """Return the milliseconds that are to be reached from a network of `latency`."""
-        number, unit = TARGET.fullmatch(self.target_latency).groups()  # type: ignore[union-attr]  # checked above
-        return float(number) * (latency if unit == "x" else 1.0)

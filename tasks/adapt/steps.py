@@ -14,6 +14,7 @@ from tasks.adapt.tuning import Tuner
 from tasks.inference.loading import assemble
 from tasks.latency.runtimes import Clock
 from tasks.latency.table import LatencyTable
+from tasks.latency.target import find_target
 from tasks.models.architecture import Arch
 from tasks.models.checkpoint import load_checkpoint, save_safetensors
 from tasks.models.network import Model
@@ -81,7 +82,8 @@ class Work:
         measured = self.time_whole(seed, self.seed_weights)
         factor = 1.0 if measured is None else measured / added
         latency = factor * added
-        target, smallest = self.config.find_target(latency), factor * space.predict(space.smallest(), self.table)
+        target = find_target(self.config.target_latency, latency)
+        smallest = factor * space.predict(space.smallest(), self.table)
         if target >= latency:
             raise InputError(f"target_latency: {target:.4g} ms; the checkpoint's network takes {latency:.4g} already")
         if smallest > target:

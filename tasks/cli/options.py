@@ -1,7 +1,7 @@
 """From what Hydra composed to a command's configuration; and options that stay the text that was typed."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -61,12 +61,20 @@ def parse_command(kind: type[Config], values: Mapping[str, Any]) -> Config:
     Raises:
         InputError: naming the option that is missing, unknown, or of the wrong type or range.
     """
-    if "recipe" not in {field.name for field in fields(kind)}:  # type: ignore[arg-type]
+    if not has_recipe(kind):
         return parse(kind, values)
     values = fill_in(values)
     model = values.get("model")
     head = model.get("head") if isinstance(model, Mapping) else None
     return parse(kind, values, kinds={"own": find_task(str(head)).options})
+
+
+def has_recipe(kind: type) -> bool:
+    """Tell whether a command has the options of a recipe, of its own or beside those of a part of it."""
+    return any(
+        own.name == "recipe" or (bool(own.metadata.get(SPREAD)) and has_recipe(choices(annotated)[0]))
+        for own, annotated in typed_fields(kind)
+    )
 
 
 def given_options() -> list[str]:

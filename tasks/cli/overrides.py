@@ -4,7 +4,7 @@ import difflib
 from dataclasses import dataclass
 from typing import Any
 
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra._internal.utils import get_args_parser
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 import conf
 from data.errors import InputError
+from tasks.cli.composing import composing
 from tasks.parsing import flatten
 
 INPUT = 2  # exit status
@@ -136,7 +137,7 @@ def list_options(line: CommandLine) -> list[str]:
     """Return the names of all options of a command, as it is composed with the groups that were chosen."""
     groups = [path.name for path in conf.FOLDER.iterdir() if path.is_dir()]
     chosen = [argument for argument in line.arguments if argument.partition("=")[0] in groups]
-    with initialize_config_dir(str(conf.FOLDER), version_base="1.3"):
+    with composing():
         try:
             config = compose(line.name, chosen)
         except (HydraException, OmegaConfBaseException):

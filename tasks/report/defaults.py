@@ -1,17 +1,16 @@
 """Which options of a run are not those that its command has by default."""
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from functools import cache
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
+from hydra import compose
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import conf
+from tasks.cli.composing import composing
 from tasks.parsing import flatten, write_value
 
 OWN = ("out", "resume", "debug", "checkpoint")  # options that every run has of its own
@@ -47,8 +46,7 @@ def list_choices(group: str) -> list[str]:
 def compose_defaults(command: str, overrides: tuple[str, ...]) -> dict[str, str]:
     """Return the options of a command by their dotted names; empty where they cannot be composed."""
     try:
-        started = GlobalHydra.instance().is_initialized()  # by the command that is running
-        with nullcontext() if started else initialize_config_dir(str(conf.FOLDER), version_base="1.3"):
+        with composing():
             cfg = compose(command, [*overrides, "out=null"])
         return write_options(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
     except (HydraException, OmegaConfBaseException):

@@ -20,6 +20,7 @@ from data.loading import check_shared_memory
 from data.watchdog import name_deaths
 from tasks.cli.failures import Stopped, find_stop
 from tasks.cli.folders import owning
+from tasks.cli.typed import option, task_command
 from tasks.drawing.curves import plot_curves
 from tasks.evaluate.command import evaluate_to, log_metrics
 from tasks.evaluation_settings import EvaluationSettings
@@ -49,7 +50,7 @@ from tasks.train.progress import Progress
 from tasks.train.resuming import find_finished, read_position
 from tasks.train.shares import check_several, check_shares
 from tasks.train.signals import Signals, requeue_job
-from tasks.train.summary import find_image, log_summary, next_commands, option, task_command
+from tasks.train.summary import find_image, log_summary, next_commands
 from tasks.train.trainers import build_trainer, check_trainer
 
 if TYPE_CHECKING:

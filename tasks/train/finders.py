@@ -23,12 +23,12 @@ from lightning.pytorch.tuner.tuning import Tuner
 from torch.utils.data import DataLoader
 
 from data.errors import InputError
+from tasks.cli.typed import task_command
 from tasks.drawing.figures import ACCENT, new_figure, save_figure, style_axes
 from tasks.files import write_json
 from tasks.train.config import TrainConfig
 from tasks.train.memory import limit_memory
 from tasks.train.preparation import build_loader
-from tasks.train.summary import task_command
 from tasks.train.trainers import choose_precision
 from tasks.trainer import make_trainer
 

@@ -1,15 +1,13 @@
 """What a run says at its end: what was best, where it is, how long it took, and the commands to go on with."""
 
 import logging
-import re
 import shlex
-import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.bounded.json_values import read_json
 from tasks.cli.display import format_time
+from tasks.cli.typed import option, python, task_command
 from tasks.runs.folder import WEIGHTS
 
 if TYPE_CHECKING:
@@ -17,36 +15,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PLAIN = re.compile(r"[\w./:%+@-]+")  # what Hydra and a shell take without quotes
 COMMAND = "  {}"  # an indent, so that a test and a reader find them
-
-
-def python() -> str:
-    """Return how the user started Python, as it can be typed again."""
-    found = shutil.which("python")
-    if (
-        found
-        and Path(found).resolve() == Path(sys.executable).resolve()
-        and Path(found).parent == Path(sys.prefix, "bin")
-    ):
-        return "python"
-    executable = Path(sys.executable)
-    here = Path.cwd()
-    return shlex.quote(str(executable.relative_to(here) if executable.is_relative_to(here) else executable))
-
-
-def option(name: str, value: object) -> str:
-    """Return an option as it is typed, quoted for Hydra and the shell where it must be."""
-    text = str(value)
-    if PLAIN.fullmatch(text):
-        return f"{name}={text}"
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return shlex.quote(f"{name}='{escaped}'")
-
-
-def task_command(name: str, *options: str) -> str:
-    """Return a command of this project as it is typed."""
-    return " ".join([python(), "-m", f"tasks.{name}", *options])
 
 
 def find_image(reader: "Reader") -> Path:

@@ -16,7 +16,9 @@ from tasks.evaluate.config import EvaluateConfig
 from tasks.export.config import ExportConfig
 from tasks.models.description import Description
 from tasks.predict.config import PredictConfig
+from tasks.search.config import SearchConfig
 from tasks.shard.config import ShardConfig
+from tasks.sweep.config import SweepConfig
 from tasks.train.config import TrainConfig
 
 CONF = conf.FOLDER
@@ -29,6 +31,8 @@ KINDS: dict[str, Any] = {
     "export": ExportConfig,
     "predict": PredictConfig,
     "shard": ShardConfig,
+    "search": SearchConfig,
+    "sweep": SweepConfig,
     "train": TrainConfig,
 }
 REQUIRED = {
@@ -38,6 +42,7 @@ REQUIRED = {
     "export": ("checkpoint=a",),
     "predict": ("checkpoint=a", "source=b"),
     "shard": ("out=a",),
+    "sweep": ("space=a",),
 }
 
 

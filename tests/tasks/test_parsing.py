@@ -9,6 +9,7 @@ import pytest
 
 from data.errors import InputError
 from tasks.parsing import Partial, describe, hidden, parse, spread, to_plain
+from tasks.task import find_task
 from tests.support.runs import KINDS, REQUIRED, load_config
 
 Size = tuple[int, int]
@@ -212,7 +213,7 @@ def test_parsing_plain_values_gives_the_same_configuration() -> None:
 def test_every_commands_configuration_is_plain_values_and_back(name: str) -> None:
     config = load_config(name, *REQUIRED.get(name, ()))
     plain = to_plain(config)
-    kinds = {"own": config.recipe.task.options} if "model" in plain else {}
+    kinds = {"own": find_task(plain["model"]["head"]).options} if "model" in plain else {}
     assert parse(KINDS[name], plain, kinds=kinds) == config
 
 

@@ -27,6 +27,8 @@ QUICK = (
     "tasks.models.description",
     "tasks.predict.__main__",
     "tasks.recipe",
+    "tasks.search.__main__",
+    "tasks.sweep.__main__",
     "tasks.task",
     "tasks.train.__main__",
 )
@@ -57,6 +59,8 @@ WRONG = {
         "trainer.augment=gpu",
         "distill.temperature=0",
     ),
+    "search": ("target_latency=slow", "epochs=0", "backbone=mobilenetv2", "device=gpu"),
+    "sweep": ("space=x trials=0", "space=x jobs=none", "space=x engine=slurm", "space=x gpus=1", "space=x lr=fast"),
     "evaluate": ("checkpoint=x batch_size=0", "checkpoint=x threshold.rule=best", "checkpoint=x scales=[big]"),
     "predict": ("checkpoint=x source=x every=0", "checkpoint=x source=x tile=16"),
     "benchmark": ("repeats=0", "task=lraspp loss.dice=-1"),

@@ -15,10 +15,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from data.errors import InputError
 from tasks.cli.display import format_time
+from tasks.cli.typed import option
 from tasks.train.command import train
 from tasks.train.loggers import build_loggers
 from tasks.train.progress import Progress
-from tasks.train.summary import option
 from tests.support.commands import kept_state, run_command
 from tests.support.runs import CONF, load_config, small_run
 from tests.support.trained import Trained

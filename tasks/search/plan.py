@@ -1,0 +1,154 @@
+"""What a search tries: candidates, rows of their own that are trained briefly; then the best, trained in full."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backbones.tables import Table
+from data.sizes import Size
+from heads.ssdlite import scale_extras
+from tasks.files import write_text
+from tasks.latency.runtimes import Clock
+from tasks.latency.table import list_layers, open_table
+from tasks.models.architecture import OWN_TABLE, Arch
+from tasks.models.table_file import TableFile
+from tasks.models.table_file import write_text as write_rows
+from tasks.search.blocks import Space
+from tasks.search.config import SearchConfig
+from tasks.trials.writing import write_option
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial, Trial
+
+LATENCY = "latency"  # of a candidate in milliseconds, in the attributes of its trial
+TABLES = "tables"  # the folder of the candidates' rows
+LAYERS = "latency.csv"  # of the layers that were timed
+EPOCHS = "trainer.max_epochs"
+NUMBERS = ("target_latency", "device", "device_threads", "epochs")  # that all drivers of a search have in common
+
+
+def reward(metric: float, latency: float, target: float, power: float) -> float:
+    """Return what a network is worth (MnasNet, arXiv:1807.11626, eq. 2): metric x (latency / target)^power."""
+    return metric * (latency / target) ** power
+
+
+@dataclass(frozen=True)
+class Network:
+    """What all networks of a search have beside their rows.
+
+    Attributes:
+        arch: of the network that the space is built around.
+        size: (height, width) of its input.
+        device: runtime in which layers are timed, or a table of them.
+        threads: of that runtime.
+        layers: file that the layers timed here are kept in.
+    """
+
+    arch: Arch
+    size: Size
+    device: str
+    threads: int | None
+    layers: Path
+
+    def measure(self, arch: Arch) -> float:
+        """Return the milliseconds of a network, the sum of its layers; those that are new are timed and kept."""
+        table = open_table(self.device, self.layers, clock=Clock(self.device, threads=self.threads))
+        return table.predict(list_layers(arch, self.size))
+
+    def build(self, rows: Table) -> Arch:
+        """Return the network of other rows."""
+        extras = self.arch.extras or scale_extras(self.arch.width)
+        plain = replace(self.arch, width=1.0, minimalistic=False, halving="none", extras=extras)
+        return replace(plain, backbone=OWN_TABLE, table=rows)
+
+    def write(self, path: Path, rows: Table) -> None:
+        """Write rows as a file that `backbone=` takes."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, write_rows(TableFile(rows, {"ssdlite": self.build(rows).extras})))
+
+
+@dataclass(frozen=True)
+class CandidatePlan:
+    """The candidates, see `tasks.trials.plan.Plan`.
+
+    Attributes:
+        config: of the search.
+        space: of their rows.
+        network: what they have beside these.
+        target: milliseconds that they are to take.
+    """
+
+    config: SearchConfig
+    space: Space
+    network: Network
+    target: float
+
+    @property
+    def metric(self) -> str:
+        """The metric that trainings are judged by."""
+        return self.config.train.recipe.metric
+
+    @property
+    def definition(self) -> Mapping[str, str]:
+        """What all drivers of a study must have in common."""
+        options = {name: value for name, _, value in (option.partition("=") for option in self.config.shared)}
+        own = {name: str(getattr(self.config, name)) for name in NUMBERS}
+        own |= {"backbone": f"{self.network.arch.backbone}, width {self.network.arch.width}"}
+        return {**options, **own, "exponent": str(self.config.power)}
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """The options of all their trainings, as Hydra takes them."""
+        others = (option for option in self.config.shared if not option.startswith(f"{EPOCHS}="))
+        return (*others, f"{EPOCHS}={self.config.epochs}")
+
+    def draw(self, trial: "Trial") -> tuple[str, ...]:
+        """Choose the rows of a candidate, write them into a file and time them."""
+        path, rows = self.place(trial.number), self.space.draw(trial)
+        self.network.write(path, rows)
+        if LATENCY not in trial.user_attrs:
+            trial.set_user_attr(LATENCY, self.network.measure(self.network.build(rows)))
+        return (write_option("backbone", str(path)),)
+
+    def place(self, number: int) -> Path:
+        """Return the file of a candidate's rows."""
+        return self.config.out / TABLES / f"{number:04d}.yaml"
+
+    def judge(self, metric: float, trial: "FrozenTrial") -> float:
+        """Return the reward."""
+        return reward(metric, trial.user_attrs[LATENCY], self.target, self.config.power)
+
+
+@dataclass(frozen=True)
+class FinalPlan:
+    """The best candidates, trained in full, see `tasks.trials.plan.Plan`.
+
+    Attributes:
+        candidates: where they come from.
+        ranking: number and latency of each, the best first.
+    """
+
+    candidates: CandidatePlan
+    ranking: tuple[tuple[int, float], ...]
+
+    @property
+    def metric(self) -> str:
+        """The metric that trainings are judged by."""
+        return self.candidates.metric
+
+    @property
+    def definition(self) -> Mapping[str, str]:
+        """What all drivers of a study must have in common."""
+        epochs = str(self.candidates.config.train.trainer.max_epochs)
+        return {**self.candidates.definition, EPOCHS: epochs, "candidates": str([number for number, _ in self.ranking])}
+
+    def draw(self, trial: "Trial") -> tuple[str, ...]:
+        """Take the candidate whose turn it is."""
+        number, latency = self.ranking[trial.number]
+        trial.set_user_attr(LATENCY, latency)
+        return (write_option("backbone", str(self.candidates.place(number))),)
+
+    def judge(self, metric: float, trial: "FrozenTrial") -> float:
+        """Return the reward."""
+        return self.candidates.judge(metric, trial)

@@ -1,0 +1,1 @@
+"""python -m tasks.sweep: options of tasks.train, searched for the best."""
