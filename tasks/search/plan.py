@@ -12,8 +12,7 @@ from tasks.files import write_text
 from tasks.latency.runtimes import Clock
 from tasks.latency.table import list_layers, open_table
 from tasks.models.architecture import OWN_TABLE, Arch
-from tasks.models.table_file import TableFile
-from tasks.models.table_file import write_text as write_rows
+from tasks.models.table_file import TableFile, format_table
 from tasks.search.blocks import Space
 from tasks.search.config import SearchConfig
 from tasks.trials.writing import write_option
@@ -65,7 +64,7 @@ class Network:
     def write(self, path: Path, rows: Table) -> None:
         """Write rows as a file that `backbone=` takes."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, write_rows(TableFile(rows, {"ssdlite": self.build(rows).extras})))
+        write_text(path, format_table(TableFile(rows, {"ssdlite": self.build(rows).extras})))
 
 
 @dataclass(frozen=True)
