@@ -5,7 +5,6 @@ each image is in the results once. What goes through Ray are names and receipts,
 """
 
 import logging
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,7 +30,6 @@ from tasks.predict.rows import Row, encode_rows, to_row
 logger = logging.getLogger(__name__)
 
 AHEAD, FETCHERS = 16, 8  # images that are fetched before their turn; threads that do it
-ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -127,13 +125,6 @@ def run_parts(plan: Plan, parts: Sequence[int], work: Work, *, gpus: bool) -> It
 def explain(error: Exception) -> str:
     """Return the last line that an error of a node says, which is the first error's own."""
     return (str(error).strip().splitlines() or [type(error).__name__])[-1][:500]
-
-
-def connect() -> None:
-    """Join the cluster that RAY_ADDRESS names, or that was started on this machine; else start one of this machine."""
-    if not ray.is_initialized():
-        paths = {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)}
-        ray.init(runtime_env={"env_vars": paths}, log_to_driver=False, logging_level=logging.WARNING)
 
 
 def has_gpus(accelerator: str) -> bool:

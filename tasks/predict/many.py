@@ -90,8 +90,9 @@ def identify(checkpoint: Path) -> str:
 def run(config: PredictConfig, plan: Plan, parts: list[int], options: dict[str, Any]) -> None:
     """Have the cluster do parts, and show how many."""
     from tasks.predict import cluster  # late, as Ray takes seconds
+    from tasks.ray_cluster import connect
 
-    cluster.connect()
+    connect()
     work: Work = cluster.Work(
         checkpoint=cluster.share_checkpoint(config.checkpoint),
         options=options,

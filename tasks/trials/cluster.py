@@ -10,19 +10,11 @@ import ray
 from ray.exceptions import RayError
 
 from data.errors import first_line
-from tasks.trials.processes import ROOT, LocalProcess
+from tasks.trials.processes import LocalProcess
 
 logger = logging.getLogger(__name__)
 
 LOST = -signal.SIGKILL  # exit status of a training whose node is gone: as if it had been killed
-
-
-def connect() -> None:
-    """Join the cluster that RAY_ADDRESS names, or that was started on this machine; else start one of this machine."""
-    if not ray.is_initialized():
-        ray.init(
-            runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}}, log_to_driver=False, logging_level=logging.WARNING
-        )
 
 
 class ClusterProcess:

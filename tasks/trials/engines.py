@@ -15,7 +15,8 @@ def choose_launch(settings: TrialSettings) -> Launch:
     """Return what starts a training; a cluster is joined here."""
     if settings.engine == "local":
         return partial(launch_here, settings)
-    from tasks.trials.cluster import ClusterProcess, connect  # late, as few have Ray
+    from tasks.ray_cluster import connect  # late, as few have Ray
+    from tasks.trials.cluster import ClusterProcess
 
     connect()
     threads = settings.count_threads()

@@ -10,6 +10,7 @@ from data.classes import ClassTable
 from data.formats.cityscapes import CITYSCAPES_CLASSES
 from tasks.loaders import build_eval_loader
 from tasks.models.network import build_model
+from tests.support.listed import Listed
 from tests.support.runs import describe, load_config
 
 COCO = ClassTable.create([f"class {index}" for index in range(90)], range(1, 91))
@@ -107,4 +108,4 @@ def test_the_papers_segmenters_are_configurations(options, millions):
 def test_the_normalisation_is_an_option():
     ours = describe_task("lraspp", COCO, "dataset=cityscapes", "preprocessing.mean=[0.4,0.4,0.4]")
     assert ours.preprocessing.mean == (0.4, 0.4, 0.4)
-    assert build_eval_loader([], ours, batch_size=1, workers=0).dataset.forms[0].rule == "area"
+    assert build_eval_loader(Listed(), ours, batch_size=1, workers=0).dataset.forms[0].rule == "area"

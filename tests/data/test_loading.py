@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from data.batches import collate_detection, collate_segmentation, count_slots
-from data.loading import EpochSampler, Transformed, build_loader
+from data.loading import EpochSampler, Key, Transformed, build_loader
 from data.samples import IGNORE, DetectionSample, SegmentationSample
 from data.transforms import (
     DetectionItem,
@@ -199,7 +199,7 @@ def test_a_size_more_changes_neither_the_order_nor_what_is_drawn_for_a_sample():
 def test_keys_hold_the_epoch_and_the_index():
     sampler = EpochSampler(3, shuffle=False, seed=0)
     sampler.set_epoch(7)
-    assert list(sampler) == [(7, 0, 0), (7, 1, 0), (7, 2, 0)]
+    assert list(sampler) == [Key(7, 0), Key(7, 1), Key(7, 2)]
     assert len(sampler) == 3
 
 

@@ -12,6 +12,7 @@ OURS = {  # calls of files that this program itself just wrote, or that come wit
     "tasks/formats/executorch_operators.py": {"json.loads"},  # the reader's own output
     "tasks/formats/ncnn.py": {"json.loads"},  # a child process's output
     "tasks/formats/onnx_quantization.py": {"onnx.load"},  # what the quantiser just wrote
+    "tasks/predict/parts.py": {"json.loads"},  # its own plan, to be compared with one that was read
     "tasks/models/seals.py": {"json.loads"},  # what safetensors just wrote
 }
 ONE_PLACE = {

@@ -20,6 +20,7 @@ from tasks.models.normalization import normalize
 from tasks.models.pretrained.identification import Weights
 from tasks.models.pretrained.loading import read_weights
 from tests.support.dli14 import DLi14
+from tests.support.listed import Listed
 from tests.support.peers import build_lraspp, build_ssdlite, build_timm, load_photograph, show_images, vary
 
 TOLERANCE = 1e-4  # of the largest value
@@ -120,7 +121,7 @@ def test_torchvisions_detector_is_reproduced_on_a_photograph_of_any_size(tmp_pat
     torch.save(peer.state_dict(), tmp_path / "ssdlite.pth")
     detector = load(tmp_path / "ssdlite.pth")
     none = np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros(0, bool)
-    reader = [DetectionSample(photograph, *none, 1)]
+    reader = Listed([DetectionSample(photograph, *none, 1)])
     (batch,) = build_eval_loader(reader, detector.description, batch_size=1, workers=0)
     (found,) = detector(batch.images)
     scale = torch.tensor(scale_to(photograph.shape[:2], (320, 320)) * 2)
