@@ -112,7 +112,7 @@ def test_a_process_that_stops_in_a_file_is_named_with_the_file():
     assert explained(said)
 
 
-@pytest.mark.parametrize("at", [0, 3, SAMPLES])
+@pytest.mark.parametrize("at", [0, pytest.param(3, marks=pytest.mark.slow), SAMPLES])
 def test_a_process_stopped_between_files_or_epochs_ends_the_run(at):
     loader = make_loader(at=-1)
     batches = iter(loader)

@@ -11,16 +11,15 @@ from tasks.hardware import keep_freed_memory
 def count():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
-def fill():
+def fill(mebibytes):
     before = count()
-    torch.zeros(2**25).add_(1)  # 128 MiB, mapped page by page
+    torch.zeros(mebibytes * 2**18).add_(1)  # float32, mapped page by page
     return count() - before
 
-fill()
-given_back = fill()
+given_back = sum(fill(64) for _ in range(6))
 keep_freed_memory()
-fill()
-print(given_back, fill())
+fill(256)
+print(given_back, sum(fill(64) for _ in range(6)))
 """
 
 

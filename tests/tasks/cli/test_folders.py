@@ -131,6 +131,7 @@ def test_a_folder_in_which_nothing_was_written_is_removed_unless_it_was_there(tm
     assert (tmp_path / "given").is_dir()
 
 
+@pytest.mark.slow
 def test_commands_of_one_second_have_folders_of_their_own(tmp_path: Path) -> None:
     out = tmp_path / "ssdlite/2026-11-27_12-00-00"
     with ThreadPoolExecutor() as pool:

@@ -147,6 +147,7 @@ def test_a_file_that_computes_something_else_ends_with_1(tmp_path, trained, monk
     assert json.loads((tmp_path / "out/parity.json").read_text())["first_that_diverges"] == "preprocessing"
 
 
+@pytest.mark.slow
 def test_boards_are_asked_of_every_network_that_is_exported(tmp_path):
     config = load_config(
         "export", "checkpoint=coco", "format=[onnx,ncnn,litert]", "target=coral", f"out={tmp_path / 'out'}"

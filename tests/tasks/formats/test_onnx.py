@@ -25,6 +25,7 @@ def test_each_kind_of_file_computes_what_torch_does(kind: str, exported: Exporte
         assert min(np.ptp(values) for values in expected.values()) > 0  # nothing is constant
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["raw", "cells"])
 def test_a_free_batch_takes_any_number_of_images_and_treats_each_alone(kind: str, exported: Exporter) -> None:
     graph, path = exported(kind)

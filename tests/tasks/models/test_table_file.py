@@ -100,6 +100,7 @@ def test_the_channels_of_a_head_come_with_the_rows_that_they_were_made_for() -> 
     assert other.model.arch(3).extras is None
 
 
+@pytest.mark.slow
 def test_a_checkpoint_knows_its_rows_when_their_file_is_gone(tmp_path: Path, blank_figures: None) -> None:
     path = edit(tmp_path, "last: 216", "last: 200")
     config = small_run("ssdlite", tmp_path / "run", f"backbone={path}", "trainer.max_epochs=1")

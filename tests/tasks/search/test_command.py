@@ -80,6 +80,7 @@ def test_candidates_are_judged_by_their_reward_and_the_best_are_trained_in_full(
     assert f"backbone={winner}" in ended.said
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on_with_the_same_target(search: Callable[..., Ended]) -> None:
     search("trials=2", "finalists=0")
     first = read_results()

@@ -57,6 +57,7 @@ def test_a_page_has_the_best_first_each_with_a_command_that_trains_it_again(swee
     assert f"best: trial {trials[0]['number']}" in ended.said
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on_and_says_what_there_is(sweep: Callable[..., Ended]) -> None:
     sweep("trials=2")
     again = sweep("trials=2")
