@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import ray
 import ray.exceptions
@@ -109,7 +109,7 @@ def run_parts(plan: Plan, parts: Sequence[int], work: Work, *, gpus: bool) -> It
     context.enable_progress_bars = False
     rows = [{"part": part, "images": plan.take(part)} for part in parts]
     data = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
-        PartPredictor,  # type: ignore[arg-type]  # a class, as Ray says
+        cast(Any, PartPredictor),  # a class, as Ray says
         fn_constructor_args=(work,),
         compute=ActorPoolStrategy(min_size=1, max_size=max(1, min(most, len(rows)))),
         num_cpus=None if gpus else 1,
