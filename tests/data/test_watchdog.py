@@ -134,10 +134,12 @@ def test_a_process_that_dies_is_named_with_the_file_that_it_was_at(number):
     assert explained(said)
 
 
+@pytest.mark.slow
 def test_a_slow_batch_within_the_time_is_waited_for():
     assert len(list(make_loader(lambda: time.sleep(1.5), timeout=5.0))) == SAMPLES
 
 
+@pytest.mark.slow
 def test_time_in_which_no_batch_is_asked_for_does_not_count():
     given = 0
     for given, _ in enumerate(make_loader(timeout=0.5), start=1):  # the last is looked at

@@ -200,6 +200,7 @@ FAKES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", FAKES)
 def test_what_a_device_says_becomes_a_table(
     runtime: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained: Callable[[str], Trained]

@@ -62,6 +62,7 @@ def test_a_folder_in_use_is_refused_with_its_process_and_host(option: str, holde
     assert {path.name for path in tmp_path.iterdir()} == {"run"}
 
 
+@pytest.mark.slow
 def test_a_killed_process_holds_nothing_though_its_children_live(holder, tmp_path: Path) -> None:
     holder.send_signal(signal.SIGKILL)
     holder.wait()

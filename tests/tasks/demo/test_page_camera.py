@@ -2,10 +2,12 @@ import re
 from typing import Any
 
 import numpy as np
+import pytest
 
 from tests.support.browser import canvas, see
 
 
+@pytest.mark.slow
 def test_the_cameras_frames_come_one_at_a_time(page: Any) -> None:
     waiting, most = 0, 0
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.support.browser import canvas, choose, see, slide
@@ -14,6 +15,7 @@ from tests.support.pictured_models import CLASSES, draw_image, encode
 from tests.tasks.demo.pages import segmenter
 
 
+@pytest.mark.slow
 @segmenter
 def test_a_mask_is_drawn_in_the_colours_of_the_classes(page: Any, site: Any) -> None:
     choose(page, encode(draw_image()))

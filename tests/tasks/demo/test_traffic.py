@@ -111,6 +111,7 @@ def test_a_body_that_does_not_come_is_answered_with_408_and_holds_nothing(app: A
         assert app[TRAFFIC].held == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_who_waits_for_the_model_is_not_let_go(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 

@@ -51,6 +51,7 @@ def test_ports_are_those_of_the_graph(exported: Exporter) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_files_have_the_operators_that_were_asked_for(exported: Exporter) -> None:
     for kind, (_, settings, opset) in KINDS.items():
         model = onnx.load(str(exported(kind).path))

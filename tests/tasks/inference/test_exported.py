@@ -46,6 +46,7 @@ def test_classes_of_cells_are_enlarged(tmp_path):
     assert (found == model(IMAGES, size=(128, 192))).float().mean() > 0.8
 
 
+@pytest.mark.slow
 def test_images_of_another_size_are_refused(tmp_path):
     model = load(export_small(small_model("lraspp"), tmp_path))
     with pytest.raises(InputError, match=r"images of 64 x 64: the exported file takes 64 x 96; .*size=\[64,64\]"):

@@ -91,6 +91,7 @@ def test_the_same_command_goes_on_with_the_same_target(search: Callable[..., End
     assert not Path("outputs/search/search/finals").exists()
 
 
+@pytest.mark.slow
 def test_no_halved_tail_and_no_width_are_left_to_rows_that_have_them(search: Callable[..., Ended]) -> None:
     ended = search("trials=1", "finalists=0", "model.width=0.35", "pruner=none")
     assert ended.status == 0, ended.said

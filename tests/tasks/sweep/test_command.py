@@ -121,6 +121,7 @@ def test_what_is_wrong_is_said_before_anything_starts(
     assert not list(Path().glob("**/run"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "space", "said"),
     [

@@ -196,6 +196,7 @@ def test_slurm_is_asked_to_start_the_job_again_at_its_own_signal_alone(
     assert "SLURM's job 7 is not requeued: " in PAGE
 
 
+@pytest.mark.slow
 def test_a_planted_checkpoint_of_slurm_is_not_looked_at(
     trained: Callable[[str], Trained], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

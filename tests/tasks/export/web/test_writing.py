@@ -44,6 +44,7 @@ def test_the_folder_holds_page_model_runtime_and_licences_and_nothing_else(tmp_p
     assert "MIT License" in (tmp_path / "web/onnxruntime-web/LICENSE").read_text()
 
 
+@pytest.mark.slow
 def test_the_model_in_the_folder_is_used_like_any_exported_file(export: Any, runtime: Path, tmp_path: Path) -> None:
     source = export("lraspp")
     contract, _ = open_exported(source / "model.onnx")
