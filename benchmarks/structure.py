@@ -40,17 +40,18 @@ ATTRIBUTES = re.compile(r"^'(boxes|boxes_at|count_boxes|masks|mask_paths)'$")  #
 # Code and configuration to open for the whole answer, or to make the change; tests and docs are left out.
 QUESTIONS = {
     "where is C4 defined": "backbones/tables.py",
-    "where is a box assigned": """tasks/detection/module.py tasks/detection/iou_assignment.py
+    "where is a box assigned": """tasks/detection/losses.py tasks/detection/iou_assignment.py
         tasks/detection/task_aligned_assignment.py""",
     "what does loss.candidates do": "tasks/detection/settings.py tasks/detection/task_aligned_assignment.py",
-    "where is a checkpoint written": "tasks/train/callbacks.py tasks/models/checkpoint.py",
-    "where are class names decided": """data/formats/coco_json.py data/formats/yolo_layout.py data/formats/voc.py
-        data/formats/cityscapes.py data/formats/mask_classes.py""",
+    "where is a checkpoint written": "tasks/train/saving.py tasks/train/checkpoint_io.py",
+    "where are class names decided": """data/formats/coco_json.py data/formats/yolo_names.py data/formats/voc.py
+        data/formats/cityscapes.py data/formats/mask_classes.py data/formats/class_folders.py data/formats/imagenet.py
+        data/formats/label_csv.py data/shards/index.py""",
     "how is a data format added": "conf/dataset/voc.yaml data/datasets.py data/formats/voc.py tasks/task.py",
     "how is a backbone added": "conf/backbone/mnasnet_a1.yaml backbones/baselines.py",
-    "how is an export format added": "tasks/inference/loading.py tasks/cli/options.py",
+    "how is an export format added": "tasks/formats/table.py tasks/formats/onnx.py",
     "where is the progress line of training printed": "tasks/train/progress.py",
-    "where does resuming live": "tasks/train/plan.py tasks/train/preparation.py tasks/train/callbacks.py",
+    "where does resuming live": "tasks/train/plan.py tasks/train/resuming.py",
 }
 
 Trees = Mapping[str, ast.Module]  # by path
