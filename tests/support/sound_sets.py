@@ -9,6 +9,10 @@ from PIL import Image
 CLASSES = ("car", "bus")
 COUNTS = {"train": 12, "val": 10}
 SIDE = 96  # pixels
+# Options of a command that reads what `write_coco`, `write_yolo` and `write_masks` write.
+COCO = ("dataset=coco", "dataset.train=train", "dataset.val=val")
+YOLO = ("dataset=yolo",)
+MASKS = ("task=lraspp", "dataset=masks", f"dataset.names=[{','.join(CLASSES)}]")
 
 
 def draw_picture(seed):
