@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 from data.errors import InputError
 from tasks.evaluate.command import evaluate
 from tasks.train.command import train
+from tests.support.cut_runs import DATASETS, SMALL, Cut, write_cut_run, write_data
 from tests.support.runs import load_config
-from tests.tasks.train.test_changes import DATASETS, SMALL, Cut, write_cut_run, write_data
 
 BOTH = ("dataset.train=[train,val]", "dataset.val=test")
 
