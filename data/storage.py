@@ -130,18 +130,20 @@ def read_object(place: str, *, most: int, patience: float) -> bytes:
     Raises:
         InputError: if it cannot be read.
         RunError: if the storage does not answer.
+        OSError: if this machine has no room for an object.
     """
     try:
         if not is_remote(place):
             return read_content(Path(place), most=most)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "object"
-            download(place, path, patience=patience)
-            return read_content(path, most=most)
-    except InputError:
-        raise
     except (OSError, ValueError) as error:
         raise InputError(f"{place}: {first_line(error)}; expected a file that may be read") from error
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "object"
+        download(place, path, patience=patience)
+        try:
+            return read_content(path, most=most)
+        except ValueError as error:
+            raise InputError(f"{place}: {first_line(error)}; expected a file that may be read") from error
 
 
 def is_there(place: str, *, patience: float) -> bool:
