@@ -116,7 +116,7 @@ def read_split(config: DatasetConfig, part: Part, *, holds: str) -> Split:
     Raises:
         InputError: if there is no such split, it holds something else, or it is damaged.
     """
-    root = config.root if is_remote(config.root) else str(Path(config.root).expanduser())
+    root = config.root.rstrip("/") if is_remote(config.root) else str(Path(config.root).expanduser())
     place = next((f"{root}/{name}" for name in part.names if _is_split(f"{root}/{name}", config.patience)), None)
     if place is None:
         raise part.missing(root, f"{root}/{part.split}/{INDEX}, as tasks.shard writes it")

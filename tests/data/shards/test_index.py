@@ -3,8 +3,10 @@
 import msgspec
 import pytest
 
+from data.config import DatasetConfig
 from data.errors import InputError
-from data.shards.index import INDEX, VERSION, File, Index, hash_index, parse_index
+from data.shards.index import INDEX, VERSION, File, Index, hash_index, parse_index, read_split
+from data.splits import Part
 
 HASH = "0" * 64
 
@@ -34,3 +36,12 @@ def test_a_hash_that_is_none_names_no_file(name):
 def test_a_file_of_another_folder_is_refused(name):
     with pytest.raises(InputError, match=r"file.*expected what tasks.shard writes"):
         parse_index(encode(file=name), INDEX)
+
+
+def test_an_address_may_end_in_a_slash(monkeypatch):
+    asked = []
+    monkeypatch.setattr("data.shards.index.is_there", lambda place, patience: asked.append(place))
+    with pytest.raises(InputError, match=r"s3://bucket/set/train/shards\.json, as tasks.shard writes it"):
+        read_split(DatasetConfig("stream", "s3://bucket/set/", "train", "val"), Part("train", "train"), holds="boxes")
+    assert asked
+    assert all(place.startswith("s3://bucket/set/train") for place in asked)
