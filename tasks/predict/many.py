@@ -77,7 +77,7 @@ def check_ray() -> None:
 
 
 def list_options(config: PredictConfig) -> dict[str, Any]:
-    """Return what every node builds its predictor with."""
+    """Return what a predictor is built with, here and on every node."""
     names = ("threshold", "classes", "tile", "overlap", "batch_size", "size", "accelerator", "max_pixels")
     return {name: getattr(config, name) for name in names}
 
