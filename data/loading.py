@@ -87,7 +87,7 @@ class EpochSampler(Sampler[Key]):
         shuffle: whether each epoch has an order of its own; for training.
         seed: of the order and of the batches' forms.
         block: samples that stay near one another in it, see `data.shuffling`; None mixes all.
-        ahead: how many samples before its turn each is to be prepared; 0: never.
+        ahead: how many samples, of all processes, before its turn each is to be prepared; 0: never.
         forms: that a batch may have, drawn evenly.
         batch_size: of all processes together; its samples get the same form.
         share: of this process, see `data.dealing`; all samples by default.
@@ -145,7 +145,7 @@ class EpochSampler(Sampler[Key]):
         own = self._deal(np.arange(self.start, self.length))
         later = np.full(len(own), -1)
         if self.ahead:  # nothing of the next epoch, which may not come
-            soon = order[own[self.ahead :]]
+            soon = order[own[math.ceil(self.ahead / self.share.world) :]]
             later[: len(soon)] = soon
         return (
             Key(epoch, int(order[at]), int(forms[at // self.batch_size]), int(wanted))

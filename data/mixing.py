@@ -43,6 +43,6 @@ def draw_mix(size: Size, generator: np.random.Generator, *, mixup: float, cutmix
 
 
 def draw_stretch(length: int, share: float, generator: np.random.Generator) -> tuple[int, int]:
-    """Draw the first and the last but one of `length` pixels: a share of them around any centre, cut at the border."""
+    """Draw where a share of `length` pixels begins and the first pixel after it: around any centre, cut at borders."""
     center, half = generator.random() * length, share * length / 2
     return max(0, round(center - half)), min(length, round(center + half))

@@ -101,15 +101,21 @@ def build_provider(scheme: str) -> Provider:
     return cast(Provider, S3FsProvider(storage_options={"config": options}))
 
 
-def download(place: str, path: Path, *, patience: float) -> None:
+def download(place: str, path: Path, *, patience: float, since: float | None = None) -> None:
     """Write an object into a file.
+
+    Args:
+        place: of the object.
+        path: of the file.
+        patience: seconds to wait for storage that does not answer.
+        since: see `persist`.
 
     Raises:
         InputError: if it is not there, or may not be read.
         RunError: if the storage does not answer in so many seconds.
     """
     provider = find_provider(place.partition("://")[0], os.getpid())
-    persist(lambda: provider.download_file(place, str(path)), place, patience=patience)
+    persist(lambda: provider.download_file(place, str(path)), place, patience=patience, since=since)
 
 
 def upload(path: Path, place: str, *, patience: float) -> None:
@@ -124,18 +130,20 @@ def read_object(place: str, *, most: int, patience: float) -> bytes:
     Raises:
         InputError: if it cannot be read.
         RunError: if the storage does not answer.
+        OSError: if this machine has no room for an object.
     """
     try:
         if not is_remote(place):
             return read_content(Path(place), most=most)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "object"
-            download(place, path, patience=patience)
-            return read_content(path, most=most)
-    except InputError:
-        raise
     except (OSError, ValueError) as error:
         raise InputError(f"{place}: {first_line(error)}; expected a file that may be read") from error
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "object"
+        download(place, path, patience=patience)
+        try:
+            return read_content(path, most=most)
+        except ValueError as error:
+            raise InputError(f"{place}: {first_line(error)}; expected a file that may be read") from error
 
 
 def is_there(place: str, *, patience: float) -> bool:
@@ -169,20 +177,21 @@ def list_objects(place: str, *, patience: float) -> list[str]:
     return sorted(f"{scheme}://{bucket}/{name}" for name in persist(request, place, patience=patience))
 
 
-def persist(request: Callable[[], Result], place: str, *, patience: float) -> Result:
+def persist(request: Callable[[], Result], place: str, *, patience: float, since: float | None = None) -> Result:
     """Make a request until it succeeds, and say when the storage fails to answer, and when it does again.
 
     Args:
         request: raises whatever it likes.
         place: that it is about, for messages.
         patience: seconds.
+        since: the moment, by `time.monotonic`, from which these count; None: now.
 
     Raises:
         InputError: if it is refused, so that a later one would be too.
         RunError: if none succeeded in time.
         OSError: if this machine fails, such as for a full disk.
     """
-    start, pause, silent = time.monotonic(), FIRST_PAUSE, False
+    start, pause, silent = time.monotonic() if since is None else since, FIRST_PAUSE, False
     while True:
         try:
             with kept_random():
@@ -194,7 +203,7 @@ def persist(request: Callable[[], Result], place: str, *, patience: float) -> Re
                 raise InputError(f"{place}: {first_line(error)}; expected an object that may be read") from error
             waited = time.monotonic() - start
             if waited + pause > patience:
-                cure = "see whether the storage answers; resume=RUN goes on"
+                cure = "see whether the storage answers"
                 raise RunError(f"{place}: no answer for {waited:.0f} seconds ({first_line(error)}); {cure}") from error
             if not silent:
                 logger.warning("%s: %s; asked again for up to %.0f seconds", place, first_line(error), patience)

@@ -8,7 +8,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -26,6 +26,8 @@ from data.storage import is_remote, is_there, read_object
 INDEX, SAMPLES = "shards.json", "samples.safetensors"
 VERSION = 1
 MOST_SAMPLE_BYTES = 2**33  # of the arrays
+Name = Annotated[str, msgspec.Meta(pattern=r"\A[^/\\]+\Z")]  # of a file in the split's folder, and not beyond it
+Hash = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]  # SHA-256; it becomes the name of a file
 Arrays = dict[str, np.ndarray]
 Shapes = dict[str, tuple[str, tuple[int, ...]]]  # type and shape after the first dimension, by name
 PLACES: Shapes = {  # of the arrays of N samples that every split has
@@ -47,9 +49,9 @@ class File(msgspec.Struct, forbid_unknown_fields=True):
         sha256: of its content.
     """
 
-    file: str
+    file: Name
     bytes: int
-    sha256: str
+    sha256: Hash
 
 
 class Index(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -114,7 +116,7 @@ def read_split(config: DatasetConfig, part: Part, *, holds: str) -> Split:
     Raises:
         InputError: if there is no such split, it holds something else, or it is damaged.
     """
-    root = config.root if is_remote(config.root) else str(Path(config.root).expanduser())
+    root = config.root.rstrip("/") if is_remote(config.root) else str(Path(config.root).expanduser())
     place = next((f"{root}/{name}" for name in part.names if _is_split(f"{root}/{name}", config.patience)), None)
     if place is None:
         raise part.missing(root, f"{root}/{part.split}/{INDEX}, as tasks.shard writes it")

@@ -132,7 +132,7 @@ class ShardStore:
 
     def _fetch(self, number: int) -> int:
         """Fetch a shard into the cache, unless another process was faster, and return its opened file."""
-        shard = self.shards[number]
+        shard, since = self.shards[number], time.monotonic()  # who waits for another process has waited for the storage
         path = self._find_path(shard)
         path.parent.mkdir(parents=True, exist_ok=True)
         with held(find_folder(LOCK_KIND) / f"{int(shard.sha256[:8], 16) % LOCKS:02d}"):
@@ -141,16 +141,16 @@ class ShardStore:
             remove_oldest(path.parent, most=self.most - shard.bytes)
             part = path.with_name(f"{shard.sha256[:16]}.{secrets.token_hex(4)}.part")
             try:
-                handle = self._fetch_into(part, number)
+                handle = self._fetch_into(part, number, since=since)
                 part.replace(path)
                 return handle
             finally:
                 part.unlink(missing_ok=True)
 
-    def _fetch_into(self, part: Path, number: int) -> int:
+    def _fetch_into(self, part: Path, number: int, *, since: float) -> int:
         """Fetch a shard into a file until it is whole, and return that opened."""
         for attempt in range(1, ATTEMPTS + 1):
-            download(self.shards[number].place, part, patience=self._patience)
+            download(self.shards[number].place, part, patience=self._patience, since=since)
             handle = os.open(part, os.O_RDONLY)
             self._whole[number] = 0
             try:

@@ -56,7 +56,7 @@ def explain(error: BaseException, config: Mapping[Any, Any] | None = None) -> tu
     if isinstance(error, InputError):
         return last_message(error), INPUT
     if isinstance(error, RunError):
-        return str(error), FAILURE
+        return last_message(error), FAILURE
     if runs_out_of_memory(error):
         return advise_on_memory(error, config or {}), FAILURE
     if any(sign in str(error) for sign in NO_SHARED_MEMORY):
@@ -72,7 +72,7 @@ def explain(error: BaseException, config: Mapping[Any, Any] | None = None) -> tu
     )
 
 
-def last_message(error: InputError) -> str:
+def last_message(error: InputError | RunError) -> str:
     """Return the message; one from a worker process brings its traceback along in its text, the message last."""
     return str(error).rsplit(f"{type(error).__name__}: ", 1)[-1].strip()
 

@@ -134,4 +134,6 @@ def has_gpus(accelerator: str) -> bool:
 
 def share_checkpoint(checkpoint: Path) -> "tuple[str, ray.ObjectRef[bytes]] | str":
     """Give a checkpoint to all nodes: a file as it is; a folder or a name, which they must know, by that."""
-    return (checkpoint.name, ray.put(checkpoint.read_bytes())) if checkpoint.is_file() else str(checkpoint)
+    if checkpoint.is_file():
+        return checkpoint.name, ray.put(checkpoint.read_bytes())
+    return str(checkpoint.absolute() if checkpoint.is_dir() else checkpoint)

@@ -20,7 +20,7 @@ from tasks.parts import Tally, Writer
 from tasks.predict.classes import describe_classes
 from tasks.predict.config import PredictConfig
 from tasks.predict.joining import Held
-from tasks.predict.many import predict_many
+from tasks.predict.many import list_options, predict_many
 from tasks.predict.predictor import Predictor
 from tasks.predict.writers import Pictures, Videos
 from tasks.processes import (
@@ -64,17 +64,7 @@ def predict_here(config: PredictConfig) -> int:
     """
     out = Path(config.out)
     from_first(lambda: make_ready(out))
-    predictor = Predictor(
-        config.checkpoint,
-        threshold=config.threshold,
-        classes=config.classes,
-        tile=config.tile,
-        overlap=config.overlap,
-        batch_size=config.batch_size,
-        size=config.size,
-        accelerator=config.accelerator,
-        max_pixels=config.max_pixels,
-    )
+    predictor = Predictor(config.checkpoint, **list_options(config))
     results = choose_results(config.results, predictor)
     skipped: list[InputError] = []
     console = SafeConsole(stderr=True, soft_wrap=True)

@@ -54,7 +54,7 @@ def predict_many(config: PredictConfig) -> int:
     done = plan.parts - len(parts)
     logger.info("%d images in %d parts, %d of them done before; %s", len(images), plan.parts, done, out.place)
     if parts:
-        run(config, plan, parts, options)
+        run(config, plan, parts, options, out=out.place)
     receipts = finish(plan, out)
     failed = {place: said for receipt in receipts for place, said in receipt.failed.items()}
     logger.info("%d images, written to %s", len(images) - len(failed), out.place)
@@ -77,7 +77,7 @@ def check_ray() -> None:
 
 
 def list_options(config: PredictConfig) -> dict[str, Any]:
-    """Return what every node builds its predictor with."""
+    """Return what a predictor is built with, here and on every node."""
     names = ("threshold", "classes", "tile", "overlap", "batch_size", "size", "accelerator", "max_pixels")
     return {name: getattr(config, name) for name in names}
 
@@ -87,7 +87,7 @@ def identify(checkpoint: Path) -> str:
     return hashlib.sha256(checkpoint.read_bytes()).hexdigest() if checkpoint.is_file() else str(checkpoint)
 
 
-def run(config: PredictConfig, plan: Plan, parts: list[int], options: dict[str, Any]) -> None:
+def run(config: PredictConfig, plan: Plan, parts: list[int], options: dict[str, Any], *, out: str) -> None:
     """Have the cluster do parts, and show how many."""
     from tasks.predict import cluster  # late, as Ray takes seconds
     from tasks.ray_cluster import connect
@@ -97,7 +97,7 @@ def run(config: PredictConfig, plan: Plan, parts: list[int], options: dict[str, 
         checkpoint=cluster.share_checkpoint(config.checkpoint),
         options=options,
         plan=Plan((), plan.each, plan.form, {}),
-        out=str(config.out),
+        out=out,
         patience=PATIENCE,
     )
     screen, start, images = SafeConsole(stderr=True), time.monotonic(), 0

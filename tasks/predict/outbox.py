@@ -18,7 +18,8 @@ class Outbox:
     """
 
     def __init__(self, place: str, *, patience: float) -> None:
-        self.place, self._patience = place.rstrip("/"), patience
+        whole = place.rstrip("/") if is_remote(place) else str(Path(place).absolute())  # nodes may stand elsewhere
+        self.place, self._patience = whole, patience
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file."""

@@ -50,3 +50,17 @@ def test_where_only_the_batch_that_is_left_out_is_left_nothing_is_loaded():
         sampler = EpochSampler(17, shuffle=True, seed=5, batch_size=5, share=Share(rank, 2))
         sampler.go_to(3, 15)
         assert list(sampler) == []
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("world", [1, 2, 4])
+def test_what_is_prepared_is_as_near_in_the_order_of_all_processes_as_in_that_of_one(world, shuffle):
+    ahead, batch_size = 32, 8
+    for rank in range(world):
+        sampler = EpochSampler(
+            400, shuffle=shuffle, seed=5, ahead=ahead, batch_size=batch_size, share=Share(rank, world)
+        )
+        turn = {sample: position for position, sample in enumerate(sampler.order(0).tolist())}
+        early = [turn[key.later] - turn[key.sample] for key in sampler if key.later >= 0]
+        assert early
+        assert all(ahead - world * batch_size <= distance <= ahead + world * batch_size for distance in early)

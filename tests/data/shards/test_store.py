@@ -101,6 +101,15 @@ def test_storage_that_answers_too_late_ends_the_run_and_is_named(client, make):
         make(patience=0.1).read(1, 0, 4)
 
 
+def test_who_waited_for_another_process_in_vain_asks_once(client, make, monkeypatch):
+    store, moments = make(patience=60), iter([0.0])
+    monkeypatch.setattr("data.shards.store.time.monotonic", lambda: next(moments, 60.0))  # the lock takes a minute
+    client.errors = [ConnectionError("reset")] * 100
+    with pytest.raises(RunError, match=r"s3://bucket/set/1.bin: no answer for 60 seconds \(reset\)"):
+        store.read(1, 0, 4)
+    assert client.asked == 1
+
+
 def test_what_is_refused_is_not_asked_for_again(client, make):
     client.errors = [RefusedError("Not Found")] * 100
     with pytest.raises(InputError, match=r"s3://bucket/set/1.bin: Not Found"):

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
-from data.errors import LoadingError
+from data.errors import LoadingError, RunError
 from tasks.cli.failures import explain
 from tests.support.commands import Ended, run_command
 from tests.support.runs import CONF
@@ -163,3 +164,19 @@ def test_what_loading_processes_fail_with_is_one_line_with_status_1(error: Excep
     assert status == 1
     assert "\n" not in said
     assert message in PAGE
+
+
+class Silent:
+    """Samples in storage that does not answer."""
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> int:
+        raise RunError("s3://bucket/a: no answer for 9 seconds; see whether the storage answers") from OSError("reset")
+
+
+def test_what_a_loading_process_waits_for_in_vain_is_said_without_its_traceback() -> None:
+    with pytest.raises(RunError) as caught:
+        list(DataLoader(Silent(), num_workers=1))  # type: ignore[arg-type]
+    assert explain(caught.value) == ("s3://bucket/a: no answer for 9 seconds; see whether the storage answers", 1)

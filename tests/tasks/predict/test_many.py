@@ -69,6 +69,12 @@ def test_other_results_are_not_mixed_with_those_that_are_there(tmp_path):
         begin(make_plan(11), out)
 
 
+def test_a_folder_is_known_to_nodes_by_its_whole_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert Outbox("found/", patience=1).place == str(tmp_path / "found")
+    assert Outbox("s3://bucket/found/", patience=1).place == "s3://bucket/found"
+
+
 def test_rows_without_boxes_have_the_columns_of_others():
     parquet = pytest.importorskip("pyarrow.parquet")
     full = {"file": "a", "height": 2, "width": 3, "labels": [1], "scores": [0.5], "boxes": [[0.0, 1.0, 2.0, 3.0]]}
