@@ -24,9 +24,9 @@ $(EXPORTERS): $(INSTALLED)
 export: $(EXPORTERS)
 
 # What works beyond one machine (sweeps, object storage, Ray), and what its tests run against.
-$(CLUSTER): $(EXPORTERS)
+$(CLUSTER): $(INSTALLED)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,export,cluster,servers]"
-	touch $(CLUSTER)
+	touch $(EXPORTERS) $(CLUSTER)
 
 demo: $(INSTALLED)
 	rm -rf outputs/demo

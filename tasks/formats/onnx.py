@@ -26,12 +26,16 @@ __all__ = ["convert", "list_operators", "open_session"]
 EXAMPLE = """\
 import onnxruntime
 
-session = onnxruntime.InferenceSession("{file}")
+options = onnxruntime.SessionOptions()
+options.add_session_config_entry("session.x64quantprecision", "1")  # or integers overflow on x86 without VNNI
+session = onnxruntime.InferenceSession("{file}", options)
 outputs = dict(zip([port.name for port in session.get_outputs()], session.run(None, {{"{input}": values}})))
 """
 OPSETS = (18, 23)  # of ONNX's operators, first and last
 LARGEST_CONSTANT = 2**14  # values of a constant that the exporter may compute: larger ones cost more than they save
 QUIET = 3  # onnxruntime's level of errors
+# On x86 processors without VNNI onnxruntime adds pairs of products in 16 bits, which overflow, unless told not to.
+EXACT = ("session.x64quantprecision", "1")
 
 
 def convert(graph: Graph, path: Path, conversion: Conversion) -> None:
@@ -90,6 +94,7 @@ class OnnxSession:
     def __init__(self, path: Path, *, threads: int | None) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = QUIET
+        options.add_session_config_entry(*EXACT)
         if threads is not None:
             options.intra_op_num_threads = threads
         self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
