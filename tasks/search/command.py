@@ -1,7 +1,6 @@
 """A search over rows: candidates are trained briefly, the best in full; the best of these is written as a table."""
 
 import logging
-import shutil
 import time
 from dataclasses import replace
 from functools import partial
@@ -10,16 +9,18 @@ from typing import TYPE_CHECKING
 from data.errors import InputError
 from data.findings import once, refuse
 from tasks.cli.typed import option, task_command
+from tasks.files import write_bytes
 from tasks.latency.target import find_target
 from tasks.loaders import open_split
 from tasks.models.network import resolve_table
 from tasks.search.blocks import Space
 from tasks.search.config import SearchConfig
 from tasks.search.page import list_candidates, write_finals, write_search
-from tasks.search.plan import LAYERS, CandidatePlan, FinalPlan, Network
+from tasks.search.plan import CANDIDATE, LAYERS, CandidatePlan, FinalPlan, Network
 from tasks.trials.outcome import Outcome
 from tasks.trials.place import make_place, taking_turns
 from tasks.trials.session import Session, conclude
+from tasks.trials.study import read_trial
 from tasks.trials.training import check_searchable
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def search(config: SearchConfig) -> Outcome:
     """Search for the best rows at a latency, or go on with a search.
 
     Returns:
-        What came of the best candidates, trained in full; of all candidates where none is.
+        What came of the candidates that were trained in full; of all candidates where none is.
 
     Raises:
         InputError: before the first training, if the options, the data, the folder or the storage cannot be used, or no
@@ -47,14 +48,15 @@ def search(config: SearchConfig) -> Outcome:
     plan = prepare(config)
     session = Session(plan, config.search, config.train, plan.shared, config.out, partial(write_search, plan))
     study, outcome = run_to_the_end(session)
-    ranking = rank(study, outcome)
-    ended = outcome if not ranking or not config.finalists else train_finalists(plan, ranking, study)
-    conclude(ended)
-    place = plan.place(ranking[ended.best[0].number][0] if ended is not outcome else ranking[0][0])
-    shutil.copyfile(place, config.out / WINNER)
+    if outcome.best and config.finalists:
+        study, outcome = train_finalists(plan, study, outcome)
+    conclude(outcome)
+    number = outcome.best[0].number
+    place = plan.place(read_trial(study, number).user_attrs.get(CANDIDATE, number))
+    write_bytes(config.out / WINNER, place.read_bytes())
     logger.info("its rows: %s, those of %s", config.out / WINNER, place)
     logger.info("to use them:\n  %s", task_command("train", option("backbone", config.out / WINNER), "..."))
-    return ended
+    return outcome
 
 
 def prepare(config: SearchConfig) -> CandidatePlan:
@@ -96,12 +98,17 @@ def rank(study: "Study", outcome: Outcome) -> list[tuple[int, float]]:
     return [(record.number, latencies[record.number]) for record in outcome.best]
 
 
-def train_finalists(plan: CandidatePlan, ranking: list[tuple[int, float]], study: "Study") -> Outcome:
-    """Train the best candidates in full."""
-    config = plan.config
-    chosen = tuple(ranking[: config.finalists])
-    settings = replace(config.search, study=f"{config.search.study}-{FINALS}", trials=len(chosen), pruner="none")
-    final = FinalPlan(plan, chosen)
-    write = partial(write_finals, plan, study)
-    session = Session(final, settings, config.train, config.shared, config.out / FINALS, write)
-    return run_to_the_end(session)[1]
+def train_finalists(plan: CandidatePlan, study: "Study", outcome: Outcome) -> "tuple[Study, Outcome]":
+    """Train the best candidates in full, but for those that were when there were fewer trials or finalists."""
+    config, ranking = plan.config, rank(study, outcome)
+    best = {number for number, _ in ranking[: config.finalists]}
+    final, write = FinalPlan(plan, tuple(ranking)), partial(write_finals, plan, study)
+    settings = replace(config.search, study=f"{config.search.study}-{FINALS}", trials=len(best), pruner="none")
+    while True:
+        finals, ended = run_to_the_end(
+            Session(final, settings, config.train, config.shared, config.out / FINALS, write)
+        )
+        others = {trial.user_attrs.get(CANDIDATE) for trial in finals.get_trials(deepcopy=False)} - {*best, None}
+        if len(others) + len(best) <= len(ended.records):
+            return finals, ended
+        settings = replace(settings, trials=len(others) + len(best))

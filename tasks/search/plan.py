@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
 
 LATENCY = "latency"  # of a candidate in milliseconds, in the attributes of its trial
+CANDIDATE = "candidate"  # whose training in full a trial is, in its attributes
 TABLES = "tables"  # the folder of the candidates' rows
 LAYERS = "latency.csv"  # of the layers that were timed
 EPOCHS = "trainer.max_epochs"
@@ -125,7 +126,7 @@ class FinalPlan:
 
     Attributes:
         candidates: where they come from.
-        ranking: number and latency of each, the best first.
+        ranking: number and latency of each that came to its end, the best first; another order after more trials.
     """
 
     candidates: CandidatePlan
@@ -140,13 +141,16 @@ class FinalPlan:
     def definition(self) -> Mapping[str, str]:
         """What all drivers of a study must have in common."""
         epochs = str(self.candidates.config.train.trainer.max_epochs)
-        return {**self.candidates.definition, EPOCHS: epochs, "candidates": str([number for number, _ in self.ranking])}
+        return {**self.candidates.definition, EPOCHS: epochs}
 
     def draw(self, trial: "Trial") -> tuple[str, ...]:
-        """Take the candidate whose turn it is."""
-        number, latency = self.ranking[trial.number]
-        trial.set_user_attr(LATENCY, latency)
-        return (write_option("backbone", str(self.candidates.place(number))),)
+        """Take the best candidate that no other trial has."""
+        if CANDIDATE not in trial.user_attrs:
+            taken = {known.user_attrs.get(CANDIDATE) for known in trial.study.get_trials(deepcopy=False)}
+            number, latency = next(pair for pair in self.ranking if pair[0] not in taken)
+            trial.set_user_attr(LATENCY, latency)
+            trial.set_user_attr(CANDIDATE, number)
+        return (write_option("backbone", str(self.candidates.place(trial.user_attrs[CANDIDATE]))),)
 
     def judge(self, metric: float, trial: "FrozenTrial") -> float:
         """Return the reward."""

@@ -91,6 +91,23 @@ def test_the_same_command_goes_on_with_the_same_target(search: Callable[..., End
     assert not Path("outputs/search/search/finals").exists()
 
 
+def test_more_trials_bring_new_candidates_into_the_finals_and_train_none_again(search: Callable[..., Ended]) -> None:
+    search("trials=2", "finalists=1", "pruner=none")
+    first = read_results("outputs/search/search/finals")["trials"]
+    again = search("trials=6", "finalists=2", "pruner=none")
+    assert again.status == 0, again.said
+    finals = read_results("outputs/search/search/finals")["trials"]
+    assert finals[:1] == first
+    trained = [trial["options"] for trial in finals]
+    ranking = sorted(read_results()["trials"], key=lambda trial: -trial["value"])
+    assert len(ranking) == 6
+    assert all(trial["options"] in trained for trial in ranking[:2])
+    assert len(finals) == len({*first[0]["options"], *ranking[0]["options"], *ranking[1]["options"]})
+    (backbone,) = max(finals, key=lambda trial: trial["value"])["options"]
+    winner = Path("outputs/search/search/winner.yaml")
+    assert winner.read_text() == Path(backbone.removeprefix("backbone=")).read_text()
+
+
 @pytest.mark.slow
 def test_no_halved_tail_and_no_width_are_left_to_rows_that_have_them(search: Callable[..., Ended]) -> None:
     ended = search("trials=1", "finalists=0", "model.width=0.35", "pruner=none")
