@@ -64,22 +64,28 @@ def taking_turns(out: Path) -> Iterator[None]:
 
 
 def bind(study: Study, out: Path) -> None:
-    """Check that a folder belongs to a study, whose runs it has; a new one is bound to it.
+    """Check that a folder belongs to a study, whose runs it has; a new one is bound to it, the folder last.
 
     Raises:
         InputError: if either belongs to another.
     """
-    mark, known = read_mark(out), study.user_attrs.get(TOKEN)
+    mark, known, place = read_mark(out), study.user_attrs.get(TOKEN), study.user_attrs.get(FOLDER)
     if mark is None and known is None:
-        mark = known = secrets.token_hex(8)
-        write_json(out / MARK, {"study": study.study_name, TOKEN: known})
-        study.set_user_attr(FOLDER, str(out.absolute()))
+        known, place = secrets.token_hex(8), str(out.absolute())
+        study.set_user_attr(FOLDER, place)
         study.set_user_attr(TOKEN, known)
-    if mark != known:
-        place = study.user_attrs.get(FOLDER, "another one")
+    if mark is None and place == str(out.absolute()) and not study.get_trials(deepcopy=False):
+        mark = known  # new, or its driver was killed before it wrote this
+        write_json(out / MARK, {"study": study.study_name, TOKEN: known})
+    if known is None:
         raise InputError(
-            f"out: {out} is not the folder of the study {study.study_name!r} in this storage; expected {place}, or "
-            "study=NAME for another study"
+            f"out: {out} is the folder of a study that this storage does not have; expected the storage= that it was "
+            "begun with, or another folder"
+        )
+    if mark != known:
+        raise InputError(
+            f"out: {out} is not the folder of the study {study.study_name!r} in this storage; expected {place} with "
+            f"the runs and {MARK} in it, or study=NAME for another study"
         )
 
 

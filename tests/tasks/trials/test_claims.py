@@ -1,11 +1,15 @@
 """Which driver works on which trial: each trial has one, and none is lost or done twice."""
 
 import multiprocessing
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from optuna.study import Study
 
 from data.errors import InputError
+from tasks.trials import place
 from tasks.trials.place import bind
 from tests.support.trial_runs import open_search, steps
 
@@ -62,6 +66,43 @@ def test_a_folder_belongs_to_one_study(tmp_path: Path) -> None:
             bind(study, out)
         assert study.user_attrs["folder"] in str(raised.value)
     bind(search.study, search.out)
+
+
+def test_a_folder_whose_storage_is_gone_is_called_that(tmp_path: Path) -> None:
+    open_search(tmp_path / "out")
+    (tmp_path / "out/trials.db").unlink()
+    with pytest.raises(InputError, match="the folder of a study that this storage does not have; expected the storage"):
+        open_search(tmp_path / "out")
+
+
+def test_runs_that_are_gone_are_not_taken_for_a_new_folder(tmp_path: Path) -> None:
+    storage = f"sqlite:///{tmp_path / 'trials.db'}"
+    steps(open_search(tmp_path / "out", storage=storage), 1)
+    shutil.rmtree(tmp_path / "out")
+    with pytest.raises(InputError, match=r"expected .*/out with the runs and study\.json in it"):
+        open_search(tmp_path / "out", storage=storage)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "done"), [*((Study, "set_user_attr", done) for done in range(3)), (place, "write_json", 0)]
+)
+def test_a_driver_that_is_killed_while_it_makes_the_folder_leaves_one_to_go_on_with(
+    owner: object, name: str, done: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, calls = getattr(owner, name), []
+
+    def write_or_die(*values: object) -> None:
+        if len(calls) == done:
+            raise KeyboardInterrupt
+        calls.append(values)
+        write(*values)
+
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+        patch.setattr(owner, name, write_or_die)
+        open_search(tmp_path / "out")
+    search = open_search(tmp_path / "out", trials=1)
+    search.driver.run()
+    assert [record.state for record in search.read().records] == ["complete"]
 
 
 def test_a_folder_with_anything_else_is_refused(tmp_path: Path) -> None:
