@@ -22,8 +22,7 @@ from tasks.adapt.widths import own_rows
 from tasks.cli.folders import owning
 from tasks.files import write_json, write_text
 from tasks.hardware import check_accelerator
-from tasks.latency.runtimes import Clock
-from tasks.latency.settings import FORMAT_OF
+from tasks.latency.runtimes import choose_clock
 from tasks.latency.table import open_table
 from tasks.models import table_file
 from tasks.models.checkpoint import load_checkpoint, save_safetensors
@@ -66,7 +65,7 @@ def adapt(config: AdaptConfig) -> dict[str, Any]:
     if config.layers is not None:
         return {"layers": write_layers(config.layers, space, device=config.device)}
     run = find_run(config, description)
-    clock = Clock(config.device, threads=config.threads) if config.device in FORMAT_OF else None
+    clock = choose_clock(config.device, threads=config.threads)
     table = open_table(config.device, config.out / TABLE, clock=clock)
     if clock is None:
         table.check(space.layers())

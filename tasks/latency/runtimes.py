@@ -100,6 +100,11 @@ class Clock:
         return MILLISECONDS * min(times)
 
 
+def choose_clock(device: str, *, threads: int | None) -> Clock | None:
+    """Return what times layers on a device; None for a table, which has the times of all."""
+    return Clock(device, threads=threads) if device in FORMAT_OF else None
+
+
 def find_format(runtime: str) -> Format | None:
     """Return the format of a runtime's files; None for torch, which needs none."""
     name = FORMAT_OF[runtime]

@@ -68,9 +68,7 @@ class LatencyTable:
         """
         if layer.name not in self.known:
             if self.clock is None:
-                raise InputError(
-                    f"device: {self.path} has no layer {layer.name!r}; expected all that tasks.adapt lists"
-                )
+                raise InputError(f"device: {self.path} has no layer {layer.name!r}; expected all of a network")
             self.known[layer.name] = self.clock.measure(layer.build(), layer.shape)
             if self.path is not None:
                 write_table(self.path, self.known)
@@ -86,6 +84,20 @@ class LatencyTable:
         each = max(self.look_up(LARGE) - self.look_up(SMALL), 0.0) / (large - small)
         call = max(self.look_up(SMALL) - each * small, 0.0)
         return call + sum(max(self.look_up(layer) - call - each * count_values(layer), 0.0) for layer in layers)
+
+    def check_complete(self, layers: Iterable[Layer]) -> None:
+        """Check that the table of another device has all of these layers.
+
+        Raises:
+            InputError: naming the first that is missing, and how many are.
+        """
+        names = dict.fromkeys(layer.name for layer in (SMALL, LARGE, *layers))
+        missing = [name for name in names if name not in self.known]
+        if missing:
+            raise InputError(
+                f"device: {self.path}: {len(missing)} of the {len(names)} layers that networks may have here are "
+                f"missing, the first is {missing[0]!r}; expected all"
+            )
 
     def check(self, layers: Sequence[Layer]) -> None:
         """Check that the table of another device has just these layers.

@@ -6,9 +6,9 @@ of the network's. A stage that changes no resolution may be left out. Two deviat
 convolution, which is the paper's row here, and whether there is a residual, which a row has wherever its shapes allow.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, cast
 
 from backbones.blocks import make_divisible
@@ -41,15 +41,19 @@ class Stage:
     s: int
 
     @property
+    def least(self) -> int:
+        """How many layers it has at least; 0 where it may be left out."""
+        return max(self.layers + min(LAYERS), 1 if self.s > 1 else 0)
+
+    @property
     def choices(self) -> dict[str, tuple[Choice, ...]]:
         """What there is to choose, the cheapest first."""
-        least = 1 if self.s > 1 else 0
         return {
             f"stage{self.number}.kernel": KERNELS,
             f"stage{self.number}.expansion": EXPANSIONS,
             f"stage{self.number}.SE": (False, True),
             f"stage{self.number}.NL": (RE, HS),
-            f"stage{self.number}.layers": tuple(n for change in LAYERS if (n := self.layers + change) >= least),
+            f"stage{self.number}.layers": tuple(n for change in LAYERS if (n := self.layers + change) >= self.least),
             f"stage{self.number}.width": WIDTHS,
         }
 
@@ -61,6 +65,16 @@ class Stage:
             exp_size = make_divisible(channels * float(expansion))
             yield Row(int(kernel), exp_size, out, bool(gate), str(act), self.s if index == 0 else 1)
             channels = out
+
+
+def list_entries(before: Sequence[Stage]) -> Iterator[dict[str, Choice]]:
+    """Yield choices of the stages before one by which all numbers of channels that may enter it do, the stem's too."""
+    for stage in reversed(before):
+        for width in WIDTHS:
+            yield {f"stage{stage.number}.layers": max(1, stage.least), f"stage{stage.number}.width": width}
+        if stage.least > 0:
+            return
+    yield {}
 
 
 @dataclass(frozen=True)
@@ -100,6 +114,31 @@ class Space:
         """Choose a network."""
         drawn = {name: trial.suggest_categorical(name, values) for name, values in self.choices.items()}
         return self.build(cast(dict[str, Choice], drawn))
+
+    def check(self) -> None:
+        """Check that the largest networks have no more rows and channels than a network may have.
+
+        Raises:
+            ValueError: naming the field of the row or table that is too large.
+        """
+        largest = {name: values[-1] for name, values in self.choices.items()}
+        self.build(largest)
+        for stage in reversed(self.stages):  # without the last ones the last convolution may be larger
+            if stage.least > 0:
+                return
+            largest[f"stage{stage.number}.layers"] = 0
+            self.build(largest)
+
+    def cover(self) -> Iterator[Table]:
+        """Yield networks that together have each row and each last convolution of all networks, some of them often.
+
+        What a row is follows from the choices of its stage and from the channels that enter that.
+        """
+        least = {name: values[0] for name, values in self.choices.items()}
+        for number, stage in enumerate(self.stages):
+            for before in list_entries(self.stages[:number]):
+                for own in product(*stage.choices.values()):
+                    yield self.build({**least, **before, **dict(zip(stage.choices, own, strict=True))})
 
     @property
     def smallest(self) -> Table:

@@ -4,19 +4,22 @@ import logging
 import time
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from data.errors import InputError
 from data.findings import once, refuse
 from tasks.cli.typed import option, task_command
 from tasks.files import write_bytes
+from tasks.latency.settings import FORMAT_OF
+from tasks.latency.table import list_layers
 from tasks.latency.target import find_target
 from tasks.loaders import open_split
 from tasks.models.network import resolve_table
 from tasks.search.blocks import Space
 from tasks.search.config import SearchConfig
 from tasks.search.page import list_candidates, write_finals, write_search
-from tasks.search.plan import CANDIDATE, LAYERS, CandidatePlan, FinalPlan, Network
+from tasks.search.plan import CANDIDATE, CandidatePlan, FinalPlan, Network
 from tasks.trials.outcome import Outcome
 from tasks.trials.place import make_place, taking_turns
 from tasks.trials.session import Session, conclude
@@ -68,9 +71,10 @@ def prepare(config: SearchConfig) -> CandidatePlan:
     recipe, dataset = config.train.recipe, config.train.dataset
     classes = open_split(recipe.task, dataset, "train", report=once(refuse)).classes
     arch = recipe.describe(classes, dataset).arch
-    make_place(config.out)
-    network = Network(arch, recipe.input_size, config.device, config.device_threads, config.out / LAYERS)
+    network = Network(arch, recipe.input_size, config.device, config.device_threads, config.out)
     space = Space(resolve_table(arch))
+    check_space(space, network)
+    make_place(config.out)
     with taking_turns(config.out):
         usual, least = network.measure(arch), network.measure(network.build(space.smallest))
     target = find_target(config.target_latency, usual)
@@ -81,6 +85,21 @@ def prepare(config: SearchConfig) -> CandidatePlan:
             f"{least:.3f} ms; expected at least as much, or a smaller backbone"
         )
     return CandidatePlan(config, space, network, target)
+
+
+def check_space(space: Space, network: Network) -> None:
+    """Check that each network of a space can be built, and its latency be told.
+
+    Raises:
+        InputError: naming what is too large, or the layer that a table of another device lacks.
+    """
+    try:
+        space.check()
+    except ValueError as error:
+        raise InputError(f"backbone: the largest network of the space around it has {error}") from error
+    if network.device not in FORMAT_OF:
+        networks = chain([network.arch], map(network.build, space.cover()))
+        network.open_table().check_complete(each for arch in networks for each in list_layers(arch, network.size))
 
 
 def run_to_the_end(session: Session) -> "tuple[Study, Outcome]":

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,10 @@ from backbones.tables import Table
 from data.sizes import Size
 from heads.ssdlite import scale_extras
 from tasks.files import write_text
-from tasks.latency.runtimes import Clock
-from tasks.latency.table import list_layers, open_table
+from tasks.latency.runtimes import choose_clock
+from tasks.latency.table import LatencyTable, list_layers, open_table
 from tasks.models.architecture import OWN_TABLE, Arch
-from tasks.models.table_file import TableFile, format_table
+from tasks.models.table_file import describe, format_table
 from tasks.search.blocks import Space
 from tasks.search.config import SearchConfig
 from tasks.trials.writing import write_option
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 LATENCY = "latency"  # of a candidate in milliseconds, in the attributes of its trial
 CANDIDATE = "candidate"  # whose training in full a trial is, in its attributes
 TABLES = "tables"  # the folder of the candidates' rows
-LAYERS = "latency.csv"  # of the layers that were timed
+LAYERS = "latency_{}.csv"  # of the layers that were timed, by the runtime and its threads
 EPOCHS = "trainer.max_epochs"
 NUMBERS = ("target_latency", "device", "device_threads", "epochs")  # that all drivers of a search have in common
 
@@ -42,19 +43,24 @@ class Network:
         size: (height, width) of its input.
         device: runtime in which layers are timed, or a table of them.
         threads: of that runtime.
-        layers: file that the layers timed here are kept in.
+        out: folder that the layers timed here are kept in.
     """
 
     arch: Arch
     size: Size
     device: str
     threads: int | None
-    layers: Path
+    out: Path
+
+    def open_table(self) -> LatencyTable:
+        """Return the milliseconds of layers, as they are known by now."""
+        clock = choose_clock(self.device, threads=self.threads)
+        path = self.out / LAYERS.format(f"{self.device}_{self.threads or 'all'}")
+        return open_table(self.device, path, clock=clock)
 
     def measure(self, arch: Arch) -> float:
         """Return the milliseconds of a network, the sum of its layers; those that are new are timed and kept."""
-        table = open_table(self.device, self.layers, clock=Clock(self.device, threads=self.threads))
-        return table.predict(list_layers(arch, self.size))
+        return self.open_table().predict(list_layers(arch, self.size))
 
     def build(self, rows: Table) -> Arch:
         """Return the network of other rows."""
@@ -62,10 +68,9 @@ class Network:
         plain = replace(self.arch, width=1.0, minimalistic=False, halving="none", extras=extras)
         return replace(plain, backbone=OWN_TABLE, table=rows)
 
-    def write(self, path: Path, rows: Table) -> None:
-        """Write rows as a file that `backbone=` takes."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, format_table(TableFile(rows, {"ssdlite": self.build(rows).extras})))
+    def format(self, rows: Table) -> str:
+        """Return rows, and the channels of the head, as the text of a file that `backbone=` takes."""
+        return format_table(describe(self.build(rows)))
 
 
 @dataclass(frozen=True)
@@ -94,8 +99,9 @@ class CandidatePlan:
         """What all drivers of a study must have in common."""
         options = {name: value for name, _, value in (option.partition("=") for option in self.config.shared)}
         own = {name: str(getattr(self.config, name)) for name in NUMBERS}
-        own |= {"backbone": f"{self.network.arch.backbone}, width {self.network.arch.width}"}
-        return {**options, **own, "exponent": str(self.config.power)}
+        rows = sha256(self.network.format(self.space.base).encode()).hexdigest()[:8]
+        own |= {"backbone": f"{self.network.arch.backbone}, rows {rows}", "exponent": str(self.config.power)}
+        return {**options, **own}
 
     @property
     def shared(self) -> tuple[str, ...]:
@@ -106,7 +112,8 @@ class CandidatePlan:
     def draw(self, trial: "Trial") -> tuple[str, ...]:
         """Choose the rows of a candidate, write them into a file and time them."""
         path, rows = self.place(trial.number), self.space.draw(trial)
-        self.network.write(path, rows)
+        path.parent.mkdir(exist_ok=True)
+        write_text(path, self.network.format(rows))
         if LATENCY not in trial.user_attrs:
             trial.set_user_attr(LATENCY, self.network.measure(self.network.build(rows)))
         return (write_option("backbone", str(path)),)

@@ -1,16 +1,19 @@
 """MnasNet's space around the rows of a network, against rows worked out by hand."""
 
+import random
 from dataclasses import replace
 
 import pytest
 from optuna.trial import FixedTrial
 
 from backbones.mobilenetv3 import scale_width
-from backbones.tables import HS, RE, TABLES, Row
+from backbones.tables import HS, RE, TABLES, Row, Table
+from tasks.latency.table import list_layers
 from tasks.models.architecture import Arch
 from tasks.models.network import build_model
 from tasks.search.blocks import Space
 
+WIDE = Row(5, 576, 1104, True, HS, 1)
 SMALL, LARGE = Space(TABLES["small"]), Space(TABLES["large"])
 
 
@@ -70,3 +73,40 @@ def test_the_ends_of_the_space_are_networks(name: str, width: float) -> None:
 def test_a_trial_draws_what_it_is_given() -> None:
     chosen = {name: values[-1] for name, values in SMALL.choices.items()}
     assert SMALL.draw(FixedTrial(chosen)) == SMALL.build(chosen)  # type: ignore[arg-type]
+
+
+def around(*rows: Row, **others: int) -> Space:
+    """Return the space around a table with these rows in the place of Small's, or other layers around Small's."""
+    return Space(replace(TABLES["small"], rows=rows or TABLES["small"].rows, **others))
+
+
+@pytest.mark.parametrize(
+    ("space", "said"),
+    [
+        (around(*TABLES["small"].rows[:-1], WIDE), "exp_size: 8304; expected an integer from 1 to 8192"),  # 6 x 1384
+        (around(last=8000), "last: 10000; expected an integer from 1 to 8192"),
+        (around(stem=1400), "exp_size: 8400; expected"),
+        (around(*[Row(3, 16, 16, False, RE, 1)] * 185, *TABLES["small"].rows), "rows: 202; expected at most 200"),
+        # without the last row, which may be left out, the last convolution is 576 x 120 / 8
+        (around(*TABLES["small"].rows, Row(3, 48, 8, False, HS, 1)), "last: 8640"),
+    ],
+)
+def test_a_space_with_networks_too_large_is_refused(space: Space, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        space.check()
+    SMALL.check()
+    LARGE.check()
+
+
+@pytest.mark.parametrize("head", ["ssdlite", "lraspp"])
+def test_each_layer_that_may_be_drawn_is_in_a_network_of_the_cover(head: str) -> None:
+    rows = [Row(3, 16, 16, True, RE, 2), Row(3, 72, 24, False, RE, 2), Row(3, 64, 16, True, HS, 1)]
+    rows += [Row(3, 64, 32, True, HS, 1), Row(5, 96, 40, True, HS, 2), Row(5, 96, 96, True, HS, 2)]
+    rows += [Row(5, 96, 64, True, HS, 1)]  # stages 3, 4 and 7 may be left out
+    space = Space(Table(tuple(rows), last=576, hidden=1024))
+    arch = Arch(head, "table", 3, table=space.base, output_stride=16)
+    covered = {layer for table in space.cover() for layer in list_layers(replace(arch, table=table), (64, 96))}
+    generator = random.Random(0)
+    for _ in range(500):
+        table = space.build({name: generator.choice(values) for name, values in space.choices.items()})
+        assert covered.issuperset(list_layers(replace(arch, table=table), (64, 96)))

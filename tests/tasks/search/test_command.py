@@ -1,7 +1,9 @@
 """The command as a whole, with trainings that are none, and layers whose time is said."""
 
 import json
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,14 @@ from torch import nn
 
 from backbones.tables import TABLES
 from tasks.latency.runtimes import Clock
-from tasks.models.table_file import read_table
+from tasks.latency.table import LARGE, SMALL, LatencyTable, list_layers, read_table, write_table
+from tasks.models.architecture import Arch
+from tasks.models.network import resolve_table
+from tasks.models.table_file import TableFile, format_table
+from tasks.models.table_file import read_table as read_rows
+from tasks.search import blocks
 from tasks.search.blocks import Space
+from tasks.search.plan import Network
 from tasks.trials import driver, session
 from tests.support.commands import Ended, run_command
 from tests.support.trial_runs import Training
@@ -25,7 +33,7 @@ class Sized(Training):
     def __init__(self, options: Sequence[str], log: Path, slot: int) -> None:
         super().__init__([*options, "lr=0.5"], log, slot)
         values = json.loads((self.out / "config.yaml").read_text())
-        self.rows = read_table(Path(values["backbone"])).table.rows
+        self.rows = read_rows(Path(values["backbone"])).table.rows
         self.epochs = int(values["trainer.max_epochs"])
         self.x = len(self.rows) / 100 + self.epochs / 1000
 
@@ -59,7 +67,7 @@ def test_candidates_are_judged_by_their_reward_and_the_best_are_trained_in_full(
     assert ended.status == 0, ended.said
     results, finals = read_results(), read_results("outputs/search/search/finals")
     for candidate, trial in zip(results["candidates"], results["trials"], strict=True):
-        table = read_table(Path(f"outputs/search/search/tables/{candidate['number']:04d}.yaml")).table
+        table = read_rows(Path(f"outputs/search/search/tables/{candidate['number']:04d}.yaml")).table
         assert candidate["mIoU"] == pytest.approx(len(table.rows) / 100 + 0.002)
         assert trial["value"] == pytest.approx(
             candidate["mIoU"] * (candidate["latency"] / results["target_ms"]) ** -0.15
@@ -114,7 +122,7 @@ def test_no_halved_tail_and_no_width_are_left_to_rows_that_have_them(search: Cal
     assert ended.status == 0, ended.said
     (trial,) = read_results()["trials"]
     assert "width" not in trial["command"]
-    table = read_table(Path("outputs/search/search/tables/0000.yaml")).table
+    table = read_rows(Path("outputs/search/search/tables/0000.yaml")).table
     assert table.stem == 8
     assert Space(TABLES["small"]).smallest.last > table.last
 
@@ -146,3 +154,74 @@ def test_a_study_of_another_target_is_not_gone_on_with(search: Callable[..., End
     ended = search("trials=2", "target_latency=2x")
     assert ended.status == 2
     assert "target_latency: 2x, but the study 'search' was begun with: 1x" in ended.said
+
+
+def test_a_table_of_another_device_says_what_layers_take_and_has_all_that_may_be_drawn(
+    search: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "KERNELS", (3,))
+    monkeypatch.setattr(blocks, "EXPANSIONS", (2,))  # a small space
+    monkeypatch.setattr(Clock, "measure", None)
+    device = "device=device.csv"
+    write_table(Path("device.csv"), {"bneck of mine": 1.0})
+    ended = search("trials=1", "finalists=0", device)
+    assert ended.status == 2
+    count = re.search(r"device: device.csv: (\d+) of the \1 layers that networks may have here are missing", ended.said)
+    assert count, ended.said
+    arch = Arch("lraspp", "small", 19, halving="segmentation", output_stride=16)
+    network = Network(arch, (64, 96), "device.csv", None, Path())
+    networks = (arch, *map(network.build, Space(resolve_table(arch)).cover()))
+    layers = [SMALL, LARGE, *(layer for each in networks for layer in list_layers(each, network.size))]
+    known = {layer.name: 0.1 + number / 1000 for number, layer in enumerate(dict.fromkeys(layers))}
+    assert len(known) == int(count[1])
+    missing = next(name for name in known if name.startswith("lraspp_skip"))
+    write_table(Path("device.csv"), {name: time for name, time in known.items() if name != missing})
+    ended = search("trials=1", "finalists=0", device)
+    assert ended.status == 2
+    assert f"device: device.csv: 1 of the {len(known)} layers" in ended.said
+    assert repr(missing) in ended.said
+    assert not Path("outputs").exists()
+    write_table(Path("device.csv"), known)
+    ended = search("trials=1", "finalists=0", device, "target_latency=2x")
+    assert ended.status == 0, ended.said
+    (candidate,) = read_results()["candidates"]
+    table = read_rows(Path("outputs/search/search/tables/0000.yaml")).table
+    predicted = LatencyTable(known).predict(list_layers(network.build(table), network.size))
+    assert candidate["latency"] == pytest.approx(predicted)
+
+
+def write_base(path: Path, **change: Any) -> None:
+    """Write Small's rows, changed."""
+    path.write_text(format_table(TableFile(replace(TABLES["small"], **change), {})))
+
+
+def test_a_network_around_which_some_are_too_large_is_refused_before_anything_is_written(
+    search: Callable[..., Ended],
+) -> None:
+    write_base(Path("wide.yaml"), last=7000)
+    ended = search("trials=1", "backbone=wide.yaml")
+    assert ended.status == 2
+    assert "backbone: the largest network of the space around it has last: 8752; expected an integer" in ended.said
+    assert not Path("outputs").exists()
+
+
+def test_a_study_of_other_rows_is_not_gone_on_with(search: Callable[..., Ended]) -> None:
+    write_base(Path("rows.yaml"))
+    assert search("trials=1", "finalists=0", "backbone=rows.yaml").status == 0
+    write_base(Path("rows.yaml"), stem=24)
+    ended = search("trials=2", "finalists=0", "backbone=rows.yaml")
+    assert ended.status == 2
+    assert re.search(r"backbone: table, rows \w+, but the study 'search' was begun with: table, rows", ended.said)
+
+
+def test_layers_that_were_timed_before_a_refusal_are_of_their_runtime_alone(
+    search: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert search("trials=1", "device=onnxruntime", "target_latency=0.01x").status == 2
+    slow = Clock.measure
+    monkeypatch.setattr(Clock, "measure", lambda self, module, shape: slow(self, module, shape) / 2)
+    assert search("trials=1", "finalists=0", "device=torch").status == 0
+    usual, other = (
+        read_table(Path(f"outputs/search/search/latency_{device}_1.csv")) for device in ("onnxruntime", "torch")
+    )
+    assert all(other[name] == milliseconds / 2 for name, milliseconds in usual.items())
