@@ -1,7 +1,9 @@
 """What is searched over: a YAML file of options of tasks.train, each with a list of choices or a range."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,6 +63,9 @@ class Range:
     step: int | float | None = None
 
     def __post_init__(self) -> None:
+        for name in RANGE:
+            if not math.isfinite(getattr(self, name)):
+                raise ValueError(f"{name}: {getattr(self, name)!r}; expected a finite number")
         if not self.low < self.high:
             raise ValueError(f"high: {self.high!r} with low={self.low!r}; expected more")
         if self.log and self.low <= 0:
@@ -69,6 +74,8 @@ class Range:
             raise ValueError(f"step: {self.step!r} with log=true; expected one of them")
         if self.step is not None and not 0 < self.step <= self.high - self.low:
             raise ValueError(f"step: {self.step!r}; expected a number above 0, up to high - low")
+        if self.step is not None and (exact(self.high) - exact(self.low)) % exact(self.step):
+            raise ValueError(f"step: {self.step!r}; expected one that leads from low={self.low} to high={self.high}")
 
     @property
     def ends(self) -> tuple[str, ...]:
@@ -78,6 +85,11 @@ class Range:
     def __str__(self) -> str:
         step = "" if self.step is None else f" in steps of {write_value(self.step)}"
         return f"{self.ends[0]} to {self.ends[1]}{', logarithmic' if self.log else ''}{step}"
+
+
+def exact(number: int | float) -> Decimal:
+    """Return a number as it is written."""
+    return Decimal(repr(number))
 
 
 @dataclass(frozen=True)
@@ -144,15 +156,14 @@ def read_space(path: Path, words: tuple[str, ...]) -> Space:
     if not isinstance(values, dict) or not values:
         raise InputError(f"{path}: holds no options; {EXPECTED}")
     given = {word.partition("=")[0].lstrip("+") for word in words}
-    domains = {}
-    for name, value in unfold(values).items():
-        if name in given:
-            raise InputError(f"{path}: {name}: on the command line, too; expected one of both")
-        try:
-            domains[name] = read_domain(name, value)
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from error
-    return Space(domains)
+    try:
+        options = unfold(values)
+        for name in options:
+            if name in given:
+                raise InputError(f"{name}: on the command line, too; expected one of both")
+        return Space({name: read_domain(name, value) for name, value in options.items()})
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def unfold(values: Mapping[str, Plain], name: str = "") -> dict[str, Plain]:
@@ -161,7 +172,11 @@ def unfold(values: Mapping[str, Plain], name: str = "") -> dict[str, Plain]:
     for key, value in values.items():
         full = f"{name}.{key}" if name else str(key)
         group = isinstance(value, dict) and value and not set(value) & set(RANGE)
-        found |= unfold(value, full) if group else {full: value}  # type: ignore[arg-type]
+        inner = unfold(value, full) if group else {full: value}  # type: ignore[arg-type]
+        twice = [each for each in inner if each in found]
+        if twice:
+            raise InputError(f"{twice[0]}: appears twice; expected it once")
+        found |= inner
     return found
 
 
