@@ -29,9 +29,13 @@ def make_place(out: Path) -> None:
     Raises:
         InputError: if it holds anything else, or cannot be made.
     """
-    if not (out / TRIALS).is_dir():
-        check_new(out)
-        (out / TRIALS).mkdir(parents=True, exist_ok=True)
+    try:
+        if not (out / TRIALS).is_dir():
+            check_new(out)
+            (out / TRIALS).mkdir(parents=True, exist_ok=True)
+    except InputError:
+        if not (out / TRIALS).is_dir():  # else another driver has just made it
+            raise
 
 
 def open_place(settings: TrialSettings, plan: Plan, *, out: Path, interval: int, seed: int) -> Study:

@@ -9,6 +9,7 @@ import pytest
 from optuna.study import Study
 
 from data.errors import InputError
+from tasks.cli.folders import check_new
 from tasks.trials import place
 from tasks.trials.place import bind
 from tests.support.trial_runs import open_search, steps
@@ -103,6 +104,15 @@ def test_a_driver_that_is_killed_while_it_makes_the_folder_leaves_one_to_go_on_w
     search = open_search(tmp_path / "out", trials=1)
     search.driver.run()
     assert [record.state for record in search.read().records] == ["complete"]
+
+
+def test_a_folder_that_another_driver_has_just_made_is_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def check_late(out: Path) -> None:
+        (out / "trials").mkdir(parents=True)
+        check_new(out)
+
+    monkeypatch.setattr(place, "check_new", check_late)
+    place.make_place(tmp_path / "out")
 
 
 def test_a_folder_with_anything_else_is_refused(tmp_path: Path) -> None:
