@@ -100,13 +100,13 @@ def draw_front(plan: CandidatePlan, candidates: Sequence[Candidate], finals: "St
     finished = [candidate for candidate in known if candidate.finished]
     points = [(candidate.latency, find_metric(candidate, plan)) for candidate in finished]
     x, y = (np.array([points[index][axis] for index in find_front(points)]) for axis in (0, 1))
-    best = list_candidates(finals) if finals is not None else []
+    best = [each for each in list_candidates(finals) if each.finished] if finals is not None else []
     top = max((find_metric(each, plan) for each in (*known, *best)), default=0.0)
     lines = [
         Line("target", np.array([plan.target, plan.target]), np.array([0.0, top]), color=3, faint=True),
         *(dot(each, plan, 0 if each.finished else PALE) for each in known),
         Line("Pareto front", x, y, color=1),
-        *(dot(each, plan, 2, "trained in full" if each is best[0] else "") for each in best if each.finished),
+        *(dot(each, plan, 2, "trained in full" if each is best[0] else "") for each in best),
     ]
     return draw_lines(
         lines, title=f"{plan.metric} and latency", xlabel="ms", note="Dots: candidates; grey: ended early."
