@@ -35,7 +35,7 @@ WRITTEN = """\
 cd "$(dirname "$0")" || exit 1
 echo "{columns}" > latency.csv
 tail -n +2 layers.csv | while IFS=, read -r layer file; do
-  found=$("${{TOOL:-./{tool}}}" {call} 2>&1 | sed -n '{pattern}' | tail -n 1)
+  found=$("${{TOOL:-./{tool}}}" {call} 2>&1 < /dev/null | sed -n '{pattern}' | tail -n 1)
   test -n "$found" || {{ echo "no time for $layer ($file)" >&2; exit 1; }}
   echo "$layer,$(echo "$found" | awk '{{print {number}}}')" >> latency.csv
 done

@@ -210,7 +210,7 @@ def test_what_a_device_says_becomes_a_table(
     folder, space = tmp_path / "layers", make_space(trained("classify").plain)
     listing.write_layers(folder, space, device=runtime)
     tool = folder / "tool"
-    tool.write_text(f"#!/bin/sh\necho '{FAKES[runtime]}'\n")
+    tool.write_text(f"#!/bin/sh\ncat\necho '{FAKES[runtime]}'\n")  # one that reads what it is given
     tool.chmod(0o755)
     subprocess.run(["sh", str(folder / "measure.sh")], check=True, env={"TOOL": "./tool", "PATH": "/usr/bin:/bin"})
     known = read_table(folder / "latency.csv")
