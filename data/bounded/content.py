@@ -3,8 +3,9 @@
 import hashlib
 import os
 import stat
-from io import BufferedReader, BytesIO
+from io import BufferedReader, BufferedWriter, BytesIO, FileIO
 from pathlib import Path
+from typing import Any
 
 MOST_BYTES = 2**25  # of a file of numbers and names; as Python objects it takes up to 30 times as much
 BLOCK = 2**12  # bytes that are read at once at least, beyond the size that a file is said to have
@@ -29,6 +30,29 @@ class Content(BytesIO):
 
 class BoundError(ValueError):
     """A file holds more than is read of its kind, or is no file that could be read to its end."""
+
+
+class BoundedFile(BufferedWriter):
+    """A new file that takes at most so many bytes.
+
+    Args:
+        path: of the file.
+        most: bytes.
+    """
+
+    def __init__(self, path: Path, most: int) -> None:
+        super().__init__(FileIO(path, "w"))
+        self._most = most
+
+    def write(self, block: Any) -> int:
+        """Write bytes.
+
+        Raises:
+            BoundError: if there are more.
+        """
+        if self.tell() + len(block) > self._most:
+            raise too_large(self._most)
+        return super().write(block)
 
 
 def open_regular(path: Path) -> BufferedReader:
@@ -87,8 +111,13 @@ def read_content(path: Path, *, most: int = MOST_BYTES) -> bytes:
         os.close(number)
     content = b"".join(blocks)
     if len(content) > most:
-        raise BoundError(f"holds more than {most:,} bytes; expected at most as many")
+        raise too_large(most)
     return content
+
+
+def too_large(most: int) -> BoundError:
+    """Return the error of a file that holds more."""
+    return BoundError(f"holds more than {most:,} bytes; expected at most as many")
 
 
 def hash_file(path: Path, kind: str = "sha256") -> str:

@@ -149,8 +149,9 @@ class ShardStore:
 
     def _fetch_into(self, part: Path, number: int, *, since: float) -> int:
         """Fetch a shard into a file until it is whole, and return that opened."""
+        shard = self.shards[number]
         for attempt in range(1, ATTEMPTS + 1):
-            download(self.shards[number].place, part, patience=self._patience, since=since)
+            download(shard.place, part, most=shard.bytes, patience=self._patience, since=since)
             handle = os.open(part, os.O_RDONLY)
             self._whole[number] = 0
             try:

@@ -5,6 +5,7 @@ each image is in the results once. What goes through Ray are names and receipts,
 """
 
 import logging
+import socket
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from tasks.predict.rows import Row, encode_rows, to_row
 logger = logging.getLogger(__name__)
 
 AHEAD, FETCHERS = 16, 8  # images that are fetched before their turn; threads that do it
+CURE = "the same command goes on with what is missing"
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,16 @@ class PartPredictor:
             self._predictor = Predictor(path, **work.options)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Do a part: predict for its images, and write its results and its receipt."""
+        """Do a part, and return what became of it, or under "error" what it failed at: Ray's errors hide that."""
+        try:
+            return {**self._do(row), "error": ""}
+        except Exception as error:
+            logger.exception("part %d", row["part"])
+            said = str(error) if isinstance(error, InputError | RunError) else f"{type(error).__name__}: {error}"
+            return {"part": row["part"], "images": 0, "failed": 0, "error": f"node {socket.gethostname()}: {said}"}
+
+    def _do(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Predict for the images of a part, and write its results and its receipt."""
         places = [str(place) for place in row["images"]]
         found: list[Row | InputError] = []  # of each image a row, or why there is none
         reads = read_ahead(places, patience=self._work.patience, most_pixels=self._predictor.max_pixels)
@@ -86,6 +97,7 @@ def read_ahead(places: Sequence[str], *, patience: float, most_pixels: int) -> I
     """Fetch images before their turn, and give what reads each.
 
     Raises:
+        AccessError: if this machine has no access to them.
         RunError: if the storage does not answer: nothing is known of its images then.
     """
     fetched = run_ahead(places, partial(fetch, patience=patience), ahead=AHEAD, workers=FETCHERS)
@@ -101,7 +113,7 @@ def run_parts(plan: Plan, parts: Sequence[int], work: Work, *, gpus: bool) -> It
     """Have the cluster do parts, and give what became of each, as they come.
 
     Raises:
-        RunError: if a part could not be done, such as where the storage does not answer.
+        RunError: if a part could not be done, such as where a node has no credentials for the storage.
     """
     resources = ray.cluster_resources()
     most = int(resources.get("GPU" if gpus else "CPU", 1))
@@ -116,14 +128,16 @@ def run_parts(plan: Plan, parts: Sequence[int], work: Work, *, gpus: bool) -> It
         num_gpus=1 if gpus else None,
     )
     try:
-        yield from data.iter_rows()
+        for row in data.iter_rows():
+            if row["error"]:
+                raise RunError(f"engine=ray: {row['error']}; {CURE}")
+            yield row
     except ray.exceptions.RayError as error:
-        cure = "the same command goes on with what is missing"
-        raise RunError(f"engine=ray: {explain(error)}; {cure}") from error
+        raise RunError(f"engine=ray: {explain(error)}; {CURE}") from error
 
 
 def explain(error: Exception) -> str:
-    """Return the last line that an error of a node says, which is the first error's own."""
+    """Return the last line that an error of Ray's says, which is the first error's own."""
     return (str(error).strip().splitlines() or [type(error).__name__])[-1][:500]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.faults.likeness import compare
 from data.errors import InputError
-from data.storage import find_provider
+from data.storage import find_cloud
 from tasks.evaluate.command import evaluate
 from tasks.train.command import train
 from tests.support.runs import load_config, small_run
@@ -31,7 +31,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         for name, value in server.variables.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-        find_provider.cache_clear()  # it would ask the server of the test before
+        find_cloud.cache_clear()  # it would ask the server of the test before
         yield server
 
 

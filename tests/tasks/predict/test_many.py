@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,8 @@ import pytest
 from PIL import Image
 
 from data.classes import ClassTable
-from data.errors import InputError
-from data.storage import find_provider
+from data.errors import AccessError, InputError, RunError
+from data.storage import find_cloud
 from data.streams.objects import list_images
 from tasks.predict import many
 from tasks.predict.command import predict
@@ -86,13 +87,30 @@ def test_rows_without_boxes_have_the_columns_of_others():
 
 
 def test_a_list_names_each_image_once(tmp_path):
-    (tmp_path / "list.txt").write_text("b.png\n\ns3://bucket/a.png\n")
-    assert list_images(str(tmp_path / "list.txt"), patience=1) == ["b.png", "s3://bucket/a.png"]
-    (tmp_path / "list.txt").write_text("b.png\na.png\nb.png\n")
-    with pytest.raises(InputError, match=r"names b.png 2 times; expected each image once"):
+    (tmp_path / "list.txt").write_text("/b.png\n\ns3://bucket/a.png\n")
+    assert list_images(str(tmp_path / "list.txt"), patience=1) == ["/b.png", "s3://bucket/a.png"]
+    (tmp_path / "list.txt").write_text("b.png\na.png\n./b.png\n")
+    with pytest.raises(InputError, match=r"names .*/b.png 2 times; expected each image once"):
         list_images(str(tmp_path / "list.txt"), patience=1)
     (tmp_path / "list.txt").write_text("\n")
     with pytest.raises(InputError, match="no images at"):
+        list_images(str(tmp_path / "list.txt"), patience=1)
+
+
+def test_paths_of_a_list_are_relative_to_its_folder(tmp_path, monkeypatch):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/list.txt").write_text("a.png\n../b.png\n")
+    monkeypatch.chdir(tmp_path)
+    found = [f"{tmp_path}/photos/a.png", f"{tmp_path}/photos/../b.png"]
+    assert list_images("photos/list.txt", patience=1) == found
+    monkeypatch.setattr("data.streams.objects.read_object", lambda place, most, patience: b"a.png\nmore/b.png")
+    found = ["s3://bucket/photos/a.png", "s3://bucket/photos/more/b.png"]
+    assert list_images("s3://bucket/photos/list.txt", patience=1) == found
+
+
+def test_an_address_of_no_known_storage_in_a_list_is_refused(tmp_path):
+    (tmp_path / "list.txt").write_text("a.png\nhttp://host/b.png\n")
+    with pytest.raises(InputError, match=r"source: .*list.txt: http://host/b.png; expected s3://BUCKET/NAME"):
         list_images(str(tmp_path / "list.txt"), patience=1)
 
 
@@ -119,6 +137,24 @@ def test_without_ray_one_line_says_how_to_install_it(monkeypatch, capsys):
     assert ended.said.strip() == "error: engine=ray: ray is not installed; pip install 'bneck[ray]' does it"
 
 
+def test_of_a_part_that_a_node_has_no_access_to_nothing_is_written(tmp_path, monkeypatch):
+    cluster = pytest.importorskip("tasks.predict.cluster", exc_type=ImportError)
+
+    def refuse(place, *, most, patience):
+        raise AccessError(f"{place}: no credentials")
+
+    monkeypatch.setattr("data.streams.objects.read_object", refuse)
+    checkpoint = write_untrained("classify", tmp_path, CLASSES)
+    options = {"accelerator": "cpu", "batch_size": 4}
+    work = cluster.Work(str(checkpoint), options, make_plan(0), str(tmp_path / "out"), patience=1)
+    images = write_images(tmp_path / "images", ["a.png"])
+    row = {"part": 3, "images": [str(images / "a.png"), "s3://bucket/b.png", "s3://bucket/c.png"]}
+    found = cluster.PartPredictor(work)(row)
+    assert found["error"] == f"node {gethostname()}: s3://bucket/b.png: no credentials"
+    assert (found["part"], found["images"], found["failed"]) == (3, 0, 0)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Start a server that holds images, one of them broken, and two nodes that know it."""
@@ -134,7 +170,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with running(folder) as server, pytest.MonkeyPatch.context() as patch:
         for name, value in {**server.variables, "RAY_DISABLE_DOCKER_CPU_WARNING": "1"}.items():
             patch.setenv(name, value)
-        find_provider.cache_clear()
+        find_cloud.cache_clear()
         nodes = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
         nodes.add_node(num_cpus=1)
         patch.setenv("RAY_ADDRESS", nodes.address)
@@ -232,3 +268,14 @@ def test_images_that_cannot_be_read_are_listed_and_the_others_go_on(tmp_path: Pa
     assert [place for part in parts for place in part["failed"]] == wrong
     assert set(read_results(str(out))) == {Path(path).name for path in images}
     shutil.rmtree(out)
+
+
+@pytest.mark.slow
+def test_what_a_node_fails_at_ends_the_run_and_no_image_is_done(tmp_path: Path, cluster: Server) -> None:
+    checkpoint, out = make_checkpoint("classify", tmp_path), tmp_path / "out"
+    (tmp_path / "list.txt").write_text("none/a.png")
+    options = [*options_for(checkpoint, str(out)), f"source={tmp_path / 'list.txt'}"]
+    said = r"engine=ray: node .*: .*/none/a.png: this machine has no folder .*; the same command goes on with"
+    with pytest.raises(RunError, match=said):
+        predict(load_config("predict", *options))
+    assert not (out / "receipts").exists()
