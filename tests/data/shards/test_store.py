@@ -1,15 +1,19 @@
 """Shards of any bytes, fetched by a client that a test stands in for."""
 
+import errno
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
+from torch.utils.data import DataLoader
 
 from data import storage
 from data.errors import InputError, RunError
 from data.shards.store import Shard, ShardStore, find_fetcher
+from tasks.cli.failures import explain
 
 
 class Folder:
@@ -27,6 +31,19 @@ class Folder:
                 raise error
             return
         file.write((self.folder / Path(name).name).read_bytes())
+
+
+class Bytes:
+    """The first bytes of shards, as samples."""
+
+    def __init__(self, store: ShardStore) -> None:
+        self.store = store
+
+    def __len__(self) -> int:
+        return len(self.store.shards)
+
+    def __getitem__(self, index: int) -> bytes:
+        return self.store.read(index, 0, 1)
 
 
 class RefusedError(Exception):
@@ -149,10 +166,44 @@ def test_a_damaged_or_missing_shard_of_a_folder_is_named(make, tmp_path):
     store = make(root=str(tmp_path))
     (tmp_path / "0.bin").write_bytes(b"\0" * 998)
     (tmp_path / "1.bin").unlink()
-    with pytest.raises(InputError, match=r"0.bin: SHA-256 is .* expected the shard as tasks.shard wrote it"):
+    with pytest.raises(InputError, match=r"0.bin: holds 998 bytes, the index has 1000; expected the shard as"):
         store.read(0, 0, 1)
     with pytest.raises(InputError, match=r"1.bin: no such file"):
         store.read(1, 0, 1)
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EROFS])
+def test_a_disk_that_fails_while_a_shard_is_fetched_is_named_with_the_folder(client, make, tmp_path, error):
+    client.errors = [OSError(error, os.strerror(error))]
+    said = rf"cache/bneck/shards: {os.strerror(error).lower()}; expected room for s3://bucket/set/1.bin"
+    with pytest.raises(RunError, match=said):
+        make().read(1, 0, 4)
+    assert list_cache(tmp_path) == []
+
+
+def test_what_a_full_disk_said_to_a_loading_process_is_said_by_the_command(client, make):
+    client.errors = [OSError(errno.ENOSPC, "No space left on device")] * 2
+    with pytest.raises(RunError) as caught:
+        list(DataLoader(Bytes(make()), num_workers=1))
+    message, status = explain(caught.value)
+    assert (message.partition(": ")[2].partition(";")[0], status) == ("no space left on device", 1)
+
+
+def test_a_shard_that_is_a_pipe_or_a_folder_is_named(make, tmp_path):
+    store = make(root=str(tmp_path))
+    for number, create in enumerate((os.mkfifo, os.mkdir)):
+        (tmp_path / f"{number}.bin").unlink()
+        create(tmp_path / f"{number}.bin")
+        with pytest.raises(InputError, match=rf"{number}.bin: .*expected the shard as tasks.shard wrote it"):
+            store.read(number, 0, 1)
+
+
+def test_a_shard_that_is_larger_than_its_index_says_is_not_fetched_whole(client, make, tmp_path):
+    store = make()
+    (tmp_path / "1.bin").write_bytes(bytes(2000))
+    with pytest.raises(InputError, match=r"s3://bucket/set/1.bin: holds more than 1,000 bytes"):
+        store.read(1, 0, 4)
+    assert client.asked == 1
 
 
 def test_bytes_beyond_the_end_of_a_shard_are_an_error(make, tmp_path):
