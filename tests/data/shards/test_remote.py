@@ -12,11 +12,11 @@ from data.errors import InputError
 from data.storage import find_cloud
 from tasks.evaluate.command import evaluate
 from tasks.train.command import train
+from tests.support.cut_runs import STEPWISE, cut
 from tests.support.runs import load_config, small_run
 from tests.support.s3_server import Server, running
 from tests.support.several import run, several
 from tests.support.shards import SMALL, write_shards
-from tests.tasks.train.test_resuming import STEPWISE, cut
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("blank_figures")]
 TASKS = ("ssdlite", "lraspp", "classify")
