@@ -9,7 +9,7 @@ import socket
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +22,7 @@ from data.escapes import to_utf8
 from data.streams.objects import fetch
 from data.streams.sources import Read, read_image, refuse
 from tasks.files import write_bytes
+from tasks.predict.model_files import list_model_files
 from tasks.predict.outbox import Outbox
 from tasks.predict.parts import Plan, write_part
 from tasks.predict.predictor import Predictor
@@ -39,14 +40,16 @@ class Work:
     """What every node is told.
 
     Attributes:
-        checkpoint: its file's name and content; or its path or name, which all nodes must know.
+        checkpoint: its path or name.
+        files: that it consists of, by their names; none of one that all nodes know by its name.
         options: of `Predictor`.
         plan: without its images.
         out: where results go.
         patience: seconds to wait for storage that does not answer.
     """
 
-    checkpoint: "tuple[str, ray.ObjectRef[bytes]] | str"
+    checkpoint: Path
+    files: "dict[str, ray.ObjectRef[bytes]]"
     options: dict[str, Any]
     plan: Plan
     out: str
@@ -62,12 +65,17 @@ class PartPredictor:
 
     def __init__(self, work: Work) -> None:
         self._work, self._out = work, Outbox(work.out, patience=work.patience)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(str(work.checkpoint))
-            if not isinstance(work.checkpoint, str):
-                path = Path(folder) / work.checkpoint[0]
-                write_bytes(path, ray.get(work.checkpoint[1]))
-            self._predictor = Predictor(path, **work.options)
+        self._folder = tempfile.TemporaryDirectory()  # kept, as a runtime may read from it at any time
+
+    @cached_property
+    def _predictor(self) -> Predictor:
+        path = self._work.checkpoint
+        for name, content in self._work.files.items():
+            file = Path(self._folder.name, name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(file, ray.get(content))
+            path = Path(self._folder.name, path.name)
+        return Predictor(path, **self._work.options)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Do a part, and return what became of it, or under "error" what it failed at: Ray's errors hide that."""
@@ -146,8 +154,6 @@ def has_gpus(accelerator: str) -> bool:
     return accelerator in ("auto", "gpu") and ray.cluster_resources().get("GPU", 0) > 0
 
 
-def share_checkpoint(checkpoint: Path) -> "tuple[str, ray.ObjectRef[bytes]] | str":
-    """Give a checkpoint to all nodes: a file as it is; a folder or a name, which they must know, by that."""
-    if checkpoint.is_file():
-        return checkpoint.name, ray.put(checkpoint.read_bytes())
-    return str(checkpoint.absolute() if checkpoint.is_dir() else checkpoint)
+def share(checkpoint: Path) -> "dict[str, ray.ObjectRef[bytes]]":
+    """Give the files of a checkpoint to all nodes."""
+    return {name: ray.put(path.read_bytes()) for name, path in list_model_files(checkpoint).items()}

@@ -24,12 +24,14 @@ from data.storage import find_cloud
 from data.streams.objects import list_images
 from tasks.predict import many
 from tasks.predict.command import predict
+from tasks.predict.model_files import identify
 from tasks.predict.outbox import Outbox
 from tasks.predict.parts import Plan, begin, finish, write_part
 from tasks.predict.predictor import Predictor
 from tasks.predict.rows import encode_rows
 from tests.support.class_trees import write_images
 from tests.support.commands import run_command
+from tests.support.exports import export_small, small_model
 from tests.support.runs import load_config
 from tests.support.s3_server import ROOT, Server, running
 from tests.support.untrained import write_untrained
@@ -68,6 +70,36 @@ def test_other_results_are_not_mixed_with_those_that_are_there(tmp_path):
         begin(make_plan(threshold=0.4), out)
     with pytest.raises(InputError, match="differ: images, sha256, threshold"):
         begin(make_plan(11), out)
+
+
+def test_a_place_that_holds_something_else_is_not_written_to(tmp_path, monkeypatch):
+    (tmp_path / "classes.json").write_text("mine")
+    with pytest.raises(InputError, match=r"out: .* exists and is not empty; expected a new folder"):
+        begin(make_plan(), Outbox(str(tmp_path), patience=1))
+    assert [path.name for path in tmp_path.iterdir()] == ["classes.json"]
+    monkeypatch.setattr(Outbox, "read", lambda self, name: None)
+    monkeypatch.setattr(Outbox, "list_names", lambda self, folder: {"part-000000.jsonl"})
+    with pytest.raises(InputError, match=r"out: s3://bucket/found holds results, but no plan.json; expected a new"):
+        begin(make_plan(), Outbox("s3://bucket/found", patience=1))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "missing; the same command does its part anew"),
+        (b'{"file": "a", "images": 1, "failed": [], "bytes": 1, "sha256": ""}', "Expected `object`.*; remove it: the"),
+        (b'{"file": "a"', "; remove it: the same command does its part anew"),
+        (b"[]", "; remove it: the same command does its part anew"),
+    ],
+)
+def test_a_receipt_that_is_none_is_named(tmp_path, content, message):
+    out = Outbox(str(tmp_path), patience=1)
+    for part in range(3):
+        write_part(make_plan(), part, out, b"{}\n", images=4, failed={})
+    receipt = tmp_path / "receipts/part-000001.json"
+    receipt.unlink() if content is None else receipt.write_bytes(content)
+    with pytest.raises(InputError, match=rf"receipts/part-000001.json: .*{message}"):
+        finish(make_plan(), out)
 
 
 def test_a_folder_is_known_to_nodes_by_its_whole_path(tmp_path, monkeypatch):
@@ -146,13 +178,43 @@ def test_of_a_part_that_a_node_has_no_access_to_nothing_is_written(tmp_path, mon
     monkeypatch.setattr("data.streams.objects.read_object", refuse)
     checkpoint = write_untrained("classify", tmp_path, CLASSES)
     options = {"accelerator": "cpu", "batch_size": 4}
-    work = cluster.Work(str(checkpoint), options, make_plan(0), str(tmp_path / "out"), patience=1)
+    work = cluster.Work(checkpoint, {}, options, make_plan(0), str(tmp_path / "out"), patience=1)
     images = write_images(tmp_path / "images", ["a.png"])
     row = {"part": 3, "images": [str(images / "a.png"), "s3://bucket/b.png", "s3://bucket/c.png"]}
     found = cluster.PartPredictor(work)(row)
     assert found["error"] == f"node {gethostname()}: s3://bucket/b.png: no credentials"
     assert (found["part"], found["images"], found["failed"]) == (3, 0, 0)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_node_has_all_files_of_an_exported_checkpoint(tmp_path, monkeypatch):
+    cluster = pytest.importorskip("tasks.predict.cluster", exc_type=ImportError)
+    pytest.importorskip("onnxruntime")
+    path = export_small(small_model("classify"), tmp_path / "export")
+    (tmp_path / "export/notes.txt").write_text("not of the model")
+    monkeypatch.setattr(cluster.ray, "put", lambda content: content)
+    monkeypatch.setattr(cluster.ray, "get", lambda content: content)
+    files, known = cluster.share(path), identify(path)
+    assert set(files) == {"model.onnx", "model.json"}
+    images = write_images(tmp_path / "images", ["a.png"])
+    shutil.rmtree(path.parent)
+    work = cluster.Work(path, files, {"accelerator": "cpu"}, make_plan(0), str(tmp_path / "out"), patience=1)
+    found = cluster.PartPredictor(work)({"part": 0, "images": [str(images / "a.png")]})
+    assert found == {"part": 0, "images": 1, "failed": 0, "error": ""}
+    export_small(small_model("ssdlite"), tmp_path / "export")
+    assert identify(path) != known
+
+
+def test_what_a_checkpoint_is_known_by_is_its_content_or_its_name(tmp_path, monkeypatch):
+    for name in ("a.ckpt", "b.ckpt"):
+        (tmp_path / name).write_bytes(b"weights")
+    assert identify(tmp_path / "a.ckpt") == identify(tmp_path / "b.ckpt")
+    (tmp_path / "b.ckpt").write_bytes(b"others")
+    assert identify(tmp_path / "a.ckpt") != identify(tmp_path / "b.ckpt")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "coco").mkdir()
+    (tmp_path / "coco/a.jpg").write_bytes(b"of a data set of this name")
+    assert identify(Path("coco")) == "coco"
 
 
 @pytest.fixture(scope="module")
