@@ -22,7 +22,7 @@ from data.cache import make_shared
 from data.errors import InputError, RunError, first_line
 from data.findings import EntryError, fault
 from data.storage import download, is_remote
-from data.user_cache import find_folder, remove_oldest
+from data.user_cache import PART, find_folder, remove_oldest
 
 KIND, LOCK_KIND = "shards", "shard-locks"  # folders in the user's cache
 LOCKS = 64  # files; a shard has one of them, so that one process at a time fetches it
@@ -84,7 +84,7 @@ class ShardStore:
     def want(self, number: int) -> None:
         """Have a shard fetched by a thread of this process, unless it is there."""
         shard = self.shards[number]
-        if is_remote(shard.place) and not self._find_path(shard).exists():
+        if is_remote(shard.place) and not os.path.exists(self._find_path(shard)):  # noqa: PTH110  Path's may raise
             find_fetcher().want(self, number)
 
     def fetch(self, number: int) -> None:
@@ -165,7 +165,7 @@ class ShardStore:
             with suppress(FileNotFoundError):
                 return open_number(path)
             remove_oldest(path.parent, most=self.most - shard.bytes)
-            part = path.with_name(f"{shard.sha256[:16]}.{secrets.token_hex(4)}.part")
+            part = path.with_name(f"{shard.sha256[:16]}.{secrets.token_hex(4)}{PART}")
             try:
                 handle = self._fetch_into(part, number, since=since)
                 part.replace(path)

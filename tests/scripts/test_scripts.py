@@ -40,6 +40,26 @@ def test_without_options_the_usage_is_said() -> None:
     assert said.stderr.startswith("usage: ")
 
 
+@pytest.mark.parametrize("name", ["run", "run/"])
+def test_a_run_that_was_never_saved_is_set_aside_and_one_that_was_goes_on(name: str, tmp_path: Path) -> None:
+    (tmp_path / "torchrun").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "torchrun").chmod(0o755)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/config.yaml").touch()
+    command = [str(SCRIPTS / "train_or_resume.sh"), "--nnodes=1", "--", f"{tmp_path}/{name}", "task=ssdlite"]
+    path = f"{tmp_path}:{os.environ['PATH']}"
+
+    def start() -> str:
+        return subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, check=True).stdout
+
+    assert start() == f"--nnodes=1 -m tasks.train out={tmp_path}/run task=ssdlite\n"
+    (aside,) = tmp_path.glob("run.unsaved.*")
+    assert [each.name for each in aside.iterdir()] == ["config.yaml"]
+    (tmp_path / "run/checkpoints").mkdir(parents=True)
+    (tmp_path / "run/checkpoints/last.ckpt").touch()
+    assert start() == f"--nnodes=1 -m tasks.train resume={tmp_path}/run\n"
+
+
 def read_manifests() -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the runtime and the job."""
     runtime, job = yaml.safe_load_all((SCRIPTS / "kubernetes.yaml").read_text())

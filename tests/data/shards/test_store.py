@@ -99,6 +99,18 @@ def test_what_was_not_read_for_longest_makes_room(client, make, tmp_path):
     assert client.asked == 5
 
 
+def test_what_another_process_is_fetching_stays_though_it_takes_the_room(client, make, tmp_path):
+    folder = tmp_path / "cache/bneck/shards"
+    folder.mkdir(parents=True)
+    for name in ("new.part", "abandoned.part"):
+        (folder / name).write_bytes(bytes(1000))
+    os.utime(folder / "abandoned.part", (0, 0))
+    store = make(most=1500)
+    for number in (0, 1):
+        store.read(number, 0, 1)
+    assert sorted(list_cache(tmp_path)) == sorted(["new.part", store.shards[1].sha256])
+
+
 def test_a_shard_larger_than_the_cache_is_read_all_the_same(client, make):
     store = make(most=10)
     assert [store.read(number, 0, 1) for number in (0, 1, 0)] == [b"\0", b"\1", b"\0"]
