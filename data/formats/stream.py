@@ -32,6 +32,7 @@ from data.splits import Part
 
 MASK_PLACES = {"mask_offset": ("<i8", ()), "mask_length": ("<i8", ()), "mask_sha256": ("|u1", (16,))}
 MASK_SUFFIX = ".png"
+LARGEST_VALUE = 2**16 - 1  # of a mask
 BOXES: Shapes = {"box_xywh": ("<f8", (4,)), "area": ("<f8", ()), "crowd": ("|b1", ())}
 
 
@@ -80,6 +81,8 @@ def read_mask_shards(config: DatasetConfig, part: Part) -> MaskFiles:
     arrays, files = split.arrays, open_files(config, split, read_names(split, "file"))
     stems = read_names(split, "name")
     check_stems(split, stems.tolist())
+    if not all(0 <= value <= LARGEST_VALUE for value in split.classes.ids):
+        raise InputError(f"{split.place}: classes: ids: expected values of a mask, 0 to {LARGEST_VALUE}")
     masks = files.beside(
         np.array([f"{stem}{MASK_SUFFIX}" for stem in stems.tolist()], dtype=str),
         offsets=arrays["mask_offset"],

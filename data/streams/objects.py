@@ -1,9 +1,11 @@
 """Images by the million, in a folder, in object storage or in a list: named first, each fetched when it is read."""
 
 from collections import Counter
+from os import fsdecode
 from pathlib import Path
 
 from data.bounded.content import Content
+from data.bounded.text import strip_mark
 from data.errors import AccessError, InputError
 from data.images import EXTENSIONS
 from data.storage import check_address, is_remote, list_objects, read_object
@@ -29,7 +31,7 @@ def list_images(source: str, *, patience: float) -> list[str]:
     """
     if source.endswith(LIST_SUFFIX):
         content = read_object(source, most=MOST_LIST_BYTES, patience=patience)
-        lines = content.decode("utf-8", "surrogateescape").splitlines()
+        lines = fsdecode(strip_mark(content)).split("\n")
         found = [resolve(line.strip(), source) for line in lines if line.strip()]
     elif is_remote(source):
         found = [place for place in list_objects(source, patience=patience) if place.lower().endswith(EXTENSIONS)]

@@ -45,13 +45,13 @@ def make_arrays(holds, *, names=("a", "b")):
     return arrays
 
 
-def write_index(root, holds, arrays):
+def write_index(root, holds, arrays, **classes):
     """Write a split of one shard that is not there, whose hashes fit, and return the configuration that reads it."""
     content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
     index = Index(
         version=VERSION,
         holds=holds,
-        classes=ClassTable.create(["cat", "dog"], [1, 2]).to_dict(),
+        classes=ClassTable.create(["cat", "dog"], [1, 2]).to_dict() | classes,
         source="",
         images=2,
         samples=File(SAMPLES, len(content), hashlib.sha256(content).hexdigest()),
@@ -108,6 +108,21 @@ def test_what_cannot_be_is_named(tmp_path, holds, changes, message):
 def test_results_of_an_image_stay_in_their_folder(tmp_path, name):
     config = write_index(tmp_path, "masks", make_arrays("masks", names=("a", name)))
     with pytest.raises(InputError, match=r"name: .*; expected the name of a file without a folder"):
+        read_mask_shards(config, TRAIN)
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ({"ids": [1, 2**40]}, "classes: ids: expected values of a mask, 0 to 65535"),
+        ({"ids": [-1, 2]}, "classes: ids: expected values of a mask"),
+        ({"colors": [[0, 0, 0], [0, 0, 256]]}, "classes: colors: expected integers from 0 to 255"),
+        ({"categories": ["", 7]}, "classes: categories that are no strings"),
+    ],
+)
+def test_classes_that_no_mask_has_are_refused(tmp_path, classes, message):
+    config = write_index(tmp_path, "masks", make_arrays("masks"), **classes)
+    with pytest.raises(InputError, match=message):
         read_mask_shards(config, TRAIN)
 
 

@@ -140,6 +140,11 @@ def test_paths_of_a_list_are_relative_to_its_folder(tmp_path, monkeypatch):
     assert list_images("s3://bucket/photos/list.txt", patience=1) == found
 
 
+def test_a_list_may_be_of_windows_and_its_names_hold_what_names_may(tmp_path):
+    (tmp_path / "list.txt").write_bytes("\ufeff/a\u2028b.png\r\n/caf".encode() + b"\xe9.png\r\n")
+    assert list_images(str(tmp_path / "list.txt"), patience=1) == ["/a\u2028b.png", os.fsdecode(b"/caf\xe9.png")]
+
+
 def test_an_address_of_no_known_storage_in_a_list_is_refused(tmp_path):
     (tmp_path / "list.txt").write_text("a.png\nhttp://host/b.png\n")
     with pytest.raises(InputError, match=r"source: .*list.txt: http://host/b.png; expected s3://BUCKET/NAME"):
