@@ -65,17 +65,18 @@ class PartPredictor:
 
     def __init__(self, work: Work) -> None:
         self._work, self._out = work, Outbox(work.out, patience=work.patience)
-        self._folder = tempfile.TemporaryDirectory()  # kept, as a runtime may read from it at any time
 
     @cached_property
     def _predictor(self) -> Predictor:
         path = self._work.checkpoint
-        for name, content in self._work.files.items():
-            file = Path(self._folder.name, name)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(file, ray.get(content))
-            path = Path(self._folder.name, path.name)
-        return Predictor(path, **self._work.options)
+        if not self._work.files:
+            return Predictor(path, **self._work.options)
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in self._work.files.items():
+                file = Path(folder, name)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                write_bytes(file, ray.get(content))
+            return Predictor(Path(folder, path.name), **self._work.options)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Do a part, and return what became of it, or under "error" what it failed at: Ray's errors hide that."""
