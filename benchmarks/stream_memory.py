@@ -26,8 +26,8 @@ from data.classes import ClassTable
 from data.config import DatasetConfig
 from data.datasets import open_boxes
 from data.loading import Transformed, build_loader
-from data.shards.index import pack_names
 from data.shards.packing import Packing
+from data.shards.samples import pack_names
 from data.transforms import DetectionTransform
 from tasks.shard.places import FolderPlace
 from tasks.shard.writing import write_index, write_shards

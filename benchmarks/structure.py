@@ -46,7 +46,7 @@ QUESTIONS = {
     "where is a checkpoint written": "tasks/train/saving.py tasks/train/checkpoint_io.py",
     "where are class names decided": """data/formats/coco_json.py data/formats/yolo_names.py data/formats/voc.py
         data/formats/cityscapes.py data/formats/mask_classes.py data/formats/class_folders.py data/formats/imagenet.py
-        data/formats/label_csv.py data/shards/index.py""",
+        data/formats/label_csv.py data/shards/samples.py""",
     "how is a data format added": "conf/dataset/voc.yaml data/datasets.py data/formats/voc.py tasks/task.py",
     "how is a backbone added": "conf/backbone/mnasnet_a1.yaml backbones/baselines.py",
     "how is an export format added": "tasks/formats/table.py tasks/formats/onnx.py",

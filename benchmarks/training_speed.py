@@ -34,7 +34,7 @@ from torchvision.transforms import v2
 from benchmarks.timing import save
 from data import images as image_files
 from data.samples import IGNORE, SegmentationSample
-from tasks.cli.entry import THREADS
+from tasks.cli.entry import SPINNING
 from tasks.loaders import open_split
 from tasks.train.callbacks import AveragedWeights
 from tasks.train.config import TrainConfig
@@ -189,7 +189,7 @@ def take_turn(who: str, arguments: list[str]) -> dict[str, float]:
     It comes before this process grows: a new one starts with the peak of the one that started it.
     """
     command = [sys.executable, "-m", "benchmarks.training_speed", *arguments, "--turn", who]
-    environment = os.environ | (THREADS if who == "ours" else {})  # as `tasks.train` sets it
+    environment = os.environ | (SPINNING if who == "ours" else {})  # as `tasks.train` sets it
     printed = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
     return json.loads(printed.splitlines()[-1])  # type: ignore[no-any-return]
 

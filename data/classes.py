@@ -84,10 +84,14 @@ class ClassTable:
         """Rebuild what `to_dict` returned.
 
         Raises:
-            ValueError: if names are no strings, or ids no integers.
+            ValueError: if names or categories are no strings, ids no integers, or colours no bytes.
         """
         if not all(type(n) is str for n in values["names"]) or not all(type(i) is int for i in values["ids"]):
             raise ValueError("classes: names that are no strings, or ids that are no integers")
+        if not all(type(name) is str for name in values["categories"]):
+            raise ValueError("classes: categories that are no strings")
+        if not all(type(part) is int and 0 <= part <= 255 for color in values["colors"] for part in color):
+            raise ValueError("classes: colors: expected integers from 0 to 255")
         return cls(
             tuple(values["names"]),
             tuple(values["ids"]),

@@ -43,11 +43,14 @@ def find_root(config: DatasetConfig) -> Path:
 
 
 def check_shards(config: DatasetConfig) -> None:
-    """Check where shards are to be.
+    """Check where shards are to be, and that their images are to be decoded whole.
 
     Raises:
-        InputError: if there is no such folder, or the storage cannot be asked.
+        InputError: if there is no such folder, the storage cannot be asked, or images are to be decoded at a part of
+            their size, which only a look at each of them would tell.
     """
+    if config.least_side is not None:
+        raise InputError(f"dataset.least_side: {config.least_side}; expected null, as shards are decoded whole")
     if is_remote(config.root):
         check_place(config.root, "dataset.root")
     else:

@@ -26,7 +26,7 @@ import torch
 from data.bounded.content import open_regular
 from data.cache import Cached, PixelSource, count_bytes, make_shared, view_arrays
 from data.config import GB
-from data.user_cache import find_folder, hash_code, remove_oldest
+from data.user_cache import PART, find_folder, hash_code, remove_oldest
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ class DiskCache:
         if self._ended[0]:
             return
         path, size = self._find_path(key), sum(array.nbytes for array in arrays) + DIGEST
-        part = path.with_name(f"{key}.{secrets.token_hex(4)}.part")
+        part = path.with_name(f"{key}.{secrets.token_hex(4)}{PART}")
         most = self._most // PARTS - size
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,13 @@ class InputError(ValueError):
     """
 
 
+class AccessError(InputError):
+    """Nothing of the kind can be had by this machine, whatever it is: a package, credentials or a folder are missing.
+
+    So it says nothing of the one object at which it was noticed.
+    """
+
+
 class RunError(RuntimeError):
     """What was begun cannot go on, though nothing is wrong with the program; exit status 1.
 

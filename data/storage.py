@@ -1,4 +1,4 @@
-"""Objects in object storage, s3://BUCKET/NAME or gs://BUCKET/NAME, by LitData's clients.
+"""Objects in object storage, s3://BUCKET/NAME or gs://BUCKET/NAME, by the clients of their clouds.
 
 These find credentials, region and endpoint (AWS_ENDPOINT_URL) as their clouds' own tools do. Where the storage does not
 answer, it is asked again and again for as long as the caller is patient.
@@ -15,41 +15,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast
+from typing import TypeVar
 
-from data.bounded.content import read_content
-from data.errors import InputError, RunError, first_line
+from data.bounded.content import BoundedFile, BoundError, read_content
+from data.clouds import CLOUDS, Cloud
+from data.errors import AccessError, InputError, RunError, first_line
 
 logger = logging.getLogger(__name__)
 
-SCHEMES = ("s3", "gs")
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0  # seconds until a request is repeated: twice as long each time, up to the longest
-CONNECT, READ = 5, 30  # seconds that a connection, and the next bytes, may take
 OWN_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOENT, errno.EISDIR)  # of this machine
 NOT_FOUND = 404
 TEMPORARY = (408, 425, 429)  # statuses from 400 to 499 that a later request may not meet
+BARRED = (400, 401, 403)  # to whom an object is not shown; S3 answers 400 to credentials that ran out
 NO_KEYS = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "DefaultCredentialsError")
+LET_IN = "expected credentials of this machine with access to it, see docs/scale.md"
 
 Result = TypeVar("Result")
-
-
-class Provider(Protocol):
-    """LitData's client of one cloud.
-
-    Attributes:
-        client: of S3 a thing that has boto3's client, of Google its own.
-    """
-
-    client: Any
-
-    def upload_file(self, local_path: str, remote_path: str) -> None:
-        """Write an object."""
-
-    def download_file(self, remote_path: str, local_path: str) -> None:
-        """Write a file."""
-
-    def exists(self, path: str) -> bool:
-        """Tell whether there is an object."""
 
 
 def is_remote(place: str) -> bool:
@@ -64,96 +46,102 @@ def check_place(place: str, option: str) -> None:
         InputError: naming the option.
     """
     if is_remote(place):
-        scheme, _, rest = place.partition("://")
-        if scheme not in SCHEMES or not rest.partition("/")[0]:
-            raise InputError(f"{option}: {place}; expected s3://BUCKET/NAME, gs://BUCKET/NAME or a folder")
-        find_provider(scheme, os.getpid())
+        check_address(place, option)
+        find_client(place)
 
 
-@cache
-def find_provider(scheme: str, process: int) -> Provider:
-    """Return the client of a cloud; each process has its own, as connections are not to be shared.
+def check_address(place: str, where: str) -> None:
+    """Check that an address is of a storage that is known.
 
     Raises:
-        InputError: if a package is missing, or there are no credentials.
+        InputError: naming where it stands.
     """
+    scheme, _, rest = place.partition("://")
+    if scheme not in CLOUDS or not rest.partition("/")[0]:
+        raise InputError(f"{where}: {place}; expected s3://BUCKET/NAME, gs://BUCKET/NAME or a path")
+
+
+def find_client(place: str) -> Cloud:
+    """Return the client of the cloud that an address is of.
+
+    Raises:
+        AccessError: if a package is missing, or there are no credentials.
+    """
+    scheme = place.partition("://")[0]
     try:
-        with kept_random():
-            return build_provider(scheme)
+        return find_cloud(scheme, os.getpid())
     except ModuleNotFoundError as error:
         missing = error.name or "google-cloud-storage"  # LitData's own error names no module
         package = missing if error.name is None else "bneck[stream]"
-        raise InputError(f"{scheme}://: {missing} is not installed; pip install '{package}' does it") from error
+        raise AccessError(f"{place}: {missing} is not installed; pip install '{package}' does it") from error
     except Exception as error:
-        raise InputError(f"{scheme}://: {first_line(error)}; expected credentials, see docs/scale.md") from error
+        raise AccessError(f"{place}: {first_line(error)}; {LET_IN}") from error
 
 
-def build_provider(scheme: str) -> Provider:
-    """Build the client of a cloud."""
-    from litdata.streaming.fs_provider import GCPFsProvider, S3FsProvider
-
-    if scheme == "gs":
-        return cast(Provider, GCPFsProvider())
-    from botocore.config import Config
-
-    retries = {"total_max_attempts": 1, "mode": "standard"}  # those here say what is wrong
-    options = Config(connect_timeout=CONNECT, read_timeout=READ, retries=retries)
-    return cast(Provider, S3FsProvider(storage_options={"config": options}))
+@cache
+def find_cloud(scheme: str, process: int) -> Cloud:
+    """Return the client of a cloud; each process has its own, as connections are not to be shared."""
+    with kept_random():
+        return CLOUDS[scheme]()
 
 
-def download(place: str, path: Path, *, patience: float, since: float | None = None) -> None:
+def split_address(place: str) -> tuple[str, str]:
+    """Return the bucket that an address names, and the name of the object in it."""
+    bucket, _, name = place.partition("://")[2].partition("/")
+    return bucket, name
+
+
+def download(place: str, path: Path, *, most: int, patience: float, since: float | None = None) -> None:
     """Write an object into a file.
 
     Args:
         place: of the object.
         path: of the file.
+        most: bytes that it may take; no more are written.
         patience: seconds to wait for storage that does not answer.
         since: see `persist`.
 
     Raises:
-        InputError: if it is not there, or may not be read.
+        InputError: if it is not there, may not be read or is larger.
         RunError: if the storage does not answer in so many seconds.
+        OSError: if this machine fails, such as for a full disk.
     """
-    provider = find_provider(place.partition("://")[0], os.getpid())
-    persist(lambda: provider.download_file(place, str(path)), place, patience=patience, since=since)
+    client, address = find_client(place), split_address(place)
+
+    def request() -> None:
+        with BoundedFile(path, most) as file:
+            client.download(*address, file)
+
+    persist(request, place, patience=patience, since=since)
 
 
 def upload(path: Path, place: str, *, patience: float) -> None:
     """Write a file into an object, which is there as a whole or not at all; see `download` for the errors."""
-    provider = find_provider(place.partition("://")[0], os.getpid())
-    persist(lambda: provider.upload_file(str(path), place), place, patience=patience)
+    client, address = find_client(place), split_address(place)
+    persist(lambda: client.upload(path, *address), place, patience=patience)
 
 
 def read_object(place: str, *, most: int, patience: float) -> bytes:
-    """Return what is in a file or an object of at most so many bytes.
-
-    Raises:
-        InputError: if it cannot be read.
-        RunError: if the storage does not answer.
-        OSError: if this machine has no room for an object.
-    """
+    """Return what is in a file or an object of at most so many bytes; see `download` for the errors."""
+    if is_remote(place):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "object"
+            download(place, path, most=most, patience=patience)
+            return path.read_bytes()
     try:
-        if not is_remote(place):
-            return read_content(Path(place), most=most)
+        return read_content(Path(place), most=most)
     except (OSError, ValueError) as error:
         raise InputError(f"{place}: {first_line(error)}; expected a file that may be read") from error
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "object"
-        download(place, path, patience=patience)
-        try:
-            return read_content(path, most=most)
-        except ValueError as error:
-            raise InputError(f"{place}: {first_line(error)}; expected a file that may be read") from error
 
 
 def is_there(place: str, *, patience: float) -> bool:
     """Tell whether there is an object; see `download` for the errors."""
-    provider = find_provider(place.partition("://")[0], os.getpid())
+    client, address = find_client(place), split_address(place)
 
     def request() -> bool:
         try:
-            return provider.exists(place)
-        except Exception as error:  # LitData tells by the words of one version
+            return client.exists(*address)
+        except Exception as error:
             if find_status(error) == NOT_FOUND:
                 return False
             raise
@@ -163,18 +151,10 @@ def is_there(place: str, *, patience: float) -> bool:
 
 def list_objects(place: str, *, patience: float) -> list[str]:
     """Return the addresses of all objects below one, sorted; see `download` for the errors."""
-    scheme, _, rest = place.partition("://")
-    bucket, _, name = rest.partition("/")
+    client, (bucket, name) = find_client(place), split_address(place)
     prefix = name if not name or name.endswith("/") else f"{name}/"
-    provider = find_provider(scheme, os.getpid())
-
-    def request() -> list[str]:
-        if scheme == "gs":
-            return [blob.name for blob in provider.client.list_blobs(bucket, prefix=prefix)]
-        pages = provider.client.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
-
-    return sorted(f"{scheme}://{bucket}/{name}" for name in persist(request, place, patience=patience))
+    names = persist(lambda: client.list_names(bucket, prefix), place, patience=patience)
+    return sorted(f"{place.partition('://')[0]}://{bucket}/{name}" for name in names)
 
 
 def persist(request: Callable[[], Result], place: str, *, patience: float, since: float | None = None) -> Result:
@@ -187,6 +167,7 @@ def persist(request: Callable[[], Result], place: str, *, patience: float, since
         since: the moment, by `time.monotonic`, from which these count; None: now.
 
     Raises:
+        AccessError: if this machine may not make it.
         InputError: if it is refused, so that a later one would be too.
         RunError: if none succeeded in time.
         OSError: if this machine fails, such as for a full disk.
@@ -199,6 +180,10 @@ def persist(request: Callable[[], Result], place: str, *, patience: float, since
         except Exception as error:
             if isinstance(error, OSError) and error.errno in OWN_FAULTS:
                 raise
+            if isinstance(error, BoundError):
+                raise InputError(f"{place}: {error}") from error
+            if is_barred(error):
+                raise AccessError(f"{place}: {first_line(error)}; {LET_IN}") from error
             if is_refused(error):
                 raise InputError(f"{place}: {first_line(error)}; expected an object that may be read") from error
             waited = time.monotonic() - start
@@ -228,10 +213,15 @@ def kept_random() -> Iterator[None]:
             random.setstate(state)
 
 
+def is_barred(error: Exception) -> bool:
+    """Tell whether an error says that whoever asks has no credentials, or not those that it takes."""
+    return type(error).__name__ in NO_KEYS or find_status(error) in BARRED
+
+
 def is_refused(error: Exception) -> bool:
-    """Tell whether an error says that the request is at fault: what it is about is not there, or not allowed."""
+    """Tell whether an error says that the request is at fault: what it is about is not there."""
     status = find_status(error)
-    return type(error).__name__ in NO_KEYS or (400 <= status < 500 and status not in TEMPORARY)
+    return 400 <= status < 500 and status not in TEMPORARY
 
 
 def find_status(error: Exception) -> int:

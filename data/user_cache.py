@@ -7,6 +7,7 @@ any time.
 import hashlib
 import math
 import os
+import time
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from data.bounded.content import hash_file
 
+PART, ABANDONED = ".part", 3600.0  # how names of files end that are being written; seconds since nobody does
 CODE = Path(__file__).parent
 PACKAGES = ("msgspec", "numpy", "pillow", "torchvision")  # that labels and images are read by, too
 
@@ -36,6 +38,8 @@ def hash_code() -> str:
 def remove_oldest(folder: Path, *, most: int, before: float = math.inf) -> int:
     """Remove the files in a folder that were not used for longest, until all hold at most so many bytes.
 
+    What another process may be writing, NAME.part of the last hour, stays.
+
     Args:
         folder: that others may write to and remove from meanwhile.
         most: bytes.
@@ -53,9 +57,12 @@ def remove_oldest(folder: Path, *, most: int, before: float = math.inf) -> int:
     held = sum(size for _, size, _ in files)
     if held <= most:
         return held
+    now = time.time()
     for used, size, path in sorted(files):
         if held <= most or used >= before:
             break
+        if path.endswith(PART) and now - used < ABANDONED:
+            continue
         Path(path).unlink(missing_ok=True)
         held -= size
     return held

@@ -13,7 +13,7 @@ if [[ $# -lt 3 ]]; then
   echo "usage: $0 [OPTION OF TORCHRUN ...] -- RUN OPTION OF TASKS.TRAIN ..." >&2
   exit 2
 fi
-run=$2
+run=${2%/} # what stands behind its name is not to be in it
 shift 2
 
 if compgen -G "$run/checkpoints/*.ckpt" > /dev/null; then

@@ -3,8 +3,12 @@
 import hashlib
 import os
 import stat
-from io import BufferedReader, BytesIO
+from io import BufferedReader, BufferedWriter, BytesIO, FileIO
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 MOST_BYTES = 2**25  # of a file of numbers and names; as Python objects it takes up to 30 times as much
 BLOCK = 2**12  # bytes that are read at once at least, beyond the size that a file is said to have
@@ -31,6 +35,29 @@ class BoundError(ValueError):
     """A file holds more than is read of its kind, or is no file that could be read to its end."""
 
 
+class BoundedFile(BufferedWriter):
+    """A new file that takes at most so many bytes.
+
+    Args:
+        path: of the file.
+        most: bytes.
+    """
+
+    def __init__(self, path: Path, most: int) -> None:
+        super().__init__(FileIO(path, "w"))
+        self._most = most
+
+    def write(self, block: "ReadableBuffer") -> int:
+        """Write bytes.
+
+        Raises:
+            BoundError: if there are more.
+        """
+        if self.tell() + memoryview(block).nbytes > self._most:
+            raise too_large(self._most)
+        return super().write(block)
+
+
 def open_regular(path: Path) -> BufferedReader:
     """Open a file to read; what is none, such as a pipe that nobody writes to, is not waited for.
 
@@ -38,7 +65,7 @@ def open_regular(path: Path) -> BufferedReader:
         OSError: if it is not there, a folder, or may not be read.
         BoundError: if it is a pipe, a device or a socket.
     """
-    number = _open_number(path)
+    number = open_number(path)
     try:
         return os.fdopen(number, "rb")
     except OSError as error:  # of a folder
@@ -46,8 +73,8 @@ def open_regular(path: Path) -> BufferedReader:
         raise type(error)(error.errno, error.strerror, str(path)) from None
 
 
-def _open_number(path: str | Path) -> int:
-    """Return the number of a file that is opened; see `open_regular`."""
+def open_number(path: str | Path) -> int:
+    """Return the number of a file, or a folder, that is opened; see `open_regular` for the errors."""
     number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     mode = os.fstat(number).st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
@@ -63,7 +90,7 @@ def read_beginning(path: str | Path, most: int) -> bytes:
         OSError: if it is not there, a folder, or may not be read.
         BoundError: if it is no regular file.
     """
-    number = _open_number(path)
+    number = open_number(path)
     try:
         return os.read(number, most)
     finally:
@@ -77,7 +104,7 @@ def read_content(path: Path, *, most: int = MOST_BYTES) -> bytes:
         OSError: if it is not there, a folder, or may not be read.
         BoundError: if it is larger, or no regular file.
     """
-    number = _open_number(path)
+    number = open_number(path)
     try:
         blocks, left, size = [], most + 1, os.fstat(number).st_size
         while left and (block := os.read(number, min(left, max(size + 1, BLOCK)))):  # until there are no more
@@ -87,8 +114,13 @@ def read_content(path: Path, *, most: int = MOST_BYTES) -> bytes:
         os.close(number)
     content = b"".join(blocks)
     if len(content) > most:
-        raise BoundError(f"holds more than {most:,} bytes; expected at most as many")
+        raise too_large(most)
     return content
+
+
+def too_large(most: int) -> BoundError:
+    """Return the error of a file that holds more."""
+    return BoundError(f"holds more than {most:,} bytes; expected at most as many")
 
 
 def hash_file(path: Path, kind: str = "sha256") -> str:

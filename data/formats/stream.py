@@ -17,22 +17,34 @@ from data.images import load_mask
 from data.labels import BoxList, ImageList, LabeledImages, Labels, MaskFiles, Packed
 from data.samples import IGNORE
 from data.shards.files import LEAST_SHARDS, ShardFiles
-from data.shards.index import Arrays, Shapes, Split, check_arrays, read_split, unpack_names
+from data.shards.samples import (
+    Shapes,
+    Split,
+    check_array,
+    check_arrays,
+    check_counts,
+    check_spans,
+    read_split,
+    unpack_names,
+)
 from data.shards.store import Shard, ShardStore
 from data.splits import Part
 
 MASK_PLACES = {"mask_offset": ("<i8", ()), "mask_length": ("<i8", ()), "mask_sha256": ("|u1", (16,))}
 MASK_SUFFIX = ".png"
+LARGEST_VALUE = 2**16 - 1  # of a mask
+BOXES: Shapes = {"box_xywh": ("<f8", (4,)), "area": ("<f8", ()), "crowd": ("|b1", ())}
 
 
 def read_box_shards(config: DatasetConfig, part: Part) -> Labels:
     """Read the index of images with boxes."""
     split = read_split(config, part, holds="boxes")
     arrays, place = split.arrays, split.place
-    check_arrays(arrays, {"image_id": ("<i8", ()), "count": ("<i8", ())}, split.index, place)
+    check_arrays(split, {"image_id": ("<i8", ())})
+    if len(np.unique(arrays["image_id"])) < len(arrays["image_id"]):
+        raise split.refuse("image_id: the same of several images", "one for each")
     names = read_names(split, "name")
-    rows = np.repeat(np.arange(len(names)), arrays["count"])
-    check_labels(split, rows)
+    rows = read_rows(split, BOXES)
     boxes = BoxList(
         np.arange(len(rows)), rows, arrays["label"], arrays["box_xywh"], arrays["area"], arrays["crowd"].astype(bool)
     )
@@ -55,10 +67,8 @@ def read_label_shards(config: DatasetConfig, part: Part) -> LabeledImages:
     if split.index.multilabel != config.multilabel:
         wanted = str(split.index.multilabel).lower()
         raise InputError(f"dataset.multilabel: {str(config.multilabel).lower()}; expected {wanted}, as {place} has it")
-    check_arrays(arrays, {"count": ("<i8", ())}, split.index, place)
     names = read_names(split, "name")
-    rows = np.repeat(np.arange(len(names)), arrays["count"])
-    check_labels(split, rows)
+    rows = read_rows(split, {})
     packed = Packed(open_files(config, split, names), arrays["size"], arrays["upright"].astype(bool))
     return LabeledImages(Path(place), Path(place), split.classes, names.tolist(), rows, arrays["label"], packed)
 
@@ -66,9 +76,13 @@ def read_label_shards(config: DatasetConfig, part: Part) -> LabeledImages:
 def read_mask_shards(config: DatasetConfig, part: Part) -> MaskFiles:
     """Read the index of images with masks."""
     split = read_split(config, part, holds="masks")
-    check_arrays(split.arrays, MASK_PLACES, split.index, split.place)
+    check_arrays(split, MASK_PLACES)
+    check_spans(split, "mask_offset", "mask_length")
     arrays, files = split.arrays, open_files(config, split, read_names(split, "file"))
     stems = read_names(split, "name")
+    check_stems(split, stems.tolist())
+    if not all(0 <= value <= LARGEST_VALUE for value in split.classes.ids):
+        raise InputError(f"{split.place}: classes: ids: expected values of a mask, 0 to {LARGEST_VALUE}")
     masks = files.beside(
         np.array([f"{stem}{MASK_SUFFIX}" for stem in stems.tolist()], dtype=str),
         offsets=arrays["mask_offset"],
@@ -122,7 +136,7 @@ def open_files(config: DatasetConfig, split: Split, names: np.ndarray) -> ShardF
 
 
 def read_names(split: Split, kind: str) -> np.ndarray:
-    """Return names of N samples.
+    """Return names of N samples, each once.
 
     Raises:
         InputError: if there are not as many.
@@ -130,28 +144,41 @@ def read_names(split: Split, kind: str) -> np.ndarray:
     try:
         names = unpack_names(split.arrays[f"{kind}_text"], split.arrays[f"{kind}_end"])
     except (KeyError, ValueError) as error:
-        raise InputError(f"{split.place}: samples: {kind}: {error}; expected what tasks.shard writes") from error
-    if len(names) != split.index.images:
-        raise InputError(f"{split.place}: samples: {len(names)} names; expected {split.index.images}")
+        raise split.refuse(f"{kind}: {error}", "what tasks.shard writes") from error
+    if len(names) != split.index.images or len(set(names.tolist())) < len(names):
+        raise split.refuse(f"{kind}: {len(set(names.tolist()))} names", f"{split.index.images}, one for each image")
     return names
 
 
-def check_labels(split: Split, rows: np.ndarray) -> None:
-    """Check arrays of M labels: that there are as many as `rows`, and that each is of a class.
+def check_stems(split: Split, stems: list[str]) -> None:
+    """Check that names are good as those of files: what is written for an image stays in the folder that it goes to.
 
     Raises:
-        InputError: naming the first that is wrong.
+        InputError: naming the first that is not.
     """
-    arrays: Arrays = split.arrays
-    shapes: Shapes = {"label": ("<i8", ())}
-    if "box_xywh" in arrays:
-        shapes |= {"box_xywh": ("<f8", (4,)), "area": ("<f8", ()), "crowd": ("|b1", ())}
-    for name, (kind, shape) in shapes.items():
-        array = arrays.get(name)
-        if array is None or array.dtype.str != kind or array.shape != (len(rows), *shape):
-            raise InputError(f"{split.place}: samples: {name}: expected {kind} {(len(rows), *shape)}")
+    wrong = [stem for stem in stems if "/" in stem or "\0" in stem]
+    if wrong:
+        raise split.refuse(f"name: {wrong[0]!r}", "the name of a file without a folder")
+
+
+def read_rows(split: Split, more: Shapes) -> np.ndarray:
+    """Return the positions of the images that M labels are of, (M,) int64, sorted.
+
+    Args:
+        split: whose labels these are.
+        more: arrays of M, beside the labels' own.
+
+    Raises:
+        InputError: if the arrays do not fit each other, or a label is of no class.
+    """
+    check_counts(split, "label")
+    arrays = split.arrays
+    rows = np.repeat(np.arange(split.index.images), arrays["count"])
+    for name, (kind, shape) in {"label": ("<i8", ()), **more}.items():
+        check_array(split, name, kind, (len(rows), *shape))
     if len(rows) and not 0 <= arrays["label"].min() <= arrays["label"].max() < len(split.classes):
-        raise InputError(f"{split.place}: samples: label: expected 0 to {len(split.classes) - 1}")
+        raise split.refuse("label: of no class", f"0 to {len(split.classes) - 1}")
+    return rows
 
 
 def _place(place: str, name: str, number: int) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from data.joining import find_common
 from data.readers import BoxReader, LabelReader, MaskReader
-from data.shards.index import Arrays, pack_names
+from data.shards.samples import Arrays, pack_names
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,12 @@ from queue import Queue
 from threading import Thread
 from typing import NamedTuple
 
+from data.bounded.content import BoundError, open_number
 from data.cache import make_shared
-from data.errors import InputError
+from data.errors import InputError, RunError, first_line
 from data.findings import EntryError, fault
 from data.storage import download, is_remote
-from data.user_cache import find_folder, remove_oldest
+from data.user_cache import PART, find_folder, remove_oldest
 
 KIND, LOCK_KIND = "shards", "shard-locks"  # folders in the user's cache
 LOCKS = 64  # files; a shard has one of them, so that one process at a time fetches it
@@ -67,13 +68,14 @@ class ShardStore:
 
         Raises:
             InputError: a fault, if it is missing or damaged.
-            RunError: if the storage does not answer.
+            RunError: if the storage does not answer, or a disk here fails.
         """
-        handle = self._open(number)
-        try:
-            content = os.pread(handle, length, offset)
-        finally:
-            os.close(handle)
+        with self._disk(number):
+            handle = self._open(number)
+            try:
+                content = os.pread(handle, length, offset)
+            finally:
+                os.close(handle)
         if len(content) < length:
             shard = self.shards[number]
             raise fault("damaged shard", shard.place, f"ends within the {length} bytes from {offset}", EXPECTED)
@@ -82,12 +84,29 @@ class ShardStore:
     def want(self, number: int) -> None:
         """Have a shard fetched by a thread of this process, unless it is there."""
         shard = self.shards[number]
-        if is_remote(shard.place) and not self._find_path(shard).exists():
+        if is_remote(shard.place) and not os.path.exists(self._find_path(shard)):  # noqa: PTH110  Path's may raise
             find_fetcher().want(self, number)
 
     def fetch(self, number: int) -> None:
-        """Fetch a shard, unless it is there."""
-        os.close(self._open(number))
+        """Fetch a shard, unless it is there; see `read` for the errors."""
+        with self._disk(number):
+            os.close(self._open(number))
+
+    @contextmanager
+    def _disk(self, number: int) -> Iterator[None]:
+        """Say where a disk fails: a process that loads data hands on but the words of an error, not its number.
+
+        Raises:
+            RunError: in place of the system's error.
+        """
+        try:
+            yield
+        except OSError as error:
+            place = self.shards[number].place
+            said, cure = (error.strerror or first_line(error)).lower(), "expected a shard that can be read"
+            if is_remote(place):
+                cure = f"expected room for {place}, on a disk that can be written: XDG_CACHE_HOME=DIR names another"
+            raise RunError(f"{self._folder if is_remote(place) else place}: {said}; {cure}") from error
 
     def _find_path(self, shard: Shard) -> Path:
         return self._folder / shard.sha256 if is_remote(shard.place) else Path(shard.place)
@@ -97,25 +116,28 @@ class ShardStore:
         shard = self.shards[number]
         path = self._find_path(shard)
         try:
-            handle = os.open(path, os.O_RDONLY)
+            handle = open_number(path)
         except FileNotFoundError:
             if not is_remote(shard.place):
                 raise fault("missing shard", shard.place, "no such file", EXPECTED) from None
             return self._fetch(number)
+        except BoundError as error:
+            raise fault("damaged shard", str(path), str(error), EXPECTED) from error
         try:
             if is_remote(shard.place) and time.time() - os.fstat(handle).st_mtime > NOTED:
-                os.utime(handle)
+                with suppress(OSError):  # of another user's file
+                    os.utime(handle)
             self._check(number, handle)
-        except EntryError:
+        except BaseException as error:
             os.close(handle)
-            if not is_remote(shard.place):
+            if not is_remote(shard.place) or not isinstance(error, EntryError):
                 raise
             path.unlink(missing_ok=True)
             return self._fetch(number)
         return handle
 
     def _check(self, number: int, handle: int) -> None:
-        """Compare an opened file with its shard's hash, where no process of this run did before.
+        """Compare an opened file with its shard's size and hash, where no process of this run did before.
 
         Raises:
             InputError: a fault, naming the shard.
@@ -123,11 +145,15 @@ class ShardStore:
         if self._whole[number]:
             return
         shard = self.shards[number]
+        size = os.fstat(handle).st_size
+        if size != shard.bytes:
+            found = f"holds {size} bytes, the index has {shard.bytes}"
+            raise fault("damaged shard", shard.place, found, EXPECTED)
         with os.fdopen(os.dup(handle), "rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != shard.sha256:
-            wrong = f"SHA-256 is {found[:12]}..., the index has {shard.sha256[:12]}..."
-            raise fault("damaged shard", shard.place, wrong, EXPECTED)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest != shard.sha256:
+            found = f"SHA-256 is {digest[:12]}..., the index has {shard.sha256[:12]}..."
+            raise fault("damaged shard", shard.place, found, EXPECTED)
         self._whole[number] = 1
 
     def _fetch(self, number: int) -> int:
@@ -137,9 +163,9 @@ class ShardStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         with held(find_folder(LOCK_KIND) / f"{int(shard.sha256[:8], 16) % LOCKS:02d}"):
             with suppress(FileNotFoundError):
-                return os.open(path, os.O_RDONLY)
+                return open_number(path)
             remove_oldest(path.parent, most=self.most - shard.bytes)
-            part = path.with_name(f"{shard.sha256[:16]}.{secrets.token_hex(4)}.part")
+            part = path.with_name(f"{shard.sha256[:16]}.{secrets.token_hex(4)}{PART}")
             try:
                 handle = self._fetch_into(part, number, since=since)
                 part.replace(path)
@@ -149,15 +175,16 @@ class ShardStore:
 
     def _fetch_into(self, part: Path, number: int, *, since: float) -> int:
         """Fetch a shard into a file until it is whole, and return that opened."""
+        shard = self.shards[number]
         for attempt in range(1, ATTEMPTS + 1):
-            download(self.shards[number].place, part, patience=self._patience, since=since)
+            download(shard.place, part, most=shard.bytes, patience=self._patience, since=since)
             handle = os.open(part, os.O_RDONLY)
             self._whole[number] = 0
             try:
                 self._check(number, handle)
-            except EntryError:
+            except BaseException as error:
                 os.close(handle)
-                if attempt == ATTEMPTS:
+                if attempt == ATTEMPTS or not isinstance(error, EntryError):
                     raise
             else:
                 return handle

@@ -23,7 +23,7 @@ STOPPED = 130  # exit status of a command that Ctrl-C ended, as shells have it
 FULL_ERROR = "HYDRA_FULL_ERROR"  # with it Hydra hands its errors on, in place of printing them
 # How often a thread of torch's looks for work before it sleeps: as libgomp has it where threads outnumber cores. Its
 # usual 300,000 times hold up other programs and the loading processes, which it does not see, and these the threads.
-THREADS = {"GOMP_SPINCOUNT": "1000"}
+SPINNING = {"GOMP_SPINCOUNT": "1000"}
 
 
 def command(name: str, *, several: bool = False) -> Callable[[Callable[[Config], object]], Callable[[], None]]:
@@ -50,7 +50,7 @@ def command(name: str, *, several: bool = False) -> Callable[[Callable[[Config],
                 check_flags(line)
                 if not several:
                     check_alone(name)
-                for variable, value in {FULL_ERROR: "1", **THREADS}.items():  # before torch is imported
+                for variable, value in {FULL_ERROR: "1", **SPINNING}.items():  # before torch is imported
                     os.environ.setdefault(variable, value)
                 arguments = [each for argument in line.arguments for each in name_table(argument)]
                 sys.argv[1:] = [keep_text(argument, kind) for argument in arguments]

@@ -5,10 +5,11 @@ each image is in the results once. What goes through Ray are names and receipts,
 """
 
 import logging
+import socket
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from data.escapes import to_utf8
 from data.streams.objects import fetch
 from data.streams.sources import Read, read_image, refuse
 from tasks.files import write_bytes
+from tasks.predict.model_files import list_model_files
 from tasks.predict.outbox import Outbox
 from tasks.predict.parts import Plan, write_part
 from tasks.predict.predictor import Predictor
@@ -30,6 +32,7 @@ from tasks.predict.rows import Row, encode_rows, to_row
 logger = logging.getLogger(__name__)
 
 AHEAD, FETCHERS = 16, 8  # images that are fetched before their turn; threads that do it
+CURE = "the same command goes on with what is missing"
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,16 @@ class Work:
     """What every node is told.
 
     Attributes:
-        checkpoint: its file's name and content; or its path or name, which all nodes must know.
+        checkpoint: its path or name.
+        files: that it consists of, by their names; none of one that all nodes know by its name.
         options: of `Predictor`.
         plan: without its images.
         out: where results go.
         patience: seconds to wait for storage that does not answer.
     """
 
-    checkpoint: "tuple[str, ray.ObjectRef[bytes]] | str"
+    checkpoint: Path
+    files: "dict[str, ray.ObjectRef[bytes]]"
     options: dict[str, Any]
     plan: Plan
     out: str
@@ -60,15 +65,30 @@ class PartPredictor:
 
     def __init__(self, work: Work) -> None:
         self._work, self._out = work, Outbox(work.out, patience=work.patience)
+
+    @cached_property
+    def _predictor(self) -> Predictor:
+        path = self._work.checkpoint
+        if not self._work.files:
+            return Predictor(path, **self._work.options)
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(str(work.checkpoint))
-            if not isinstance(work.checkpoint, str):
-                path = Path(folder) / work.checkpoint[0]
-                write_bytes(path, ray.get(work.checkpoint[1]))
-            self._predictor = Predictor(path, **work.options)
+            for name, content in self._work.files.items():
+                file = Path(folder, name)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                write_bytes(file, ray.get(content))
+            return Predictor(Path(folder, path.name), **self._work.options)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Do a part: predict for its images, and write its results and its receipt."""
+        """Do a part, and return what became of it, or under "error" what it failed at: Ray's errors hide that."""
+        try:
+            return {**self._do(row), "error": ""}
+        except Exception as error:
+            logger.exception("part %d", row["part"])
+            said = str(error) if isinstance(error, InputError | RunError) else f"{type(error).__name__}: {error}"
+            return {"part": row["part"], "images": 0, "failed": 0, "error": f"node {socket.gethostname()}: {said}"}
+
+    def _do(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Predict for the images of a part, and write its results and its receipt."""
         places = [str(place) for place in row["images"]]
         found: list[Row | InputError] = []  # of each image a row, or why there is none
         reads = read_ahead(places, patience=self._work.patience, most_pixels=self._predictor.max_pixels)
@@ -86,6 +106,7 @@ def read_ahead(places: Sequence[str], *, patience: float, most_pixels: int) -> I
     """Fetch images before their turn, and give what reads each.
 
     Raises:
+        AccessError: if this machine has no access to them.
         RunError: if the storage does not answer: nothing is known of its images then.
     """
     fetched = run_ahead(places, partial(fetch, patience=patience), ahead=AHEAD, workers=FETCHERS)
@@ -101,7 +122,7 @@ def run_parts(plan: Plan, parts: Sequence[int], work: Work, *, gpus: bool) -> It
     """Have the cluster do parts, and give what became of each, as they come.
 
     Raises:
-        RunError: if a part could not be done, such as where the storage does not answer.
+        RunError: if a part could not be done, such as where a node has no credentials for the storage.
     """
     resources = ray.cluster_resources()
     most = int(resources.get("GPU" if gpus else "CPU", 1))
@@ -116,14 +137,16 @@ def run_parts(plan: Plan, parts: Sequence[int], work: Work, *, gpus: bool) -> It
         num_gpus=1 if gpus else None,
     )
     try:
-        yield from data.iter_rows()
+        for row in data.iter_rows():
+            if row["error"]:
+                raise RunError(f"engine=ray: {row['error']}; {CURE}")
+            yield row
     except ray.exceptions.RayError as error:
-        cure = "the same command goes on with what is missing"
-        raise RunError(f"engine=ray: {explain(error)}; {cure}") from error
+        raise RunError(f"engine=ray: {explain(error)}; {CURE}") from error
 
 
 def explain(error: Exception) -> str:
-    """Return the last line that an error of a node says, which is the first error's own."""
+    """Return the last line that an error of Ray's says, which is the first error's own."""
     return (str(error).strip().splitlines() or [type(error).__name__])[-1][:500]
 
 
@@ -132,8 +155,6 @@ def has_gpus(accelerator: str) -> bool:
     return accelerator in ("auto", "gpu") and ray.cluster_resources().get("GPU", 0) > 0
 
 
-def share_checkpoint(checkpoint: Path) -> "tuple[str, ray.ObjectRef[bytes]] | str":
-    """Give a checkpoint to all nodes: a file as it is; a folder or a name, which they must know, by that."""
-    if checkpoint.is_file():
-        return checkpoint.name, ray.put(checkpoint.read_bytes())
-    return str(checkpoint.absolute() if checkpoint.is_dir() else checkpoint)
+def share(checkpoint: Path) -> "dict[str, ray.ObjectRef[bytes]]":
+    """Give the files of a checkpoint to all nodes."""
+    return {name: ray.put(path.read_bytes()) for name, path in list_model_files(checkpoint).items()}

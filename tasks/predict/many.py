@@ -1,10 +1,8 @@
 """Use a checkpoint on many images, on a Ray cluster: results in parts, which the same command goes on with."""
 
-import hashlib
 import logging
 import time
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,6 +13,7 @@ from data.streams.objects import list_images
 from tasks.cli.terminal import SafeConsole
 from tasks.predict.classes import describe_classes
 from tasks.predict.config import PredictConfig
+from tasks.predict.model_files import identify
 from tasks.predict.outbox import Outbox
 from tasks.predict.parts import MANIFEST, Plan, begin, dump, finish
 from tasks.predict.predictor import Predictor
@@ -82,11 +81,6 @@ def list_options(config: PredictConfig) -> dict[str, Any]:
     return {name: getattr(config, name) for name in names}
 
 
-def identify(checkpoint: Path) -> str:
-    """Return what a checkpoint is known by: the hash of a file, the name of another."""
-    return hashlib.sha256(checkpoint.read_bytes()).hexdigest() if checkpoint.is_file() else str(checkpoint)
-
-
 def run(config: PredictConfig, plan: Plan, parts: list[int], options: dict[str, Any], *, out: str) -> None:
     """Have the cluster do parts, and show how many."""
     from tasks.predict import cluster  # late, as Ray takes seconds
@@ -94,7 +88,8 @@ def run(config: PredictConfig, plan: Plan, parts: list[int], options: dict[str, 
 
     connect()
     work: Work = cluster.Work(
-        checkpoint=cluster.share_checkpoint(config.checkpoint),
+        checkpoint=config.checkpoint,
+        files=cluster.share(config.checkpoint),
         options=options,
         plan=Plan((), plan.each, plan.form, {}),
         out=out,

@@ -8,10 +8,15 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from data.bounded.json_values import parse_json
-from data.errors import InputError
+import msgspec
+
+from data.bounded.json_values import parse_json, parse_typed
+from data.errors import InputError, first_line
+from data.storage import is_remote
+from tasks.cli.folders import check_new
 from tasks.predict.outbox import Outbox
 
 PLAN, MANIFEST, RECEIPTS, RESULTS = "plan.json", "manifest.json", "receipts", "results"
@@ -81,6 +86,7 @@ def begin(plan: Plan, out: Outbox) -> list[int]:
     wanted = json.loads(json.dumps(plan.to_dict()))
     content = out.read(PLAN)
     if content is None:
+        check_free(out)
         out.write(PLAN, dump(wanted))
         return list(range(plan.parts))
     try:
@@ -93,6 +99,20 @@ def begin(plan: Plan, out: Outbox) -> list[int]:
         raise InputError(f"out: {out.place} holds other results, as these differ: {differing}; expected a new place")
     done = out.list_names(RECEIPTS)
     return [part for part in range(plan.parts) if f"{plan.name(part)}.json" not in done]
+
+
+def check_free(out: Outbox) -> None:
+    """Check that nothing is where results are to go.
+
+    Raises:
+        InputError: naming the place.
+    """
+    if not is_remote(out.place):
+        check_new(Path(out.place))
+    elif out.list_names(RESULTS) or out.list_names(RECEIPTS) or out.read(MANIFEST) is not None:
+        raise InputError(
+            f"out: {out.place} holds results, but no {PLAN}; expected a new place, so that nothing is lost"
+        )
 
 
 def finish(plan: Plan, out: Outbox) -> list[Receipt]:
@@ -122,11 +142,13 @@ def read_receipt(out: Outbox, name: str) -> Receipt:
     Raises:
         InputError: if it is missing or damaged.
     """
-    content = out.read(name)
+    content, cure = out.read(name), "the same command does its part anew"
+    if content is None:
+        raise InputError(f"{out.place}/{name}: missing; {cure}")
     try:
-        return Receipt(**parse_json(content or b""))
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{out.place}/{name}: {error}; remove it to have its part done anew") from error
+        return parse_typed(content, Receipt)
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise InputError(f"{out.place}/{name}: {first_line(error)}; remove it: {cure}") from error
 
 
 def dump(values: object) -> bytes:

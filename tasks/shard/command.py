@@ -11,7 +11,8 @@ import numpy as np
 
 from data.errors import InputError
 from data.findings import once, refuse
-from data.shards.index import INDEX, Arrays, Index
+from data.shards.index import INDEX, Index
+from data.shards.samples import Arrays
 from data.splits import ROLES, Role
 from data.storage import check_place, is_remote, is_there
 from tasks.cli.folders import new_folder

@@ -23,8 +23,9 @@ from safetensors.numpy import save
 from data.bounded.content import Content, hash_file, read_content
 from data.errors import InputError
 from data.shards.files import BYTES
-from data.shards.index import INDEX, SAMPLES, VERSION, Arrays, File, Index, hash_index
+from data.shards.index import INDEX, SAMPLES, VERSION, File, Index, hash_index
 from data.shards.packing import Packing
+from data.shards.samples import Arrays
 from tasks.cli.terminal import SafeConsole
 from tasks.files import write_bytes, write_json
 from tasks.shard.places import Place

@@ -15,7 +15,7 @@ import yaml
 
 from tests.support.runs import load_config
 from tests.support.several import PATIENCE, ROOT
-from tests.tasks.train.test_several import options
+from tests.support.short_runs import list_options
 
 SCRIPTS = ROOT / "scripts"
 SLURM = {  # commands of Slurm's, as far as the script needs them; a step is the process that srun becomes
@@ -40,6 +40,26 @@ def test_without_options_the_usage_is_said() -> None:
     assert said.stderr.startswith("usage: ")
 
 
+@pytest.mark.parametrize("name", ["run", "run/"])
+def test_a_run_that_was_never_saved_is_set_aside_and_one_that_was_goes_on(name: str, tmp_path: Path) -> None:
+    (tmp_path / "torchrun").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "torchrun").chmod(0o755)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/config.yaml").touch()
+    command = [str(SCRIPTS / "train_or_resume.sh"), "--nnodes=1", "--", f"{tmp_path}/{name}", "task=ssdlite"]
+    path = f"{tmp_path}:{os.environ['PATH']}"
+
+    def start() -> str:
+        return subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, check=True).stdout
+
+    assert start() == f"--nnodes=1 -m tasks.train out={tmp_path}/run task=ssdlite\n"
+    (aside,) = tmp_path.glob("run.unsaved.*")
+    assert [each.name for each in aside.iterdir()] == ["config.yaml"]
+    (tmp_path / "run/checkpoints").mkdir(parents=True)
+    (tmp_path / "run/checkpoints/last.ckpt").touch()
+    assert start() == f"--nnodes=1 -m tasks.train resume={tmp_path}/run\n"
+
+
 def read_manifests() -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the runtime and the job."""
     runtime, job = yaml.safe_load_all((SCRIPTS / "kubernetes.yaml").read_text())
@@ -57,6 +77,13 @@ def test_the_job_is_of_the_runtime_and_all_that_is_mounted_is_there() -> None:
     (container,) = pod["containers"]
     assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
     assert pod["terminationGracePeriodSeconds"] > 30  # torchrun's own patience
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    (shared,) = [mounts[volume["name"]] for volume in pod["volumes"] if "persistentVolumeClaim" in volume]
+    options = job["spec"]["trainer"]["args"]
+    places = [container["workingDir"], *(each.rpartition("=")[2] for each in options if "/" in each)]
+    assert len(places) == 3
+    assert all(place.startswith(f"{shared}/") for place in places)
+    assert shared == "/mnt/bneck"
 
 
 def test_the_job_is_a_command_that_this_project_takes() -> None:
@@ -70,7 +97,7 @@ def test_the_job_is_a_command_that_this_project_takes() -> None:
 
 def start_job(folder: Path, out: Path) -> "subprocess.Popen[str]":
     """Start the script as Slurm would, of which there are but three small commands."""
-    given = options("ssdlite", out, folder / "scenes", "batch_size=8", "trainer.save_every=1steps")
+    given = list_options("ssdlite", out, folder / "scenes", "batch_size=8", "trainer.save_every=1steps")
     given = [option for option in given if not option.startswith("out=")]
     path = f"{folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     job = {"SLURM_JOB_ID": "7", "SLURM_JOB_NUM_NODES": "1", "SLURM_GPUS_ON_NODE": "2", "SLURM_JOB_NODELIST": "a"}

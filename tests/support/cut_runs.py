@@ -1,4 +1,4 @@
-"""Runs that were cut in their second epoch, and the data that they were trained on."""
+"""Runs that are cut, and the data that some of them are trained on."""
 
 import json
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from PIL import Image
 from data.errors import InputError
 from tasks.train.command import train
 from tasks.train.progress import Progress
+from tasks.train.saving import KeepLast
 from tests.support.runs import load_config
 from tests.support.trained import recorded
 
@@ -20,6 +21,7 @@ DATASETS = {
     "ssdlite": ("dataset=coco", "dataset.train=train", "dataset.val=val"),
     "lraspp": ("dataset=masks", "dataset.names=[sky,road]"),
 }
+STEPWISE = "trainer.save_every=1steps"
 SMALL = (
     "backbone=small",
     "dataset.workers=0",
@@ -31,6 +33,26 @@ SMALL = (
     "trainer.log_images=0",
     "logger=csv",
 )
+
+
+class PowerCutError(Exception):
+    """The end of a run that nothing was told of."""
+
+
+def cut(config: Any, *, saves: int) -> None:
+    """Train until so many checkpoints are written."""
+    save, written = KeepLast.keep, []
+
+    def fail(self: KeepLast, trainer: Any) -> None:
+        save(self, trainer)
+        written.append(trainer.global_step)
+        if len(written) == saves:
+            raise PowerCutError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(KeepLast, "keep", fail)
+        with pytest.raises(PowerCutError):
+            train(config)
 
 
 class Cut:

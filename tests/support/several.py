@@ -6,10 +6,12 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 
 ROOT = Path(__file__).parents[2]
 RANK = re.compile(rb"(?:^|\0)RANK=(\d+)\0")  # in the environment of a process
 PATIENCE = 900  # seconds
+WORLDS = (1, 2, 3, 4)  # numbers of processes that are compared
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone")
 
 
@@ -40,6 +42,14 @@ def run(command: list[str], **variables: str) -> str:
     said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, said
     return said
+
+
+def run_in_each(program: ModuleType, folder: Path) -> Path:
+    """Run a program, `python -m PROGRAM FOLDER OUT`, by each number of processes; into FOLDER/byN, return FOLDER."""
+    program.write_all(folder)
+    for world in WORLDS:
+        run(several(world, program.__name__, str(folder), str(folder / f"by{world}")))
+    return folder
 
 
 def find_ranks(agent: int) -> list[int]:

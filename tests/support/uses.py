@@ -22,10 +22,10 @@ from tasks.predict.command import predict
 from tasks.processes import is_first, together
 from tasks.task import KINDS
 from tasks.train import command as training
-from tests.data.streams.test_sources import write_video
 from tests.support.class_trees import write_images, write_table
 from tests.support.runs import load_config
 from tests.support.untrained import write_untrained
+from tests.support.videos import write_video
 
 COUNTS = (1, 7, 41, 101)  # images
 SEEN = ("ssdlite", "lraspp")  # tasks that learn from scenes

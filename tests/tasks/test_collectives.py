@@ -5,6 +5,7 @@ import torch
 
 from tasks import collectives
 from tasks.collectives import all_sum_with_gradient, mean_count
+from tests.support import exchanges
 from tests.support.several import run, several
 
 
@@ -28,4 +29,4 @@ def test_the_gradient_of_a_sum_over_processes_is_that_of_the_own_part_as_often(m
 @pytest.mark.slow
 @pytest.mark.parametrize("world", [2, 4])
 def test_parts_make_up_the_whole(world: int) -> None:
-    run(several(world, "tests.support.exchanges"))
+    assert run(several(world, exchanges.__name__)).count(exchanges.DONE) == world

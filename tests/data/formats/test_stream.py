@@ -177,6 +177,12 @@ def test_an_address_that_is_none_is_refused(root):
         TASKS["ssdlite"].parts.open_reader(config, "train", classes=None, report=refuse)
 
 
+@pytest.mark.parametrize("task", SETS)
+def test_images_of_shards_are_decoded_whole(sets, task):
+    with pytest.raises(InputError, match=r"dataset.least_side: 64; expected null, as shards are decoded whole"):
+        open_both(sets, task, least_side=64)
+
+
 def test_an_order_that_would_fetch_each_shard_again_and_again_is_refused(sets, monkeypatch):
     reader = open_both(sets, "ssdlite")[1]
     monkeypatch.setattr(ShardStore, "count_fetched", lambda store: 30 * GB)

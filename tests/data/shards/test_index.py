@@ -3,10 +3,8 @@
 import msgspec
 import pytest
 
-from data.config import DatasetConfig
 from data.errors import InputError
-from data.shards.index import INDEX, VERSION, File, Index, hash_index, parse_index, read_split
-from data.splits import Part
+from data.shards.index import INDEX, VERSION, File, Index, hash_index, parse_index
 
 HASH = "0" * 64
 
@@ -32,16 +30,13 @@ def test_a_hash_that_is_none_names_no_file(name):
         parse_index(encode(sha256=name), INDEX)
 
 
-@pytest.mark.parametrize("name", ["../val/chunk-0-0.bin", "/etc/passwd", ""])
+@pytest.mark.parametrize("name", ["../val/chunk-0-0.bin", "/etc/passwd", "", "..", "a\0"])
 def test_a_file_of_another_folder_is_refused(name):
     with pytest.raises(InputError, match=r"file.*expected what tasks.shard writes"):
         parse_index(encode(file=name), INDEX)
 
 
-def test_an_address_may_end_in_a_slash(monkeypatch):
-    asked = []
-    monkeypatch.setattr("data.shards.index.is_there", lambda place, patience: asked.append(place))
-    with pytest.raises(InputError, match=r"s3://bucket/set/train/shards\.json, as tasks.shard writes it"):
-        read_split(DatasetConfig("stream", "s3://bucket/set/", "train", "val"), Part("train", "train"), holds="boxes")
-    assert asked
-    assert all(place.startswith("s3://bucket/set/train") for place in asked)
+@pytest.mark.parametrize("size", [-1, 2**33 + 1, 10**30])
+def test_a_size_that_no_file_has_is_refused(size):
+    with pytest.raises(InputError, match=r"expected what tasks.shard writes"):
+        parse_index(encode(bytes=size), INDEX)

@@ -9,14 +9,14 @@ import pytest
 
 from benchmarks.faults.likeness import compare
 from data.errors import InputError
-from data.storage import find_provider
+from data.storage import find_cloud
 from tasks.evaluate.command import evaluate
 from tasks.train.command import train
+from tests.support.cut_runs import STEPWISE, cut
 from tests.support.runs import load_config, small_run
 from tests.support.s3_server import Server, running
 from tests.support.several import run, several
 from tests.support.shards import SMALL, write_shards
-from tests.tasks.train.test_resuming import STEPWISE, cut
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("blank_figures")]
 TASKS = ("ssdlite", "lraspp", "classify")
@@ -31,7 +31,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         for name, value in server.variables.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-        find_provider.cache_clear()  # it would ask the server of the test before
+        find_cloud.cache_clear()  # it would ask the server of the test before
         yield server
 
 

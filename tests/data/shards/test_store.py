@@ -1,15 +1,19 @@
 """Shards of any bytes, fetched by a client that a test stands in for."""
 
+import errno
 import hashlib
-import shutil
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
+from torch.utils.data import DataLoader
 
 from data import storage
 from data.errors import InputError, RunError
 from data.shards.store import Shard, ShardStore, find_fetcher
+from tasks.cli.failures import explain
 
 
 class Folder:
@@ -18,15 +22,28 @@ class Folder:
     def __init__(self, folder: Path) -> None:
         self.folder, self.asked, self.errors = folder, 0, []
 
-    def download_file(self, place: str, path: str) -> None:
+    def download(self, bucket: str, name: str, file: BinaryIO) -> None:
         self.asked += 1
         if self.errors:
             error = self.errors.pop(0)
-            Path(path).write_bytes(b"half")
+            file.write(b"half")
             if error is not None:
                 raise error
             return
-        shutil.copyfile(self.folder / place.rpartition("/")[2], path)
+        file.write((self.folder / Path(name).name).read_bytes())
+
+
+class Bytes:
+    """The first bytes of shards, as samples."""
+
+    def __init__(self, store: ShardStore) -> None:
+        self.store = store
+
+    def __len__(self) -> int:
+        return len(self.store.shards)
+
+    def __getitem__(self, index: int) -> bytes:
+        return self.store.read(index, 0, 1)
 
 
 class RefusedError(Exception):
@@ -41,7 +58,7 @@ class RefusedError(Exception):
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
     found = Folder(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(storage, "find_provider", lambda scheme, process: found)
+    monkeypatch.setattr(storage, "find_client", lambda place: found)
     monkeypatch.setattr(storage.time, "sleep", lambda seconds: None)
     return found
 
@@ -80,6 +97,18 @@ def test_what_was_not_read_for_longest_makes_room(client, make, tmp_path):
     assert client.asked == 4
     assert store.read(0, 0, 1) == b"\0"
     assert client.asked == 5
+
+
+def test_what_another_process_is_fetching_stays_though_it_takes_the_room(client, make, tmp_path):
+    folder = tmp_path / "cache/bneck/shards"
+    folder.mkdir(parents=True)
+    for name in ("new.part", "abandoned.part"):
+        (folder / name).write_bytes(bytes(1000))
+    os.utime(folder / "abandoned.part", (0, 0))
+    store = make(most=1500)
+    for number in (0, 1):
+        store.read(number, 0, 1)
+    assert sorted(list_cache(tmp_path)) == sorted(["new.part", store.shards[1].sha256])
 
 
 def test_a_shard_larger_than_the_cache_is_read_all_the_same(client, make):
@@ -149,10 +178,44 @@ def test_a_damaged_or_missing_shard_of_a_folder_is_named(make, tmp_path):
     store = make(root=str(tmp_path))
     (tmp_path / "0.bin").write_bytes(b"\0" * 998)
     (tmp_path / "1.bin").unlink()
-    with pytest.raises(InputError, match=r"0.bin: SHA-256 is .* expected the shard as tasks.shard wrote it"):
+    with pytest.raises(InputError, match=r"0.bin: holds 998 bytes, the index has 1000; expected the shard as"):
         store.read(0, 0, 1)
     with pytest.raises(InputError, match=r"1.bin: no such file"):
         store.read(1, 0, 1)
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EROFS])
+def test_a_disk_that_fails_while_a_shard_is_fetched_is_named_with_the_folder(client, make, tmp_path, error):
+    client.errors = [OSError(error, os.strerror(error))]
+    said = rf"cache/bneck/shards: {os.strerror(error).lower()}; expected room for s3://bucket/set/1.bin"
+    with pytest.raises(RunError, match=said):
+        make().read(1, 0, 4)
+    assert list_cache(tmp_path) == []
+
+
+def test_what_a_full_disk_said_to_a_loading_process_is_said_by_the_command(client, make):
+    client.errors = [OSError(errno.ENOSPC, "No space left on device")] * 2
+    with pytest.raises(RunError) as caught:
+        list(DataLoader(Bytes(make()), num_workers=1))
+    message, status = explain(caught.value)
+    assert (message.partition(": ")[2].partition(";")[0], status) == ("no space left on device", 1)
+
+
+def test_a_shard_that_is_a_pipe_or_a_folder_is_named(make, tmp_path):
+    store = make(root=str(tmp_path))
+    for number, create in enumerate((os.mkfifo, os.mkdir)):
+        (tmp_path / f"{number}.bin").unlink()
+        create(tmp_path / f"{number}.bin")
+        with pytest.raises(InputError, match=rf"{number}.bin: .*expected the shard as tasks.shard wrote it"):
+            store.read(number, 0, 1)
+
+
+def test_a_shard_that_is_larger_than_its_index_says_is_not_fetched_whole(client, make, tmp_path):
+    store = make()
+    (tmp_path / "1.bin").write_bytes(bytes(2000))
+    with pytest.raises(InputError, match=r"s3://bucket/set/1.bin: holds more than 1,000 bytes"):
+        store.read(1, 0, 4)
+    assert client.asked == 1
 
 
 def test_bytes_beyond_the_end_of_a_shard_are_an_error(make, tmp_path):

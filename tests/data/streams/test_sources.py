@@ -10,8 +10,7 @@ from data.dealing import Share
 from data.errors import InputError
 from data.streams.files import unique_names
 from data.streams.sources import Timestamp, open_source
-
-GREYS = range(0, 200, 20)  # of the frames, in their order
+from tests.support.videos import GREYS, write_video
 
 
 @pytest.fixture
@@ -23,14 +22,6 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "notes.txt").write_text("no image")
     (tmp_path / "._a.jpg").write_text("macOS")
     return tmp_path
-
-
-def write_video(path: Path, *, noise: int = 1, greys: range = GREYS) -> None:
-    rng = np.random.default_rng(0)
-    stream = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (64, 48))
-    for grey in greys:
-        stream.write((grey + rng.integers(0, noise, (48, 64, 3))).astype(np.uint8))
-    stream.release()
 
 
 def read(source, **settings):

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.several import run, several
-from tests.support.uses import COUNTS, LABELLED, REFUSED, SEEN, write_all
+from tests.support import uses
+from tests.support.several import WORLDS, run_in_each
+from tests.support.uses import COUNTS, LABELLED, REFUSED, SEEN
 
 MEASURED = ("metrics.json", "results.json", "analysis.json", "predictions.csv", "predictions/*.png")
 PREDICTED = ("results.*", "scores.csv", "predictions/*", "pictures/*", "videos/*", "classes.json")
-WORLDS = (1, 2, 3, 4)
 TASKS = (*SEEN, *LABELLED)
 ONCE = pytest.mark.xdist_group("uses")  # so that one process has all that is written once
 
@@ -18,11 +18,7 @@ ONCE = pytest.mark.xdist_group("uses")  # so that one process has all that is wr
 @pytest.fixture(scope="module")
 def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with what each number of processes has written, in a folder of that name."""
-    folder = tmp_path_factory.mktemp("used")
-    write_all(folder)
-    for world in WORLDS:
-        run(several(world, "tests.support.uses", str(folder), str(folder / f"by{world}")))
-    return folder
+    return run_in_each(uses, tmp_path_factory.mktemp("used"))
 
 
 def read_files(folder: Path, patterns: tuple[str, ...]) -> dict[str, bytes]:

@@ -89,8 +89,8 @@ def test_without_litdata_one_line_says_how_to_install_it(tmp_path, monkeypatch, 
     [
         ("shard_mb=0", "shard_mb: 0; expected an integer from 1 to 2000"),
         ("shuffle=-1", "shuffle: -1; expected an integer from 0, or null"),
-        ("out=http://host/set", "out: http://host/set; expected s3://BUCKET/NAME, gs://BUCKET/NAME or a folder"),
-        ("out=gs://bucket/set", "gs://: google-cloud-storage"),
+        ("out=http://host/set", "out: http://host/set; expected s3://BUCKET/NAME, gs://BUCKET/NAME or a path"),
+        ("out=gs://bucket/set", "gs://bucket/set: google-cloud-storage"),
     ],
 )
 def test_a_wrong_option_is_one_line(tmp_path, option, message, monkeypatch, capsys):

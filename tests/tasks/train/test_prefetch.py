@@ -11,8 +11,8 @@ from data.errors import InputError
 from tasks.train import steps
 from tasks.train.command import train
 from tasks.train.prefetch import Prefetched, move
+from tests.support.cut_runs import STEPWISE, cut
 from tests.support.runs import load_config, small_run
-from tests.tasks.train.test_resuming import STEPWISE, cut
 
 CPU = torch.device("cpu")
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.faults.likeness import compare
 from tests.support.several import PATIENCE, find_ranks, run, several, start
-from tests.tasks.train.test_several import options, read_losses
+from tests.support.short_runs import list_options, read_losses
 
 TIMEOUT = 20  # seconds
 
@@ -18,7 +18,9 @@ TIMEOUT = 20  # seconds
 def command(out: Path, root: Path, *, world: int = 2, restarts: int = 1) -> list[str]:
     given = ("batch_size=8", "trainer.save_every=1steps", f"trainer.timeout={TIMEOUT}", "trainer.max_epochs=30")
     rare = "trainer.check_val_every_n_epoch=15"
-    return several(world, "tests.support.frozen_norms", *options("ssdlite", out, root, *given, rare), restarts=restarts)
+    return several(
+        world, "tests.support.frozen_norms", *list_options("ssdlite", out, root, *given, rare), restarts=restarts
+    )
 
 
 def begin(out: Path, root: Path, **how: int) -> "subprocess.Popen[str]":

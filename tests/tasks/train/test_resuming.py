@@ -15,34 +15,13 @@ from benchmarks.faults.resuming import measure
 from data.errors import InputError
 from tasks.train.command import train
 from tasks.train.resuming import read_random, restore_random
-from tasks.train.saving import KeepLast
+from tests.support.cut_runs import STEPWISE, cut
 from tests.support.runs import CONF, load_config, small_run
 from tests.support.trained import Trained, recorded
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
 
 PAGE = (CONF.parent / "docs/troubleshooting.md").read_text(encoding="utf-8")
-STEPWISE = "trainer.save_every=1steps"
-
-
-class PowerCutError(Exception):
-    """The end of a run that nothing was told of."""
-
-
-def cut(config: Any, *, saves: int) -> None:
-    """Train until so many checkpoints are written."""
-    save, written = KeepLast.keep, []
-
-    def fail(self: KeepLast, trainer: Any) -> None:
-        save(self, trainer)
-        written.append(trainer.global_step)
-        if len(written) == saves:
-            raise PowerCutError
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(KeepLast, "keep", fail)
-        with pytest.raises(PowerCutError):
-            train(config)
 
 
 @pytest.mark.slow
