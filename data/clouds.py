@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 CONNECT, READ = 5, 30  # seconds that a connection, and the next bytes, may take
+ONCE: dict[str, Any] = {"retry": None, "timeout": (CONNECT, READ)}  # Google's own repeats take two silent minutes
 
 
 class Cloud(Protocol):
@@ -69,19 +70,19 @@ class Google:
 
     def upload(self, path: Path, bucket: str, name: str) -> None:
         """Write an object."""
-        self._client.bucket(bucket).blob(name).upload_from_filename(str(path))
+        self._client.bucket(bucket).blob(name).upload_from_filename(str(path), **ONCE)
 
     def download(self, bucket: str, name: str, file: BinaryIO) -> None:
         """Write what is in an object into a file."""
-        self._client.bucket(bucket).blob(name).download_to_file(file)
+        self._client.bucket(bucket).blob(name).download_to_file(file, **ONCE)
 
     def exists(self, bucket: str, name: str) -> bool:
         """Tell whether there is an object."""
-        return bool(self._client.bucket(bucket).blob(name).exists())
+        return bool(self._client.bucket(bucket).blob(name).exists(**ONCE))
 
     def list_names(self, bucket: str, prefix: str) -> list[str]:
         """Return the names of all objects that begin so."""
-        return [blob.name for blob in self._client.list_blobs(bucket, prefix=prefix)]
+        return [blob.name for blob in self._client.list_blobs(bucket, prefix=prefix, **ONCE)]
 
 
 CLOUDS: dict[str, type[S3] | type[Google]] = {"s3": S3, "gs": Google}  # by the scheme of an address
