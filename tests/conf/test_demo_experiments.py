@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.demos import train_demo
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
 
 @pytest.mark.parametrize(
