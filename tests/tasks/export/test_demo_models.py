@@ -1,21 +1,17 @@
 """Every format of the models that `make demo` trains, whole and through its own runtime.
 
-Each command is a process of its own, as people start it: what one runtime does to its process is no matter of another.
+Each command is a process of its own: what one runtime does to its process is no matter of another.
 """
 
 import json
-import subprocess
-import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
 from tasks.formats.table import FORMATS
 from tasks.task import TASKS
+from tests.support.apart import run_apart
 from tests.support.demos import train_demo
-
-ROOT = Path(__file__).parents[3]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]  # the first of a group trains its model
 
@@ -37,7 +33,7 @@ def test_a_trained_model_keeps_its_metric(experiment, name, precision, shared, t
     checkpoint, out = trained.folder / "model.safetensors", tmp_path / "out"
     options = [f"format={name}", f"precision={precision}", "images=4"]
     options += ["calibration.images=32", "max_drop=1.0"] if precision == "int8" else []
-    run("tasks.export", f"checkpoint={checkpoint}", f"out={out}", *options)
+    run_apart("export", f"checkpoint={checkpoint}", f"out={out}", *options, said=tmp_path / "said")
     assert json.loads((out / "parity.json").read_text())["passed"] is True
     if not kind.runs:
         return
@@ -50,12 +46,7 @@ def test_a_trained_model_keeps_its_metric(experiment, name, precision, shared, t
         if name != "onnx":  # once an evaluation shows that it is as the export says
             return
     (path,) = json.loads((out / "model.json").read_text())["files"]
-    run("tasks.evaluate", f"checkpoint={out / path}", f"out={tmp_path / 'evaluated'}", "accelerator=cpu")
-    after = json.loads((tmp_path / "evaluated/metrics.json").read_text())[metric]
+    evaluated = tmp_path / "evaluated"
+    run_apart("evaluate", f"checkpoint={out / path}", f"out={evaluated}", "accelerator=cpu", said=tmp_path / "said")
+    after = json.loads((evaluated / "metrics.json").read_text())[metric]
     assert after == pytest.approx(said["after"] if said else before, abs=0.0005)
-
-
-def run(module: str, *options: str) -> None:
-    """Run a command."""
-    done = subprocess.run([sys.executable, "-m", module, *options], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, f"status {done.returncode}: {done.stderr[-2000:]}"
