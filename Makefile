@@ -1,6 +1,7 @@
 # make demo: train, evaluate and draw on the embedded data set.
 # make export: the packages of all export formats.
 # make test: lint, types and tests.  make test-slow: the tests that train for minutes.  WORKERS=N: test processes.
+# BUDGET=MINUTES: what make test-slow has not begun by then is skipped, and counted with this reason.
 PYTHON ?= $(shell command -v python3.11 2>/dev/null || command -v python3)
 BIN := .venv/bin
 WORKERS ?= 2
@@ -41,7 +42,7 @@ test: $(INSTALLED)
 
 # They are handed out one by one, so that the two trainings of the demo, the longest, run side by side.
 test-slow: $(CLUSTER)
-	$(BIN)/pytest -m slow -n $(WORKERS) --dist loadgroup
+	$(BIN)/pytest -m slow -n $(WORKERS) --dist loadgroup -rs $(if $(BUDGET),--budget $(BUDGET))
 
 clean:
 	rm -rf .venv outputs/demo datasets/synthetic build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,5 +1,6 @@
 import os
 import sys
+from time import monotonic
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the processes that tests start
 
@@ -21,6 +22,18 @@ if find_spec("absl"):  # comes with export packages; its handler closes the stre
     absl_logging.get_absl_handler().python_handler.setStream(sys.__stderr__)
 
 torch.set_num_threads(1)  # the tensors are small: a second thread costs more than it brings
+START = monotonic()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--budget", type=float, metavar="MINUTES", help="skip what has not begun by then")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    budget = item.config.getoption("--budget")
+    if budget is not None and monotonic() - START > 60 * budget:
+        pytest.skip(f"not begun within {budget:g} minutes on this machine: make test-slow runs it")
 
 
 @pytest.fixture(scope="session")
