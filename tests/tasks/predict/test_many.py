@@ -293,6 +293,7 @@ def check_same(rows: dict[str, dict[str, Any]], checkpoint: Path, images: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("ray")
 @pytest.mark.parametrize(("task", "form"), [("ssdlite", "jsonl"), ("lraspp", "jsonl"), ("classify", "parquet")])
 def test_a_cluster_finds_what_a_single_process_does(task: str, form: str, tmp_path: Path, cluster: Server) -> None:
     checkpoint, out = make_checkpoint(task, tmp_path), f"s3://results/{task}"
@@ -303,6 +304,7 @@ def test_a_cluster_finds_what_a_single_process_does(task: str, form: str, tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("ray")
 def test_a_driver_that_is_killed_goes_on_with_what_is_missing(tmp_path: Path, cluster: Server) -> None:
     checkpoint, out = make_checkpoint("ssdlite", tmp_path), tmp_path / "out"
     command = [sys.executable, "-m", "tasks.predict", *options_for(checkpoint, str(out), "part_images=1")]
@@ -322,6 +324,7 @@ def test_a_driver_that_is_killed_goes_on_with_what_is_missing(tmp_path: Path, cl
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("ray")
 def test_images_that_cannot_be_read_are_listed_and_the_others_go_on(tmp_path: Path, cluster: Server) -> None:
     checkpoint, out = make_checkpoint("classify", tmp_path), tmp_path / "out"
     images = [str(path) for path in sorted((cluster.folder / "data/photos").glob("*/*.png"))[:5]]
@@ -338,6 +341,7 @@ def test_images_that_cannot_be_read_are_listed_and_the_others_go_on(tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("ray")
 def test_what_a_node_fails_at_ends_the_run_and_no_image_is_done(tmp_path: Path, cluster: Server) -> None:
     checkpoint, out = make_checkpoint("classify", tmp_path), tmp_path / "out"
     (tmp_path / "list.txt").write_text("none/a.png")

@@ -10,7 +10,7 @@ import pytest
 from tasks.runs.environment import read_starts
 from tests.support.sweeps import find_owner, finish, read_trials, start_sweep, wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]  # a cluster takes both cores
 NODE = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 80_000_000, "include_dashboard": False}
 
 
