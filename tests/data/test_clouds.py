@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(params=["s3", "gs"])
 def place(request, tmp_path, monkeypatch):
-    """Return the address of an empty bucket on a server that runs, and what stops that."""
+    """Return the address of an empty bucket on a server that runs."""
     if request.param == "s3":
         pytest.importorskip("moto")
         (tmp_path / "buckets/data").mkdir(parents=True)
@@ -21,7 +21,7 @@ def place(request, tmp_path, monkeypatch):
         server = google_server.running("data")
     find_cloud.cache_clear()
     with server as started:
-        for name, value in (started if isinstance(started, dict) else started.variables).items():
+        for name, value in started.variables.items():
             monkeypatch.setenv(name, value)
         yield f"{request.param}://data"
     find_cloud.cache_clear()
